@@ -1,0 +1,3 @@
+module example.com/warren/pkg
+
+go 1.26.0

@@ -1,0 +1,42 @@
+package messaging
+
+import "errors"
+
+// The errors that brokers return, wrapped with what was tried.
+var (
+	// ErrUnavailable: the broker is away, or refuses messages for now (RabbitMQ's memory and disk alarms). What
+	// Send was given has not been sent; what Publish was given may have been.
+	ErrUnavailable = errors.New("broker unavailable")
+	// ErrUnroutable: no queue takes the message.
+	ErrUnroutable = errors.New("message unroutable")
+	// ErrQueueInUse: another consumer holds the queue exclusively, or an exclusive consumer is not alone.
+	ErrQueueInUse = errors.New("queue in use by another consumer")
+	// ErrInvalidMessage: the message can't be carried.
+	ErrInvalidMessage = errors.New("invalid message")
+	// ErrInvalidQueue: the queue can't be declared.
+	ErrInvalidQueue = errors.New("invalid queue")
+	// ErrClosed: the broker was closed by this process.
+	ErrClosed = errors.New("broker closed")
+)
+
+// ErrHeadersTooLarge is the ErrInvalidMessage of headers that exceed a limit.
+var ErrHeadersTooLarge error = headersTooLarge{}
+
+type headersTooLarge struct{}
+
+func (headersTooLarge) Error() string { return "invalid message: headers too large" }
+func (headersTooLarge) Unwrap() error { return ErrInvalidMessage }
+
+// Reject marks a handler's error as final: the message is not delivered again, it goes to the queue's dead-letter
+// queue at once.
+func Reject(err error) error { return rejection{err} }
+
+type rejection struct{ error }
+
+func (r rejection) Unwrap() error { return r.error }
+
+// IsReject reports whether err was marked by Reject.
+func IsReject(err error) bool {
+	var r rejection
+	return errors.As(err, &r)
+}

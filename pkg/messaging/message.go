@@ -1,0 +1,216 @@
+package messaging
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// Limits of a message. One that exceeds them would make RabbitMQ close the connection that all callers share, so
+// it is refused before it is sent.
+const (
+	// MaxHeaderNameBytes bounds one header's name, and each of the short strings (ID, Type, …).
+	MaxHeaderNameBytes = 255
+	// MaxHeadersBytes bounds all headers of a message together, as Headers are counted by HeadersSize.
+	MaxHeadersBytes = 16 << 10
+	// maxHeaderDepth bounds nesting, so that a value that contains itself is an error and not a stack overflow.
+	maxHeaderDepth = 8
+)
+
+// Message is what queues carry. Its fields are data to the broker: nothing in them chooses a queue.
+type Message struct {
+	ID              string // unique, made by the sender
+	Type            string // what the message is, e.g. "rpc.request"
+	AppID           string // the sending service
+	ContentType     string
+	ContentEncoding string
+	CorrelationID   string // joins a reply to its request
+	ReplyTo         string // the queue that replies go to
+
+	// Headers hold strings, bools, integers, floats, times, []byte, []any and nested map[string]any only. A
+	// message that crosses a network comes back with its integers as int64, its floats as float64, and its times in
+	// UTC, cut to the second.
+	Headers map[string]any
+	Body    []byte
+
+	Timestamp  time.Time     // when it was made; carried to the second
+	TTL        time.Duration // 0: none. Past it, an undelivered message is dropped by the broker; carried to the millisecond
+	Persistent bool          // survives a restart of the broker, in a durable queue
+}
+
+// Validate reports, as an error that wraps ErrInvalidMessage, why m can't be carried.
+func (m Message) Validate() error {
+	for _, s := range [...]struct{ name, value string }{
+		{"id", m.ID}, {"type", m.Type}, {"app id", m.AppID}, {"content type", m.ContentType},
+		{"content encoding", m.ContentEncoding}, {"correlation id", m.CorrelationID}, {"reply to", m.ReplyTo},
+	} {
+		if len(s.value) > MaxHeaderNameBytes {
+			return fmt.Errorf("%w: %s has %d bytes, %d are allowed", ErrInvalidMessage, s.name, len(s.value), MaxHeaderNameBytes)
+		}
+	}
+	if m.TTL < 0 {
+		return fmt.Errorf("%w: negative TTL %s", ErrInvalidMessage, m.TTL)
+	}
+	size, err := HeadersSize(m.Headers)
+	if err != nil {
+		return err
+	}
+	if size > MaxHeadersBytes {
+		return fmt.Errorf("%w: headers have %d bytes, %d are allowed", ErrHeadersTooLarge, size, MaxHeadersBytes)
+	}
+	return nil
+}
+
+// HeadersSize returns how many bytes headers take on the wire (their AMQP 0-9-1 table, without its length prefix).
+// A name that is too long or a value of another type than Message allows is an error that wraps ErrInvalidMessage.
+func HeadersSize(headers map[string]any) (int, error) {
+	return tableSize(headers, 0)
+}
+
+func tableSize(table map[string]any, depth int) (int, error) {
+	if depth > maxHeaderDepth {
+		return 0, fmt.Errorf("%w: headers nest deeper than %d levels", ErrInvalidMessage, maxHeaderDepth)
+	}
+	size := 0
+	for name, value := range table {
+		if len(name) > MaxHeaderNameBytes {
+			return 0, fmt.Errorf("%w: the name of header %.40q… has %d bytes, %d are allowed",
+				ErrHeadersTooLarge, name, len(name), MaxHeaderNameBytes)
+		}
+		n, err := valueSize(value, depth)
+		if err != nil {
+			return 0, fmt.Errorf("header %q: %w", name, err)
+		}
+		size += 1 + len(name) + n
+	}
+	return size, nil
+}
+
+// valueSize counts a value's type octet, its length prefix if it has one, and its content.
+func valueSize(value any, depth int) (int, error) {
+	switch v := value.(type) {
+	case nil:
+		return 1, nil
+	case bool, int8, uint8:
+		return 2, nil
+	case int16, uint16:
+		return 3, nil
+	case int32, uint32, float32:
+		return 5, nil
+	case int, int64, float64, time.Time:
+		return 9, nil
+	case uint:
+		return unsignedSize(uint64(v))
+	case uint64:
+		return unsignedSize(v)
+	case string:
+		return 5 + len(v), nil
+	case []byte:
+		return 5 + len(v), nil
+	case []any:
+		return arraySize(v, depth+1)
+	case map[string]any:
+		n, err := tableSize(v, depth+1)
+		return 5 + n, err
+	default:
+		return 0, fmt.Errorf("%w: a value of type %T", ErrInvalidMessage, value)
+	}
+}
+
+func unsignedSize(v uint64) (int, error) {
+	if v > math.MaxInt64 {
+		return 0, fmt.Errorf("%w: integer %d does not fit 63 bits", ErrInvalidMessage, v)
+	}
+	return 9, nil
+}
+
+func arraySize(values []any, depth int) (int, error) {
+	if depth > maxHeaderDepth {
+		return 0, fmt.Errorf("%w: headers nest deeper than %d levels", ErrInvalidMessage, maxHeaderDepth)
+	}
+	size := 5
+	for _, value := range values {
+		n, err := valueSize(value, depth)
+		if err != nil {
+			return 0, err
+		}
+		size += n
+	}
+	return size, nil
+}
+
+// Normalize returns a copy of m as it comes out of a broker: deep, so that sender and receiver share nothing that
+// either may change, and with the number and time types that Message documents.
+func (m Message) Normalize() Message {
+	m.Headers = normalizeTable(m.Headers)
+	m.Body = slices.Clone(m.Body)
+	m.Timestamp = normalizeTime(m.Timestamp)
+	m.TTL = m.TTL.Truncate(time.Millisecond)
+	return m
+}
+
+func normalizeTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
+func normalizeTable(table map[string]any) map[string]any {
+	if len(table) == 0 {
+		return nil
+	}
+	out := maps.Clone(table)
+	for name, value := range out {
+		out[name] = normalizeValue(value)
+	}
+	return out
+}
+
+func normalizeValue(value any) any {
+	switch v := value.(type) {
+	case int:
+		return int64(v)
+	case int8:
+		return int64(v)
+	case int16:
+		return int64(v)
+	case int32:
+		return int64(v)
+	case uint:
+		return int64(v) //nolint:gosec // Validate refuses what does not fit
+	case uint8:
+		return int64(v)
+	case uint16:
+		return int64(v)
+	case uint32:
+		return int64(v)
+	case uint64:
+		return int64(v) //nolint:gosec // Validate refuses what does not fit
+	case float32:
+		return float64(v)
+	case time.Time:
+		return normalizeTime(v)
+	case []byte:
+		return slices.Clone(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, element := range v {
+			out[i] = normalizeValue(element)
+		}
+		return out
+	case map[string]any:
+		if v == nil {
+			return map[string]any{}
+		}
+		out := normalizeTable(v)
+		if out == nil {
+			out = map[string]any{}
+		}
+		return out
+	default:
+		return value
+	}
+}

@@ -1,0 +1,103 @@
+package rpc
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Error is an error that the caller may see: a status and a text for people. Any other error that a handler returns
+// becomes status 500, with its text in the log alone.
+type Error struct {
+	Status int    // HTTP's, 400 to 599
+	Detail string // what went wrong, for the caller
+	Fields []FieldError
+	Header http.Header // e.g. Retry-After, WWW-Authenticate
+	cause  error
+}
+
+// FieldError says what is wrong with one field of the input.
+type FieldError struct {
+	Field   string `json:"field"` // its path, e.g. "items[0].quantity"
+	Message string `json:"message"`
+}
+
+// Error returns the status, the detail and, for logs, the cause.
+func (e *Error) Error() string {
+	if e.cause == nil {
+		return fmt.Sprintf("%d %s: %s", e.Status, http.StatusText(e.Status), e.Detail)
+	}
+	return fmt.Sprintf("%d %s: %s: %v", e.Status, http.StatusText(e.Status), e.Detail, e.cause)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// WithCause returns a copy of e that wraps err. The caller never sees err.
+func (e *Error) WithCause(err error) *Error {
+	c := *e
+	c.cause = err
+	return &c
+}
+
+// WithFields returns a copy of e that names the fields at fault.
+func (e *Error) WithFields(fields ...FieldError) *Error {
+	c := *e
+	c.Fields = fields
+	return &c
+}
+
+// WithHeader returns a copy of e whose reply carries the header.
+func (e *Error) WithHeader(name, value string) *Error {
+	c := *e
+	c.Header = e.Header.Clone()
+	if c.Header == nil {
+		c.Header = http.Header{}
+	}
+	c.Header.Set(name, value)
+	return &c
+}
+
+// NewError returns an error with any status; the functions below name the usual ones.
+func NewError(status int, format string, args ...any) *Error {
+	return &Error{Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// BadRequest is status 400: the request can't be read.
+func BadRequest(format string, args ...any) *Error {
+	return NewError(http.StatusBadRequest, format, args...)
+}
+
+// Unauthorized is status 401: who is calling?
+func Unauthorized(format string, args ...any) *Error {
+	return NewError(http.StatusUnauthorized, format, args...)
+}
+
+// Forbidden is status 403: the caller is known and may not.
+func Forbidden(format string, args ...any) *Error {
+	return NewError(http.StatusForbidden, format, args...)
+}
+
+// NotFound is status 404.
+func NotFound(format string, args ...any) *Error {
+	return NewError(http.StatusNotFound, format, args...)
+}
+
+// Conflict is status 409: the state of the thing forbids it.
+func Conflict(format string, args ...any) *Error {
+	return NewError(http.StatusConflict, format, args...)
+}
+
+// Unprocessable is status 422: the request can be read and its content is wrong. See WithFields.
+func Unprocessable(format string, args ...any) *Error {
+	return NewError(http.StatusUnprocessableEntity, format, args...)
+}
+
+// TooManyRequests is status 429. See WithHeader for Retry-After.
+func TooManyRequests(format string, args ...any) *Error {
+	return NewError(http.StatusTooManyRequests, format, args...)
+}
+
+// Unavailable is status 503: try again later.
+func Unavailable(format string, args ...any) *Error {
+	return NewError(http.StatusServiceUnavailable, format, args...)
+}

@@ -1,0 +1,53 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Request is one call.
+type Request struct {
+	Queue string // the method, e.g. "orders.get"
+	ID    string // the correlation id, a UUID; made by the client if empty
+
+	// Method, Path, Route, Params, Query and Header are those of the HTTP request behind the call; calls from service
+	// to service may leave them empty.
+	Method string // "GET"
+	Path   string // "/v1/orders/42"
+	Route  string // "/v1/orders/:id"
+	Params map[string]string
+	Query  url.Values
+	Header http.Header
+
+	// Identity is who calls, as the gateway had it checked. nil: nobody, the route is public. Nothing that a client
+	// of the gateway sends reaches this field.
+	Identity *Identity
+
+	ContentType string
+	Body        []byte
+
+	// Deadline is when the caller stops waiting. A request past it is not handled.
+	Deadline time.Time
+}
+
+// Reply answers a Request.
+type Reply struct {
+	Status      int // HTTP's
+	Header      http.Header
+	ContentType string
+	Body        []byte
+}
+
+type requestKey struct{}
+
+// RequestFrom returns the request that a handler's context belongs to, or nil.
+func RequestFrom(ctx context.Context) *Request {
+	request, _ := ctx.Value(requestKey{}).(*Request)
+	return request
+}
+
+func withRequest(ctx context.Context, request *Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, request)
+}
