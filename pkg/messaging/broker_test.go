@@ -1,0 +1,39 @@
+package messaging_test
+
+import (
+	"testing"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestNewSubscribeOptions(t *testing.T) {
+	for name, test := range map[string]struct {
+		options []messaging.SubscribeOption
+		want    messaging.SubscribeOptions
+	}{
+		"defaults": {nil, messaging.SubscribeOptions{Prefetch: messaging.DefaultPrefetch, Concurrency: 1}},
+		"all": {
+			[]messaging.SubscribeOption{messaging.Prefetch(7), messaging.Concurrency(3), messaging.Exclusive()},
+			messaging.SubscribeOptions{Prefetch: 7, Concurrency: 3, Exclusive: true},
+		},
+		"prefetch below concurrency": {
+			[]messaging.SubscribeOption{messaging.Prefetch(2), messaging.Concurrency(100)},
+			messaging.SubscribeOptions{Prefetch: 100, Concurrency: 100},
+		},
+		"too small": {
+			[]messaging.SubscribeOption{messaging.Prefetch(-1), messaging.Concurrency(0)},
+			messaging.SubscribeOptions{Prefetch: 1, Concurrency: 1},
+		},
+		"too large": {
+			[]messaging.SubscribeOption{messaging.Prefetch(1 << 20)},
+			messaging.SubscribeOptions{Prefetch: 1<<16 - 1, Concurrency: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, messaging.NewSubscribeOptions(test.options...)); diff != "" {
+				t.Errorf("options (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,18 @@
+package inmem_test
+
+import (
+	"testing"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/messaging/messagingtest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestContract(t *testing.T) {
+	server := inmem.NewServer()
+	connect := func(*testing.T) messaging.Broker { return server.Connect() }
+	messagingtest.Run(t, connect, messagingtest.Options{})
+}

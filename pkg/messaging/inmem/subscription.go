@@ -1,0 +1,145 @@
+package inmem
+
+import (
+	"context"
+	"fmt"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// subscription is a consumer. Its workers are goroutines that live only while there are messages to handle.
+type subscription struct {
+	broker  *Broker
+	queue   *queue
+	handler messaging.Handler
+	options messaging.SubscribeOptions
+
+	ctx    context.Context // the handlers'
+	cancel context.CancelFunc
+
+	// Guarded by the server's mutex.
+	waiting  []*message            // delivered, in order, and not seen by a handler
+	handling map[*message]struct{} // with a handler, and not yet settled
+	workers  int
+	draining bool
+
+	idle chan struct{} // closed when it is draining and the last worker has ended
+}
+
+func newSubscription(b *Broker, q *queue, h messaging.Handler, o messaging.SubscribeOptions) *subscription {
+	s := &subscription{
+		broker: b, queue: q, handler: h, options: o,
+		handling: map[*message]struct{}{}, idle: make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Drain implements messaging.Subscription.
+func (s *subscription) Drain(ctx context.Context) error {
+	s.broker.server.mu.Lock()
+	s.stop()
+	s.broker.server.mu.Unlock()
+	select {
+	case <-s.idle:
+		return nil
+	default:
+	}
+	select {
+	case <-s.idle:
+		return nil
+	case <-ctx.Done():
+		s.cancel()
+		return fmt.Errorf("drain %s: %w", s.queue.Name, ctx.Err())
+	}
+}
+
+// stop ends deliveries. The server's mutex is held, here and below, but for work.
+func (s *subscription) stop() {
+	if s.draining {
+		return
+	}
+	s.draining = true
+	s.queue.removeConsumer(s)
+	for _, m := range s.waiting {
+		s.queue.putBack(m)
+	}
+	s.waiting = nil
+	s.queue.dispatch()
+	s.endIfIdle()
+}
+
+func (s *subscription) endIfIdle() {
+	if !s.draining || s.workers > 0 {
+		return
+	}
+	s.cancel()
+	delete(s.broker.server.subscriptions, s)
+	close(s.idle)
+}
+
+// giveBack returns all messages to the queue, also those that a handler has.
+func (s *subscription) giveBack() {
+	for _, m := range s.waiting {
+		s.queue.putBack(m)
+	}
+	for m := range s.handling {
+		s.queue.retry(m)
+	}
+	s.waiting = nil
+	clear(s.handling)
+}
+
+func (s *subscription) hasRoom() bool {
+	return len(s.waiting)+len(s.handling) < s.options.Prefetch
+}
+
+func (s *subscription) deliver(m *message) {
+	s.waiting = append(s.waiting, m)
+	if s.workers < s.options.Concurrency {
+		s.workers++
+		go s.work()
+	}
+}
+
+func (s *subscription) work() {
+	for m := s.take(); m != nil; m = s.take() {
+		// A copy, because the handler owns what it gets and the message may be delivered again.
+		err := s.handler(s.ctx, m.Normalize())
+		s.settle(m, err)
+	}
+}
+
+// take returns the next message to handle, or nil when the worker has to end.
+func (s *subscription) take() *message {
+	s.broker.server.mu.Lock()
+	defer s.broker.server.mu.Unlock()
+	if len(s.waiting) == 0 {
+		s.workers--
+		s.endIfIdle()
+		return nil
+	}
+	m := s.waiting[0]
+	s.waiting = s.waiting[1:]
+	s.handling[m] = struct{}{}
+	m.deliveries++
+	return m
+}
+
+// settle does with m what the handler's error asks for, unless m was taken back meanwhile.
+func (s *subscription) settle(m *message, err error) {
+	s.broker.server.mu.Lock()
+	defer s.broker.server.mu.Unlock()
+	if _, held := s.handling[m]; !held {
+		return
+	}
+	delete(s.handling, m)
+	switch {
+	case err == nil:
+	case messaging.IsReject(err):
+		s.queue.giveUp(m, messaging.DeadLetterRejected)
+	default:
+		s.queue.retry(m)
+	}
+	s.queue.dispatch()
+}

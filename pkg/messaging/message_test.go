@@ -1,0 +1,434 @@
+package messaging_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// largestString is as long as the only header's value may be, with the name "h".
+const largestString = messaging.MaxHeadersBytes - len("h") - 6
+
+func TestMessageValidate(t *testing.T) {
+	longest := strings.Repeat("x", messaging.MaxHeaderNameBytes)
+	tooLong := longest + "x"
+	header := func(value any) messaging.Message {
+		return messaging.Message{Headers: map[string]any{"h": value}}
+	}
+	invalid, tooLarge := messaging.ErrInvalidMessage, messaging.ErrHeadersTooLarge
+
+	for name, test := range map[string]struct {
+		message messaging.Message
+		want    error
+	}{
+		"zero": {},
+		"longest": {message: messaging.Message{
+			ID: longest, Type: longest, AppID: longest, ContentType: longest, ContentEncoding: longest,
+			CorrelationID: longest, ReplyTo: longest, Headers: map[string]any{longest: longest}, TTL: time.Hour,
+		}},
+		"long id":               {messaging.Message{ID: tooLong}, invalid},
+		"long type":             {messaging.Message{Type: tooLong}, invalid},
+		"long app id":           {messaging.Message{AppID: tooLong}, invalid},
+		"long content type":     {messaging.Message{ContentType: tooLong}, invalid},
+		"long content encoding": {messaging.Message{ContentEncoding: tooLong}, invalid},
+		"long correlation id":   {messaging.Message{CorrelationID: tooLong}, invalid},
+		"long reply to":         {messaging.Message{ReplyTo: tooLong}, invalid},
+		"negative TTL":          {messaging.Message{TTL: -1}, invalid},
+		"large body":            {message: messaging.Message{Body: make([]byte, 10*messaging.MaxHeadersBytes)}},
+
+		"largest headers":   {message: header(strings.Repeat("x", largestString))},
+		"too large headers": {header(strings.Repeat("x", largestString+1)), tooLarge},
+		"too large bytes":   {header(make([]byte, largestString+1)), tooLarge},
+		"too large array":   {header([]any{strings.Repeat("x", largestString)}), tooLarge},
+		"long name":         {messaging.Message{Headers: map[string]any{tooLong: 1}}, tooLarge},
+		"long inner name":   {header([]any{map[string]any{tooLong: 1}}), tooLarge},
+
+		"struct":           {header(struct{}{}), invalid},
+		"pointer":          {header(new(int)), invalid},
+		"string slice":     {header([]string{"x"}), invalid},
+		"string map":       {header(map[string]string{"x": "y"}), invalid},
+		"duration":         {header(time.Second), invalid},
+		"inner struct":     {header(map[string]any{"x": []any{struct{}{}}}), invalid},
+		"largest uint64":   {message: header(uint64(math.MaxInt64))},
+		"too large uint64": {header(uint64(math.MaxInt64) + 1), invalid},
+		"too large uint":   {header(uint(math.MaxInt64) + 1), invalid},
+		"deepest table":    {message: header(nestedTable(7))},
+		"too deep table":   {header(nestedTable(8)), invalid},
+		"deepest array":    {message: header(nestedArray(7))},
+		"too deep array":   {header(nestedArray(8)), invalid},
+		"own table":        {messaging.Message{Headers: ownTable()}, invalid},
+		"own array":        {header(ownArray()), invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := test.message.Validate()
+			if !errors.Is(err, test.want) {
+				t.Errorf("got error %v, want %v", err, test.want)
+			}
+			if test.want != nil && !errors.Is(err, invalid) {
+				t.Errorf("error %v does not wrap ErrInvalidMessage", err)
+			}
+			if test.want == invalid && errors.Is(err, tooLarge) {
+				t.Errorf("error %v wraps ErrHeadersTooLarge", err)
+			}
+		})
+	}
+}
+
+// nestedTable returns a table in which tables are nested that deep.
+func nestedTable(depth int) map[string]any {
+	if depth == 0 {
+		return map[string]any{}
+	}
+	return map[string]any{"t": nestedTable(depth - 1)}
+}
+
+func nestedArray(depth int) []any {
+	if depth == 0 {
+		return []any{}
+	}
+	return []any{nestedArray(depth - 1)}
+}
+
+func ownTable() map[string]any {
+	table := map[string]any{}
+	table["own"] = table
+	return table
+}
+
+func ownArray() []any {
+	array := make([]any, 1)
+	array[0] = array
+	return array
+}
+
+func TestHeadersSize(t *testing.T) {
+	for name, test := range map[string]struct {
+		headers map[string]any
+		want    int
+	}{
+		"none":    {nil, 0},
+		"empty":   {map[string]any{}, 0},
+		"nil":     {map[string]any{"name": nil}, 5 + 1},
+		"no name": {map[string]any{"": nil}, 1 + 1},
+		"string":  {map[string]any{"name": "text"}, 5 + 9},
+		"utf-8":   {map[string]any{"é": "é"}, 3 + 7},
+		"bytes":   {map[string]any{"name": []byte{1, 2, 3}}, 5 + 8},
+		"bool":    {map[string]any{"name": true}, 5 + 2},
+		"int64":   {map[string]any{"name": int64(1)}, 5 + 9},
+		"float64": {map[string]any{"name": 1.5}, 5 + 9},
+		"time":    {map[string]any{"name": time.Unix(0, 0)}, 5 + 9},
+		"array":   {map[string]any{"name": []any{"a", true}}, 5 + 5 + 6 + 2},
+		"table":   {map[string]any{"name": map[string]any{"a": true, "bc": "d"}}, 5 + 5 + 4 + 9},
+		"two":     {map[string]any{"a": true, "b": false}, 4 + 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := messaging.HeadersSize(test.headers)
+			if err != nil || got != test.want {
+				t.Errorf("got %d bytes, error %v, want %d bytes", got, err, test.want)
+			}
+			if encoded := len(appendTable(nil, test.headers)); encoded != test.want {
+				t.Errorf("the table takes %d bytes, want %d", encoded, test.want)
+			}
+		})
+	}
+}
+
+func TestHeadersSizeNamesTheHeader(t *testing.T) {
+	_, err := messaging.HeadersSize(map[string]any{"outer": map[string]any{"inner": struct{}{}}})
+	if err == nil || !strings.Contains(err.Error(), `"outer"`) || !strings.Contains(err.Error(), `"inner"`) {
+		t.Errorf("error %v does not name the header", err)
+	}
+}
+
+func TestNormalize(t *testing.T) {
+	zone := time.FixedZone("", 2*60*60)
+	made := time.Date(2026, time.May, 1, 1, 2, 3, 999_999_999, zone)
+	carried := time.Date(2026, time.April, 30, 23, 2, 3, 0, time.UTC)
+	var noTable map[string]any
+	var noArray []any
+
+	for name, test := range map[string]struct{ sent, want messaging.Message }{
+		"zero": {},
+		"strings": {
+			messaging.Message{ID: "1", Type: "2", AppID: "3", ContentType: "4", ContentEncoding: "5", CorrelationID: "6", ReplyTo: "7"},
+			messaging.Message{ID: "1", Type: "2", AppID: "3", ContentType: "4", ContentEncoding: "5", CorrelationID: "6", ReplyTo: "7"},
+		},
+		"times": {
+			messaging.Message{Timestamp: made, TTL: 1234567 * time.Microsecond},
+			messaging.Message{Timestamp: carried, TTL: 1234 * time.Millisecond},
+		},
+		"zero time in a zone": {messaging.Message{Timestamp: time.Time{}.In(zone)}, messaging.Message{}},
+		"persistent":          {messaging.Message{Persistent: true}, messaging.Message{Persistent: true}},
+		"no headers":          {messaging.Message{Headers: map[string]any{}}, messaging.Message{}},
+		"numbers": {
+			messaging.Message{Headers: map[string]any{
+				"int": 1, "int8": int8(2), "int16": int16(3), "int32": int32(4), "int64": int64(5),
+				"uint": uint(6), "uint8": uint8(7), "uint16": uint16(8), "uint32": uint32(9), "uint64": uint64(10),
+				"float32": float32(0.5), "float64": 0.25,
+			}},
+			messaging.Message{Headers: map[string]any{
+				"int": int64(1), "int8": int64(2), "int16": int64(3), "int32": int64(4), "int64": int64(5),
+				"uint": int64(6), "uint8": int64(7), "uint16": int64(8), "uint32": int64(9), "uint64": int64(10),
+				"float32": 0.5, "float64": 0.25,
+			}},
+		},
+		"other values": {
+			messaging.Message{Headers: map[string]any{"nil": nil, "string": "s", "bool": true, "time": made, "bytes": []byte("b")}},
+			messaging.Message{Headers: map[string]any{"nil": nil, "string": "s", "bool": true, "time": carried, "bytes": []byte("b")}},
+		},
+		"nested": {
+			messaging.Message{Headers: map[string]any{"array": []any{1, map[string]any{"time": made}}, "table": map[string]any{"a": []any{2}}}},
+			messaging.Message{Headers: map[string]any{
+				"array": []any{int64(1), map[string]any{"time": carried}}, "table": map[string]any{"a": []any{int64(2)}},
+			}},
+		},
+		"nested and empty": {
+			messaging.Message{Headers: map[string]any{"table": noTable, "array": noArray, "no table": map[string]any{}}},
+			messaging.Message{Headers: map[string]any{"table": map[string]any{}, "array": []any{}, "no table": map[string]any{}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := test.sent.Normalize()
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("normalized (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(got, got.Normalize()); diff != "" {
+				t.Errorf("normalized again (-once +twice):\n%s", diff)
+			}
+			if location := got.Timestamp.Location(); location != time.UTC {
+				t.Errorf("the timestamp is in %s", location)
+			}
+		})
+	}
+}
+
+func TestNormalizeSharesNothing(t *testing.T) {
+	newMessage := func() messaging.Message {
+		return messaging.Message{
+			Body: []byte("body"),
+			Headers: map[string]any{
+				"bytes": []byte("bytes"),
+				"array": []any{[]byte("inner"), map[string]any{"key": "value"}},
+				"table": map[string]any{"inner": map[string]any{"key": "value"}},
+			},
+		}
+	}
+	original := newMessage()
+	c := original.Normalize()
+	c.Body[0] = '#'
+	for _, bytes := range [][]byte{c.Headers["bytes"].([]byte), c.Headers["array"].([]any)[0].([]byte)} {
+		bytes[0] = '#'
+	}
+	delete(c.Headers["array"].([]any)[1].(map[string]any), "key")
+	delete(c.Headers["table"].(map[string]any)["inner"].(map[string]any), "key")
+	c.Headers["array"].([]any)[0] = nil
+	delete(c.Headers, "table")
+	if diff := cmp.Diff(newMessage(), original); diff != "" {
+		t.Errorf("a change of the copy changed the original (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzMessage: no message makes Validate, HeadersSize or Normalize panic, and they agree with each other and with the
+// bytes of an encoded table.
+func FuzzMessage(f *testing.F) {
+	f.Add("id", int64(time.Second), []byte{})
+	f.Add(strings.Repeat("x", messaging.MaxHeaderNameBytes+1), int64(-1), []byte("\x01a\x05bc"))
+	f.Add("", int64(0), []byte{1, 'n', 15, 3, 14, 1, 'x', 16, 0, 13, 200, 9, 12, 255})
+	for kind := range byte(kinds) {
+		f.Add("", int64(0), []byte{1, 'n', kind, 5, 1, 'a', kind, 2, kind, kind, 250})
+	}
+	f.Fuzz(func(t *testing.T, id string, ttl int64, data []byte) {
+		r := reader{data}
+		m := messaging.Message{ID: id, TTL: time.Duration(ttl), Headers: r.table()}
+		size, sizeErr := messaging.HeadersSize(m.Headers)
+		validateErr := m.Validate()
+		normalized := m.Normalize()
+		checkValidate(t, m, size, sizeErr, validateErr)
+		if sizeErr != nil {
+			return
+		}
+		normalizedSize, err := messaging.HeadersSize(normalized.Headers)
+		if err != nil {
+			t.Fatalf("HeadersSize after Normalize: %v", err)
+		}
+		if encoded := len(appendTable(nil, normalized.Headers)); normalizedSize != encoded {
+			t.Errorf("HeadersSize is %d, the encoded table has %d bytes", normalizedSize, encoded)
+		}
+		if size > normalizedSize {
+			t.Errorf("HeadersSize is %d before Normalize and %d after", size, normalizedSize)
+		}
+		if diff := cmp.Diff(normalized, normalized.Normalize()); diff != "" {
+			t.Errorf("normalized again (-once +twice):\n%s", diff)
+		}
+	})
+}
+
+func checkValidate(t *testing.T, m messaging.Message, size int, sizeErr, validateErr error) {
+	t.Helper()
+	if sizeErr != nil && !errors.Is(sizeErr, messaging.ErrInvalidMessage) {
+		t.Errorf("HeadersSize: error %v does not wrap ErrInvalidMessage", sizeErr)
+	}
+	if validateErr != nil && !errors.Is(validateErr, messaging.ErrInvalidMessage) {
+		t.Errorf("Validate: error %v does not wrap ErrInvalidMessage", validateErr)
+	}
+	valid := len(m.ID) <= messaging.MaxHeaderNameBytes && m.TTL >= 0 && sizeErr == nil && size <= messaging.MaxHeadersBytes
+	if valid != (validateErr == nil) {
+		t.Errorf("Validate: %v, with an id of %d bytes, TTL %s, %d bytes of headers (error %v)",
+			validateErr, len(m.ID), m.TTL, size, sizeErr)
+	}
+}
+
+// reader makes headers from bytes. What is missing is zero.
+type reader struct{ data []byte }
+
+func (r *reader) byte() byte {
+	if len(r.data) == 0 {
+		return 0
+	}
+	b := r.data[0]
+	r.data = r.data[1:]
+	return b
+}
+
+func (r *reader) uint64() uint64 {
+	n := uint64(0)
+	for range 8 {
+		n = n<<8 | uint64(r.byte())
+	}
+	return n
+}
+
+// bytes returns up to 255 × 80 bytes, so that a few of them exceed the limits.
+func (r *reader) bytes() []byte {
+	n := int(r.byte())
+	if n > 200 {
+		return bytes.Repeat([]byte{r.byte()}, n*80)
+	}
+	n = min(n, len(r.data))
+	b := r.data[:n]
+	r.data = r.data[n:]
+	return bytes.Clone(b)
+}
+
+func (r *reader) table() map[string]any {
+	n := int(r.byte() % 8)
+	if n == 7 {
+		return nil
+	}
+	table := map[string]any{}
+	for range n {
+		table[string(r.bytes())] = r.value()
+	}
+	return table
+}
+
+func (r *reader) array() []any {
+	var array []any
+	for range r.byte() % 8 {
+		array = append(array, r.value())
+	}
+	return array
+}
+
+// kinds is how many kinds of values there are; the last can't be carried.
+const kinds = 20
+
+func (r *reader) value() any {
+	switch r.byte() % kinds {
+	case 0:
+		return nil
+	case 1:
+		return r.byte()%2 == 0
+	case 2:
+		return int(r.uint64())
+	case 3:
+		return int8(r.byte())
+	case 4:
+		return int16(r.uint64())
+	case 5:
+		return int32(r.uint64())
+	case 6:
+		return int64(r.uint64())
+	case 7:
+		return uint(r.uint64())
+	case 8:
+		return r.byte()
+	case 9:
+		return uint16(r.uint64())
+	case 10:
+		return uint32(r.uint64())
+	case 11:
+		return r.uint64()
+	case 12:
+		return float32(r.byte()) / 3
+	case 13:
+		return float64(r.uint64()) / 3
+	case 14:
+		return r.array()
+	case 15:
+		return r.table()
+	case 16:
+		return string(r.bytes())
+	case 17:
+		return r.bytes()
+	case 18:
+		return time.Unix(int64(int32(r.uint64())), int64(r.byte()))
+	default:
+		return struct{}{}
+	}
+}
+
+// appendTable encodes a normalized table as AMQP 0-9-1 does, without its length prefix.
+// https://www.rabbitmq.com/amqp-0-9-1-errata#section_3
+func appendTable(b []byte, table map[string]any) []byte {
+	for name, value := range table {
+		b = append(b, byte(len(name)))
+		b = append(b, name...)
+		b = appendValue(b, value)
+	}
+	return b
+}
+
+func appendValue(b []byte, value any) []byte {
+	switch v := value.(type) {
+	case nil:
+		return append(b, 'V')
+	case bool:
+		return append(b, 't', 1)
+	case int64:
+		return binary.BigEndian.AppendUint64(append(b, 'l'), uint64(v))
+	case float64:
+		return binary.BigEndian.AppendUint64(append(b, 'd'), math.Float64bits(v))
+	case time.Time:
+		return binary.BigEndian.AppendUint64(append(b, 'T'), uint64(v.Unix()))
+	case string:
+		return appendLong(append(b, 'S'), []byte(v))
+	case []byte:
+		return appendLong(append(b, 'x'), v)
+	case map[string]any:
+		return appendLong(append(b, 'F'), appendTable(nil, v))
+	case []any:
+		var elements []byte
+		for _, element := range v {
+			elements = appendValue(elements, element)
+		}
+		return appendLong(append(b, 'A'), elements)
+	default:
+		return nil
+	}
+}
+
+func appendLong(b, content []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(content)))
+	return append(b, content...)
+}

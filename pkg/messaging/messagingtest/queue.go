@@ -1,0 +1,149 @@
+package messagingtest
+
+import (
+	"errors"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+)
+
+func testQueueOutlivesConsumers(t *tester) {
+	first, second, q := t.connect(), t.connect(), t.newQueue()
+	received := newInbox()
+	s := t.subscribe(first, q, received.handle)
+	t.publish(first, q, "before")
+	t.expect(received, "before")
+	t.drain(s)
+	t.publish(first, q, "one", "two")
+	if err := first.Close(t.ctx); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	t.publish(second, q, "three")
+
+	received = newInbox()
+	t.subscribe(second, q, received.handle)
+	t.expect(received, "one", "two", "three")
+}
+
+// testEnsureExisting: a queue that exists is taken as it is, with its messages.
+func testEnsureExisting(t *tester) {
+	first, second, q := t.connect(), t.connect(), t.newClassicQueue()
+	t.ensure(first, q)
+	t.publish(first, q, "kept")
+
+	other := q
+	other.Expiry = 0
+	otherType := q
+	otherType.Type = messaging.Quorum
+	deadLetter := q
+	deadLetter.DeadLetter = t.newQueue().Name
+	t.ensure(first, messaging.Queue{Name: deadLetter.DeadLetter, Durable: true, Expiry: q.Expiry})
+	deadLetter.DeliveryLimit = 7
+	autoDelete := q
+	autoDelete.AutoDelete = true
+	for _, b := range []messaging.Broker{first, second} {
+		for name, existing := range map[string]messaging.Queue{
+			"same": q, "other expiry": other, "other type": otherType, "dead letter": deadLetter, "auto-delete": autoDelete,
+		} {
+			if err := b.Ensure(t.ctx, existing); err != nil {
+				t.Errorf("Ensure of an existing queue with settings %q: %v", name, err)
+			}
+		}
+	}
+
+	received := newInbox()
+	s := t.subscribe(second, autoDelete, received.handle)
+	t.expect(received, "kept")
+	t.drain(s)
+	t.publish(first, q, "auto-delete was not taken over")
+	t.subscribe(first, q, received.handle)
+	t.expect(received, "auto-delete was not taken over")
+}
+
+func testAutoDelete(t *tester) {
+	b, q, received := t.connect(), t.newClassicQueue(), newInbox()
+	q.AutoDelete = true
+	first := t.subscribe(b, q, received.handle)
+	second := t.subscribe(b, q, received.handle)
+	t.publish(b, q, "with two consumers")
+	t.drain(first)
+	t.publish(b, q, "with one consumer")
+	t.expectEachOnce(received, []string{"with two consumers", "with one consumer"})
+	t.drain(second)
+	t.awaitNoQueue(b, q)
+}
+
+func testExpiry(t *tester) {
+	b, used, unused, received := t.connect(), t.newQueue(), t.newQueue(), newInbox()
+	used.Expiry, unused.Expiry = 300*time.Millisecond, 600*time.Millisecond
+	s := t.subscribe(b, used, received.handle)
+	t.ensure(b, unused)
+	t.awaitNoQueue(b, unused)
+	t.publish(b, used, "a queue with a consumer stays")
+	t.expect(received, "a queue with a consumer stays")
+	t.drain(s)
+	t.awaitNoQueue(b, used)
+}
+
+// testQueueGone: a connection that remembers the queue must learn that it is gone.
+func testQueueGone(t *tester) {
+	b, ensured, subscribed, received := t.connect(), t.newQueue(), t.newQueue(), newInbox()
+	lasting := ensured.Expiry
+	ensured.Expiry, subscribed.Expiry = 300*time.Millisecond, 300*time.Millisecond
+	t.ensure(b, ensured)
+	t.drain(t.subscribe(b, subscribed, received.handle))
+	t.awaitNoQueue(b, ensured)
+	t.awaitNoQueue(b, subscribed)
+
+	ensured.Expiry, subscribed.Expiry = lasting, lasting
+	t.ensure(b, ensured)
+	t.publish(b, ensured, "ensured again")
+	t.subscribe(b, ensured, received.handle)
+	t.expect(received, "ensured again")
+	t.subscribe(b, subscribed, received.handle)
+	t.publish(b, subscribed, "subscribed again")
+	t.expect(received, "subscribed again")
+}
+
+func testExclusiveFirst(t *tester) {
+	b, q, received := t.connect(), t.newClassicQueue(), newInbox()
+	t.subscribe(b, q, received.handle, messaging.Exclusive())
+	for _, second := range []messaging.Broker{b, t.connect()} {
+		_, err := second.Subscribe(t.ctx, q, newInbox().handle)
+		t.wantError("Subscribe beside an exclusive consumer", err, messaging.ErrQueueInUse)
+		_, err = second.Subscribe(t.ctx, q, newInbox().handle, messaging.Exclusive())
+		t.wantError("Subscribe with Exclusive beside an exclusive consumer", err, messaging.ErrQueueInUse)
+		t.publish(second, q, "one", "two")
+		t.expect(received, "one", "two")
+	}
+}
+
+func testExclusiveSecond(t *tester) {
+	b, q, received := t.connect(), t.newClassicQueue(), newInbox()
+	t.subscribe(b, q, received.handle)
+	for _, second := range []messaging.Broker{b, t.connect()} {
+		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.Exclusive())
+		t.wantError("Subscribe with Exclusive beside a consumer", err, messaging.ErrQueueInUse)
+		t.publish(second, q, "one", "two")
+		t.expect(received, "one", "two")
+	}
+}
+
+func testExclusiveDrained(t *tester) {
+	first, second, q := t.connect(), t.connect(), t.newClassicQueue()
+	for range 3 {
+		for _, b := range []messaging.Broker{first, second} {
+			received := newInbox()
+			s := t.subscribe(b, q, received.handle, messaging.Exclusive())
+			t.publish(b, q, "one")
+			t.expect(received, "one")
+			t.drain(s)
+		}
+	}
+	s := t.subscribe(first, q, newInbox().handle, messaging.Exclusive())
+	if err := first.Close(t.ctx); err != nil && !errors.Is(err, messaging.ErrClosed) {
+		t.Fatalf("Close: %v", err)
+	}
+	t.subscribe(second, q, newInbox().handle)
+	t.drain(s) // after Close there is nothing left to wait for
+}

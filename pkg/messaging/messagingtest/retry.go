@@ -1,0 +1,237 @@
+package messagingtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/go-cmp/cmp"
+)
+
+var errHandler = errors.New("the handler failed")
+
+// failing is a handler whose first deliveries end with an error. It takes "marker" at once. For a concurrency of 1.
+type failing struct {
+	taken      inbox
+	deliveries chan struct{} // one for each delivery that is not the marker's
+	err        error
+	failures   int // how many deliveries fail
+}
+
+func newFailing(err error, failures int) *failing {
+	return &failing{taken: newInbox(), deliveries: make(chan struct{}, loadMessages), err: err, failures: failures}
+}
+
+// always is more failures than a test has deliveries.
+const always = loadMessages
+
+func (f *failing) handle(ctx context.Context, m messaging.Message) error {
+	if string(m.Body) == "marker" {
+		return f.taken.handle(ctx, m)
+	}
+	f.deliveries <- struct{}{}
+	if len(f.deliveries) <= f.failures {
+		return f.err
+	}
+	return f.taken.handle(ctx, m)
+}
+
+func (t *tester) wantDeliveries(f *failing, want int) {
+	t.Helper()
+	if got := len(f.deliveries); got != want {
+		t.Errorf("the message was delivered %d times, want %d", got, want)
+	}
+}
+
+// newDeadLetterQueue declares the dead-letter queue of q, so that it expires like the others, and subscribes to it.
+func (t *tester) newDeadLetterQueue(b messaging.Broker, q *messaging.Queue) (messaging.Queue, inbox) {
+	t.Helper()
+	dead, received := t.newQueue(), newInbox()
+	q.DeadLetter = dead.Name
+	t.subscribe(b, dead, received.handle)
+	return dead, received
+}
+
+func testRedelivery(t *tester) {
+	b, q := t.connect(), t.newQueue()
+	h := newFailing(errHandler, 2)
+	t.subscribe(b, q, h.handle)
+	sent, want := fullMessage()
+	sent.Body = []byte("retried")
+	t.publishMessage(b, q, sent)
+
+	got := await(t, h.taken, "the message")
+	t.wantDeliveries(h, 3)
+	t.wantHeaders(got, want.Headers)
+	got.Headers, want.Headers, want.Body = nil, nil, sent.Body
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("message delivered again (-want +got):\n%s", diff)
+	}
+	t.publish(b, q, "marker")
+	t.expect(h.taken, "marker")
+	t.wantDeliveries(h, 3)
+}
+
+// testRedeliveryWithoutLimit fails more often than the limit that RabbitMQ 4 sets on its own, 20.
+func testRedeliveryWithoutLimit(t *tester) {
+	const failures = 25
+	b, q := t.connect(), t.newQueue()
+	h := newFailing(errHandler, failures)
+	t.subscribe(b, q, h.handle)
+	t.publish(b, q, "retried")
+	t.expect(h.taken, "retried")
+	t.wantDeliveries(h, failures+1)
+}
+
+func testDeliveryLimit(t *tester) {
+	for _, limit := range []int{1, 3} {
+		b, q := t.connect(), t.newQueue()
+		q.DeliveryLimit = limit
+		dead, deadLetters := t.newDeadLetterQueue(b, &q)
+		h := newFailing(errHandler, always)
+		t.subscribe(b, q, h.handle)
+		sent, want := fullMessage()
+		t.publishMessage(b, q, sent)
+
+		got := await(t, deadLetters, "the dead letter")
+		t.wantDeadLetter(got, messaging.DeadLetter(want, q.Name, messaging.DeadLetterLimit, time.Now()))
+		t.publish(b, q, "marker")
+		t.expect(h.taken, "marker")
+		t.wantDeliveries(h, limit)
+		t.publish(b, dead, "marker")
+		t.expect(deadLetters, "marker")
+	}
+}
+
+// wantDeadLetter fails the test unless got is want, but for the time when it was given up on: some time before want's.
+func (t *tester) wantDeadLetter(got, want messaging.Message) {
+	t.Helper()
+	givenUp, ok := got.Headers[messaging.DeadLetterTimeHeader].(time.Time)
+	latest, _ := want.Headers[messaging.DeadLetterTimeHeader].(time.Time)
+	if !ok || givenUp.After(latest) || givenUp.Before(latest.Add(-2*patience)) {
+		t.Errorf("the dead letter's time is %v at %s", got.Headers[messaging.DeadLetterTimeHeader], latest)
+	}
+	delete(want.Headers, messaging.DeadLetterTimeHeader)
+	t.wantHeaders(got, want.Headers)
+	got.Headers, want.Headers = nil, nil
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("dead letter (-want +got):\n%s", diff)
+	}
+}
+
+func testDeliveryLimitWithoutDeadLetter(t *tester) {
+	b, q := t.connect(), t.newQueue()
+	q.DeliveryLimit = 2
+	h := newFailing(errHandler, always)
+	t.subscribe(b, q, h.handle)
+	t.publish(b, q, "dropped")
+	for range q.DeliveryLimit {
+		await(t, h.deliveries, "the deliveries")
+	}
+	t.publish(b, q, "marker")
+	t.expect(h.taken, "marker")
+	t.wantDeliveries(h, 0)
+}
+
+func testReject(t *tester) {
+	for name, err := range map[string]error{
+		"rejected":         messaging.Reject(errHandler),
+		"wrapped rejected": fmt.Errorf("handle: %w", messaging.Reject(errHandler)),
+	} {
+		b, q := t.connect(), t.newQueue()
+		q.DeliveryLimit = 5
+		dead, deadLetters := t.newDeadLetterQueue(b, &q)
+		h := newFailing(err, always)
+		t.subscribe(b, q, h.handle)
+		sent, want := fullMessage()
+		t.publishMessage(b, q, sent)
+
+		got := await(t, deadLetters, "the dead letter")
+		t.wantDeadLetter(got, messaging.DeadLetter(want, q.Name, messaging.DeadLetterRejected, time.Now()))
+		t.publish(b, q, "marker")
+		t.expect(h.taken, "marker")
+		t.wantDeliveries(h, 1)
+		t.publish(b, dead, "marker")
+		t.expect(deadLetters, "marker")
+		if t.Failed() {
+			t.Fatalf("with an error that is %s", name)
+		}
+	}
+}
+
+func testRejectWithoutDeadLetter(t *tester) {
+	b, q := t.connect(), t.newQueue()
+	h := newFailing(messaging.Reject(errHandler), always)
+	t.subscribe(b, q, h.handle)
+	t.publish(b, q, "dropped", "dropped", "marker")
+	t.expect(h.taken, "marker")
+	t.publish(b, q, "marker")
+	t.expect(h.taken, "marker")
+	t.wantDeliveries(h, 2)
+}
+
+// testDeadLetterLargestHeaders: there is no room left for what the broker adds.
+func testDeadLetterLargestHeaders(t *tester) {
+	b, q := t.connect(), t.newQueue()
+	q.DeliveryLimit = 3
+	_, deadLetters := t.newDeadLetterQueue(b, &q)
+	h := newFailing(errHandler, always)
+	t.subscribe(b, q, h.handle)
+	m := newMessage("large")
+	m.Headers = largestHeaders(t)
+	t.publishMessage(b, q, m)
+	t.wantHeaders(await(t, deadLetters, "the dead letter"), m.Headers)
+	t.wantDeliveries(h, q.DeliveryLimit)
+}
+
+// testDeadLetterWithoutTTL: a dead letter waits until somebody looks at it, however short its TTL was.
+func testDeadLetterWithoutTTL(t *tester) {
+	const ttl = 500 * time.Millisecond
+	b, q := t.connect(), t.newQueue()
+	dead := t.newQueue()
+	q.DeadLetter = dead.Name
+	t.ensure(b, dead)
+	h := newFailing(messaging.Reject(errHandler), always)
+	t.subscribe(b, q, h.handle)
+	m := newMessage("kept")
+	m.TTL = ttl
+	t.publishMessage(b, q, m)
+	await(t, h.deliveries, "the delivery")
+	t.awaitTime(time.Now().Add(2 * ttl))
+
+	deadLetters := newInbox()
+	t.subscribe(b, dead, deadLetters.handle)
+	t.expect(deadLetters, "kept")
+}
+
+func testTTL(t *tester) {
+	const ttl = 50 * time.Millisecond
+	b, q := t.connect(), t.newQueue()
+	dead, deadLetters := t.newDeadLetterQueue(b, &q)
+	t.ensure(b, q)
+	for _, m := range []struct {
+		text string
+		ttl  time.Duration
+	}{
+		{"expired at the head", ttl},
+		{"without", 0},
+		{"expired behind another", ttl},
+		{"lasting", time.Hour},
+		{"expired at the tail", ttl},
+	} {
+		message := newMessage(m.text)
+		message.TTL = m.ttl
+		t.publishMessage(b, q, message)
+	}
+	t.awaitTime(time.Now().Add(4 * ttl))
+
+	received := newInbox()
+	t.subscribe(b, q, received.handle)
+	t.expect(received, "without", "lasting")
+	t.publish(b, q, "marker")
+	t.expect(received, "marker")
+	t.publish(b, dead, "marker")
+	t.expect(deadLetters, "marker")
+}

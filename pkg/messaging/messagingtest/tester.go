@@ -1,0 +1,201 @@
+package messagingtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+)
+
+// tester is one test with what it needs of the suite.
+type tester struct {
+	*testing.T
+	ctx       context.Context // ends when the test has taken too long
+	dial      Connect
+	queueType messaging.QueueType
+}
+
+// connect returns a new connection that is ready. It is closed when the test ends.
+func (t *tester) connect() messaging.Broker {
+	t.Helper()
+	b := t.dial(t.T)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		err := b.Close(ctx)
+		closedByTest := errors.Is(err, messaging.ErrClosed) || errors.Is(err, context.Canceled)
+		if err != nil && !closedByTest {
+			t.Errorf("Close after the test: %v", err)
+		}
+	})
+	t.eventually("the broker to be ready", func() bool { return b.Ready() == nil })
+	return b
+}
+
+// newQueue describes a queue of a name that is not in use.
+func (t *tester) newQueue() messaging.Queue {
+	return messaging.Queue{
+		Name:    "messagingtest." + uuid.NewString(),
+		Durable: true,
+		Type:    t.queueType,
+		Expiry:  2 * patience,
+	}
+}
+
+// newClassicQueue is newQueue for what quorum queues don't have.
+func (t *tester) newClassicQueue() messaging.Queue {
+	q := t.newQueue()
+	q.Type = messaging.Classic
+	return q
+}
+
+// ensure declares a new queue.
+func (t *tester) ensure(b messaging.Broker, q messaging.Queue) {
+	t.Helper()
+	if err := b.Ensure(t.ctx, q); err != nil {
+		t.Fatalf("Ensure: %v", err)
+	}
+}
+
+func (t *tester) subscribe(b messaging.Broker, q messaging.Queue, h messaging.Handler,
+	options ...messaging.SubscribeOption) messaging.Subscription {
+	t.Helper()
+	s, err := b.Subscribe(t.ctx, q, h, options...)
+	if err != nil {
+		t.Fatalf("Subscribe: %v", err)
+	}
+	return s
+}
+
+func (t *tester) drain(s messaging.Subscription) {
+	t.Helper()
+	if err := s.Drain(t.ctx); err != nil {
+		t.Fatalf("Drain: %v", err)
+	}
+}
+
+// newMessage returns a message that is told apart by its text.
+func newMessage(text string) messaging.Message {
+	return messaging.Message{ID: uuid.NewString(), Body: []byte(text), Persistent: true}
+}
+
+func (t *tester) publishMessage(b messaging.Broker, q messaging.Queue, m messaging.Message) {
+	t.Helper()
+	if err := b.Publish(t.ctx, q.Name, m); err != nil {
+		t.Fatalf("Publish: %v", err)
+	}
+}
+
+// publish publishes a message for each text, in that order.
+func (t *tester) publish(b messaging.Broker, q messaging.Queue, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		t.publishMessage(b, q, newMessage(text))
+	}
+}
+
+// inbox keeps the messages that it is given, with room for all that a test may publish.
+type inbox chan messaging.Message
+
+func newInbox() inbox { return make(inbox, 2*loadMessages) }
+
+func (i inbox) handle(_ context.Context, m messaging.Message) error {
+	i <- m
+	return nil
+}
+
+// expect fails the test unless the next messages have these texts, in that order.
+func (t *tester) expect(i inbox, want ...string) {
+	t.Helper()
+	var got []string
+	for range want {
+		select {
+		case m := <-i:
+			got = append(got, string(m.Body))
+		case <-t.ctx.Done():
+			t.Fatalf("timed out, received %q, want %q", got, want)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("received messages (-want +got):\n%s", diff)
+	}
+}
+
+// await returns what comes from c.
+func await[V any](t *tester, c <-chan V, what string) V {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-t.ctx.Done():
+		t.Fatalf("timed out waiting for %s", what)
+		panic("unreachable")
+	}
+}
+
+// awaitTime returns when it is that late.
+func (t *tester) awaitTime(when time.Time) {
+	ctx, cancel := context.WithDeadline(t.ctx, when)
+	defer cancel()
+	<-ctx.Done()
+}
+
+// eventually returns when condition holds. It is for what no event tells.
+func (t *tester) eventually(what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		await(t, tick.C, what)
+	}
+}
+
+// awaitNoQueue returns when the broker has no queue of that name. It publishes to find out. RabbitMQ 3.10 may fail to
+// confirm a message to a quorum queue that goes just then, and close the channel after 5 s: ErrUnavailable.
+func (t *tester) awaitNoQueue(b messaging.Broker, q messaging.Queue) {
+	t.Helper()
+	t.eventually("the queue to go", func() bool {
+		err := b.Publish(t.ctx, q.Name, newMessage("probe"))
+		if err != nil && !errors.Is(err, messaging.ErrUnroutable) && !errors.Is(err, messaging.ErrUnavailable) {
+			t.Fatalf("Publish: %v", err)
+		}
+		return errors.Is(err, messaging.ErrUnroutable)
+	})
+}
+
+// roundTrip publishes a message on b and waits for it. Whatever b had to do before, it has had its chance to.
+func (t *tester) roundTrip(b messaging.Broker) {
+	t.Helper()
+	q, received := t.newQueue(), newInbox()
+	s := t.subscribe(b, q, received.handle)
+	t.publish(b, q, "round trip")
+	t.expect(received, "round trip")
+	t.drain(s)
+}
+
+// wantError fails the test unless err wraps target.
+func (t *tester) wantError(what string, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("%s: got error %v, want %v", what, err, target)
+	}
+}
+
+// gate keeps handlers until it is opened.
+type gate chan struct{}
+
+func (g gate) open() { close(g) }
+
+// pass returns when the gate is open, or with the error of a context that ends first.
+func (g gate) pass(ctx context.Context) error {
+	select {
+	case <-g:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

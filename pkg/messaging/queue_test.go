@@ -1,0 +1,42 @@
+package messaging_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+)
+
+func TestQueueValidate(t *testing.T) {
+	longest := strings.Repeat("q", messaging.MaxHeaderNameBytes)
+	for name, test := range map[string]struct {
+		queue messaging.Queue
+		valid bool
+	}{
+		"least":   {messaging.Queue{Name: "q", Durable: true}, true},
+		"classic": {messaging.Queue{Name: longest, Durable: true, Type: messaging.Classic, AutoDelete: true}, true},
+		"quorum": {messaging.Queue{
+			Name: "q", Durable: true, Type: messaging.Quorum, Expiry: time.Minute, DeadLetter: "q.dead", DeliveryLimit: 5,
+		}, true},
+		"zero":               {messaging.Queue{}, false},
+		"no name":            {messaging.Queue{Durable: true}, false},
+		"long name":          {messaging.Queue{Name: longest + "q", Durable: true}, false},
+		"not durable":        {messaging.Queue{Name: "q"}, false},
+		"unknown type":       {messaging.Queue{Name: "q", Durable: true, Type: "stream"}, false},
+		"auto-delete quorum": {messaging.Queue{Name: "q", Durable: true, Type: messaging.Quorum, AutoDelete: true}, false},
+		"negative expiry":    {messaging.Queue{Name: "q", Durable: true, Expiry: -1}, false},
+		"negative limit":     {messaging.Queue{Name: "q", Durable: true, DeliveryLimit: -1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := test.queue.Validate()
+			if test.valid && err != nil {
+				t.Errorf("got error %v", err)
+			}
+			if !test.valid && !errors.Is(err, messaging.ErrInvalidQueue) {
+				t.Errorf("got error %v, want %v", err, messaging.ErrInvalidQueue)
+			}
+		})
+	}
+}

@@ -1,0 +1,74 @@
+package rabbitmq
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestAcknowledgerTake drives the bookkeeping alone: which frames would be sent after which messages are handled.
+func TestAcknowledgerTake(t *testing.T) {
+	type frames struct {
+		Multiple uint64
+		Single   []uint64
+		More     bool
+	}
+	type step struct {
+		handled  []uint64
+		requeued []uint64
+		all      bool
+		want     frames
+	}
+	tests := map[string][]step{
+		"in order": {
+			{handled: []uint64{1, 2, 3}, want: frames{Multiple: 3}},
+			{handled: []uint64{4}, want: frames{Multiple: 4}},
+		},
+		"nothing": {{want: frames{}}},
+		"behind a slow handler": {
+			{handled: []uint64{2, 3}, want: frames{More: true}},
+			{want: frames{Single: []uint64{2, 3}}},
+			{want: frames{}},
+			{handled: []uint64{1, 4}, want: frames{Multiple: 4}},
+		},
+		"the gap closes in time": {
+			{handled: []uint64{2}, want: frames{More: true}},
+			{handled: []uint64{1}, want: frames{Multiple: 2}},
+		},
+		"requeued ones are never acknowledged": {
+			{handled: []uint64{1}, requeued: []uint64{2}, want: frames{Multiple: 1}},
+			{requeued: []uint64{3}, want: frames{}},
+			{handled: []uint64{5}, requeued: []uint64{4}, want: frames{Multiple: 5}},
+			{requeued: []uint64{6}, want: frames{}},
+		},
+		"all at the end": {
+			{handled: []uint64{2, 4}, all: true, want: frames{Single: []uint64{2, 4}}},
+		},
+	}
+	for name, steps := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := &acknowledger{
+				threshold: 10, done: map[uint64]settlement{},
+				wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
+			}
+			for i, s := range steps {
+				for _, tag := range s.handled {
+					a.ack(tag)
+				}
+				for _, tag := range s.requeued {
+					a.settle(tag)
+				}
+				var got frames
+				got.Multiple, got.Single, got.More = a.take(s.all)
+				slices.Sort(got.Single)
+				if diff := cmp.Diff(s.want, got); diff != "" {
+					t.Errorf("step %d (-want +got):\n%s", i, diff)
+				}
+			}
+			if last := steps[len(steps)-1]; !last.all && len(a.done) > 0 {
+				t.Errorf("%d tags kept in memory", len(a.done))
+			}
+		})
+	}
+}

@@ -1,0 +1,304 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// Broker implements messaging.Broker over RabbitMQ.
+type Broker struct {
+	options    Options
+	publishing *connection
+	consuming  *connection
+
+	returns atomic.Pointer[[]*returnObserver]
+	closed  atomic.Bool // nothing more is taken
+
+	mu            sync.Mutex
+	closing       bool // no more subscriptions
+	subscriptions map[*subscription]struct{}
+	publishes     sync.WaitGroup
+	closeOnce     sync.Once
+	closeErr      error
+}
+
+var _ messaging.Broker = (*Broker)(nil)
+
+type returnObserver struct{ f func(messaging.Return) }
+
+// New returns a broker that connects in the background, and again whenever a connection is lost; see Ready. An error
+// means that the options can't work.
+func New(options Options) (*Broker, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{options: options, subscriptions: map[*subscription]struct{}{}}
+	b.returns.Store(&[]*returnObserver{})
+	b.publishing = newConnection("publish", options, b.openPublisher)
+	b.consuming = newConnection("consume", options, openDeclarer)
+	return b, nil
+}
+
+func (b *Broker) openPublisher(s *session) (err error) {
+	s.publisher, err = newPublisher(s, b.returned)
+	return err
+}
+
+func openDeclarer(s *session) error {
+	s.declarer = &declarer{session: s}
+	return nil
+}
+
+// Send implements messaging.Broker.
+func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) error {
+	p, err := b.prepare(ctx, queue, m)
+	if err == nil {
+		err = p.send(ctx, queue, m)
+	}
+	if err != nil {
+		return fmt.Errorf("send to queue %.40s: %w", queue, b.orClosed(err))
+	}
+	return nil
+}
+
+// Publish implements messaging.Broker. It gives a message without an ID one.
+func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message) error {
+	b.mu.Lock()
+	if b.closed.Load() {
+		b.mu.Unlock()
+		return fmt.Errorf("publish to queue %s: %w", queue, messaging.ErrClosed)
+	}
+	b.publishes.Add(1)
+	b.mu.Unlock()
+	defer b.publishes.Done()
+	if err := validate(queue, m); err != nil {
+		return fmt.Errorf("publish to queue %.40s: %w", queue, err)
+	}
+	return b.publish(ctx, queue, m)
+}
+
+// publish also serves dead-lettering, whose headers may exceed what Validate allows to senders.
+func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message) error {
+	s, err := b.publishing.session()
+	if err == nil {
+		err = s.publisher.publish(ctx, queue, m)
+	}
+	if errors.Is(err, messaging.ErrUnroutable) {
+		b.forget(queue)
+	}
+	if err != nil {
+		return fmt.Errorf("publish to queue %s: %w", queue, b.orClosed(err))
+	}
+	return nil
+}
+
+// validate refuses what would cost the connection, and with it every message beside this one.
+func validate(queue string, m messaging.Message) error {
+	if len(queue) > messaging.MaxHeaderNameBytes {
+		return fmt.Errorf("%w: a name of %d bytes, %d are allowed", messaging.ErrInvalidQueue, len(queue), messaging.MaxHeaderNameBytes)
+	}
+	return m.Validate()
+}
+
+func (b *Broker) prepare(ctx context.Context, queue string, m messaging.Message) (*publisher, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if b.closed.Load() {
+		return nil, messaging.ErrClosed
+	}
+	if err := validate(queue, m); err != nil {
+		return nil, err
+	}
+	s, err := b.publishing.session()
+	if err != nil {
+		return nil, err
+	}
+	return s.publisher, nil
+}
+
+// orClosed names the cause of errors that Close made.
+func (b *Broker) orClosed(err error) error {
+	if b.closed.Load() && errors.Is(err, messaging.ErrUnavailable) {
+		return messaging.ErrClosed
+	}
+	return err
+}
+
+// OnReturn implements messaging.Broker.
+func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) {
+	observer := &returnObserver{f}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	observers := append(slices.Clone(*b.returns.Load()), observer)
+	b.returns.Store(&observers)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		rest := slices.DeleteFunc(slices.Clone(*b.returns.Load()), func(o *returnObserver) bool { return o == observer })
+		b.returns.Store(&rest)
+	}
+}
+
+func (b *Broker) returned(r messaging.Return) {
+	b.forget(r.Queue)
+	for _, observer := range *b.returns.Load() {
+		observer.f(r)
+	}
+}
+
+// forget has the next Ensure declare a queue that turned out to be gone.
+func (b *Broker) forget(queue string) {
+	if s, err := b.consuming.session(); err == nil {
+		s.declarer.forget(queue)
+	}
+}
+
+// Ensure implements messaging.Broker. It declares on the connection that consumes: the other may be blocked.
+func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := q.Validate(); err != nil {
+		return err
+	}
+	if b.closed.Load() {
+		return messaging.ErrClosed
+	}
+	s, err := b.consuming.session()
+	if err != nil {
+		return fmt.Errorf("ensure queue %s: %w", q.Name, err)
+	}
+	return b.orClosed(s.declarer.ensure(ctx, q))
+}
+
+// Subscribe implements messaging.Broker.
+func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
+	options ...messaging.SubscribeOption,
+) (messaging.Subscription, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	s := newSubscription(b, q, h, messaging.NewSubscribeOptions(options...))
+	if err := b.add(s); err != nil {
+		return nil, err
+	}
+	first := make(chan error, 1)
+	go s.run(first)
+	select {
+	case err := <-first:
+		if err != nil {
+			return nil, fmt.Errorf("subscribe to queue %s: %w", q.Name, err)
+		}
+		return s, nil
+	case <-s.stopped:
+		return nil, fmt.Errorf("subscribe to queue %s: %w", q.Name, messaging.ErrClosed)
+	case <-ctx.Done():
+		s.drain()
+		return nil, fmt.Errorf("subscribe to queue %s: %w", q.Name, ctx.Err())
+	}
+}
+
+func (b *Broker) add(s *subscription) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing {
+		return messaging.ErrClosed
+	}
+	b.subscriptions[s] = struct{}{}
+	return nil
+}
+
+func (b *Broker) remove(s *subscription) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.subscriptions, s)
+}
+
+// Ready implements messaging.Broker.
+func (b *Broker) Ready() error {
+	if b.closed.Load() {
+		return messaging.ErrClosed
+	}
+	s, err := b.publishing.session()
+	if err != nil {
+		return err
+	}
+	if err := s.unavailable(); err != nil {
+		return err
+	}
+	if _, err := b.consuming.session(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.subscriptions {
+		if !s.live.Load() {
+			return fmt.Errorf("%w: not consuming from queue %s", messaging.ErrUnavailable, s.queue.Name)
+		}
+	}
+	return nil
+}
+
+// Close implements messaging.Broker.
+func (b *Broker) Close(ctx context.Context) error {
+	b.closeOnce.Do(func() { b.closeErr = b.close(ctx) })
+	return b.closeErr
+}
+
+func (b *Broker) close(ctx context.Context) error {
+	err := b.drainAll(ctx)
+	b.mu.Lock()
+	b.closed.Store(true)
+	b.mu.Unlock()
+	if s, unavailable := b.publishing.session(); unavailable == nil && s.unavailable() == nil {
+		err = errors.Join(err, b.awaitPublishes(ctx))
+	}
+	var closing sync.WaitGroup
+	closing.Go(b.publishing.close)
+	closing.Go(b.consuming.close)
+	closing.Wait()
+	return err
+}
+
+// drainAll drains the subscriptions beside each other. Their handlers may publish meanwhile.
+func (b *Broker) drainAll(ctx context.Context) error {
+	b.mu.Lock()
+	b.closing = true
+	var draining []*subscription
+	for s := range b.subscriptions {
+		draining = append(draining, s)
+	}
+	b.mu.Unlock()
+	errs := make([]error, len(draining))
+	var drained sync.WaitGroup
+	for i, s := range draining {
+		drained.Go(func() { errs[i] = s.Drain(ctx) })
+	}
+	drained.Wait()
+	return errors.Join(errs...)
+}
+
+func (b *Broker) awaitPublishes(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		b.publishes.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("await running publishes: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,315 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/cenkalti/backoff/v5"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	firstRedial = 100 * time.Millisecond
+	lastRedial  = 2 * time.Second
+	// farewell bounds the closing handshake; a broker that is low on memory doesn't read, and so never answers.
+	farewell = time.Second
+)
+
+// connection keeps one connection to the broker alive: it dials until it succeeds, and again when what it had is lost.
+type connection struct {
+	purpose string // "publish" or "consume", for logs and the management's list
+	options Options
+	// open readies a new session for use.
+	open func(*session) error
+
+	mu      sync.Mutex
+	current *session      // nil while the broker is away
+	reason  error         // why current is nil
+	changed chan struct{} // closed when current changes
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// session is one generation of a connection. What belongs to it (channels, delivery tags, known queues) ends with it.
+type session struct {
+	amqp   *amqp.Connection
+	socket *socket
+
+	publisher *publisher // on the connection that publishes
+	declarer  *declarer  // on the connection that consumes
+
+	mu      sync.Mutex
+	blocked string // why the broker takes no messages, "" if it does
+	err     error  // why the session ended
+
+	over chan struct{} // closed when the session has ended
+	done sync.WaitGroup
+}
+
+func newConnection(purpose string, options Options, open func(*session) error) *connection {
+	ctx, stop := context.WithCancel(context.Background())
+	c := &connection{
+		purpose: purpose,
+		options: options,
+		open:    open,
+		reason:  errors.New("not connected yet"),
+		changed: make(chan struct{}),
+		stop:    stop,
+		stopped: make(chan struct{}),
+	}
+	go c.run(ctx)
+	return c
+}
+
+// run dials, waits for the session's end, and dials again, until ctx ends.
+func (c *connection) run(ctx context.Context) {
+	defer close(c.stopped)
+	log := c.options.Logger.With("connection", c.purpose)
+	pause := newBackOff()
+	for dialled := false; ctx.Err() == nil; {
+		s, err := c.connect(ctx)
+		if err != nil {
+			c.set(nil, err)
+			wait := pause.NextBackOff()
+			log.Warn("broker unreachable", "error", err, "retry_in", wait)
+			sleep(ctx, wait)
+			continue
+		}
+		c.set(s, nil)
+		log.Info("connected to broker", "node", s.amqp.RemoteAddr().String())
+		if dialled {
+			c.options.OnReconnect()
+		}
+		dialled = true
+		began := time.Now()
+		err = s.wait(ctx)
+		c.set(nil, err)
+		s.close(ctx.Err() != nil)
+		if ctx.Err() == nil {
+			log.Warn("connection to broker lost", "error", err)
+		}
+		// A connection that ends as soon as it stands must not be dialled in a tight loop.
+		if time.Since(began) > lastRedial {
+			pause.Reset()
+		} else {
+			sleep(ctx, pause.NextBackOff())
+		}
+	}
+	c.set(nil, messaging.ErrClosed)
+}
+
+func newBackOff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval, b.Multiplier = firstRedial, lastRedial, 2
+	return b
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// connect tries each node once.
+func (c *connection) connect(ctx context.Context) (*session, error) {
+	var errs []error
+	for _, url := range c.options.URLs {
+		s, err := c.dial(ctx, url)
+		if err == nil {
+			return s, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (c *connection) dial(ctx context.Context, url string) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.options.DialTimeout)
+	defer cancel()
+	uri, err := amqp.ParseURI(url)
+	if err != nil {
+		return nil, errors.New("parse broker URL")
+	}
+	node := net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))
+
+	var sock *socket
+	conn, err := amqp.DialConfig(url, amqp.Config{
+		Heartbeat:       c.options.Heartbeat,
+		TLSClientConfig: c.options.TLS.Clone(),
+		Properties:      c.properties(),
+		Dial: func(network, address string) (net.Conn, error) {
+			raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			// The library clears the deadline once the handshakes are through.
+			if deadline, ok := ctx.Deadline(); ok {
+				_ = raw.SetDeadline(deadline)
+			}
+			sock = newSocket(raw, c.options.WriteTimeout, 2*c.options.Heartbeat)
+			return sock, nil
+		},
+	})
+	if err != nil {
+		if sock != nil {
+			_ = sock.Close()
+		}
+		return nil, fmt.Errorf("dial %s: %w", node, err)
+	}
+	s := &session{amqp: conn, socket: sock, over: make(chan struct{})}
+	s.watch()
+	if err := c.open(s); err != nil {
+		s.close(true)
+		return nil, fmt.Errorf("open channels on %s: %w", node, err)
+	}
+	return s, nil
+}
+
+func (c *connection) properties() amqp.Table {
+	properties := amqp.NewConnectionProperties()
+	properties.SetClientConnectionName(c.options.Name + " " + c.purpose)
+	return properties
+}
+
+func (c *connection) set(s *session, reason error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current, c.reason = s, reason
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// session returns the live session, or ErrUnavailable with the reason why there is none.
+func (c *connection) session() (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current != nil {
+		return c.current, nil
+	}
+	if errors.Is(c.reason, messaging.ErrClosed) {
+		return nil, messaging.ErrClosed
+	}
+	return nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, c.reason)
+}
+
+// await returns the live session, and waits for it while the broker is away.
+func (c *connection) await(ctx context.Context) (*session, error) {
+	for {
+		c.mu.Lock()
+		current, reason, changed := c.current, c.reason, c.changed
+		c.mu.Unlock()
+		if current != nil {
+			return current, nil
+		}
+		if errors.Is(reason, messaging.ErrClosed) {
+			return nil, reason
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// close ends the connection and waits until nothing of it runs.
+func (c *connection) close() {
+	c.stop()
+	<-c.stopped
+}
+
+// watch follows what the broker says about the connection itself. The library's reader waits up to 5 s for each
+// notification that nobody takes, so all of them are buffered, and always taken.
+func (s *session) watch() {
+	closes := s.amqp.NotifyClose(make(chan *amqp.Error, 1))
+	blocks := s.amqp.NotifyBlocked(make(chan amqp.Blocking, 16))
+	s.spawn(func() {
+		for b := range blocks {
+			s.setBlocked(b)
+		}
+	})
+	s.spawn(func() {
+		if err := <-closes; err != nil {
+			s.end(err)
+			return
+		}
+		s.end(amqp.ErrClosed)
+	})
+}
+
+// spawn runs f in a goroutine that close waits for, unless the session is over.
+func (s *session) spawn(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false
+	}
+	s.done.Go(f)
+	return true
+}
+
+func (s *session) setBlocked(b amqp.Blocking) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blocked = ""
+	if b.Active {
+		s.blocked = b.Reason
+		if s.blocked == "" {
+			s.blocked = "no reason given"
+		}
+	}
+}
+
+// unavailable is the error of a session whose broker takes no messages for now.
+// See https://www.rabbitmq.com/docs/connection-blocked.
+func (s *session) unavailable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.blocked == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: blocked by the broker: %s", messaging.ErrUnavailable, s.blocked)
+}
+
+// end marks the session as over; the first reason stays.
+func (s *session) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.err = err
+	close(s.over)
+}
+
+// wait returns why the session ended.
+func (s *session) wait(ctx context.Context) error {
+	select {
+	case <-s.over:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.err
+	case <-ctx.Done():
+		return messaging.ErrClosed
+	}
+}
+
+// close disconnects and waits for the session's goroutines. In good order the broker is told; otherwise the line is cut.
+func (s *session) close(orderly bool) {
+	if orderly {
+		_ = s.amqp.CloseDeadline(time.Now().Add(farewell))
+	} else {
+		_ = s.socket.Close()
+	}
+	s.end(amqp.ErrClosed)
+	s.done.Wait()
+}

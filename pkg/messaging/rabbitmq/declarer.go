@@ -1,0 +1,123 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"example.com/warren/pkg/messaging"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// defaultDeliveryLimit is RabbitMQ's own for quorum queues, since 4.0.
+const defaultDeliveryLimit = 20
+
+// declarer declares queues, on a channel of its own: a declaration and a publish at once on one channel interleave
+// their frames, and a refused declaration closes its channel. It remembers what it has seen to exist.
+type declarer struct {
+	session *session
+	known   sync.Map // name → struct{}
+
+	mu      sync.Mutex
+	channel *amqp.Channel // nil until needed, and after a refusal
+}
+
+// ensure declares q unless it is known to exist.
+func (d *declarer) ensure(ctx context.Context, q messaging.Queue) error {
+	if _, ok := d.known.Load(q.Name); ok {
+		return nil
+	}
+	result := make(chan error, 1)
+	// The library's calls take no context. They end with the connection at the latest.
+	if !d.session.spawn(func() { result <- d.declare(q) }) {
+		return fmt.Errorf("declare queue %s: %w: connection lost", q.Name, messaging.ErrUnavailable)
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// forget makes the next ensure declare again, for queues that turned out to be gone.
+func (d *declarer) forget(name string) { d.known.Delete(name) }
+
+func (d *declarer) declare(q messaging.Queue) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.known.Load(q.Name); ok {
+		return nil
+	}
+	err := d.call(func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, false, false, arguments(q))
+		return err
+	})
+	switch {
+	case isCode(err, amqp.PreconditionFailed):
+		err = nil // it exists with other settings
+	case isCode(err, amqp.AccessRefused):
+		err = d.inspect(q.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("declare queue %s: %w", q.Name, err)
+	}
+	d.known.Store(q.Name, struct{}{})
+	return nil
+}
+
+// inspect looks for a queue that this user may use and not configure.
+func (d *declarer) inspect(name string) error {
+	err := d.call(func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+		return err
+	})
+	if isCode(err, amqp.NotFound) {
+		return fmt.Errorf("%w: it does not exist, and this user may not make it", messaging.ErrUnroutable)
+	}
+	return err
+}
+
+// call runs f on the declarer's channel. Errors that are not the broker's refusal wrap ErrUnavailable.
+func (d *declarer) call(f func(*amqp.Channel) error) error {
+	if d.channel == nil || d.channel.IsClosed() {
+		ch, err := d.session.amqp.Channel()
+		if err != nil {
+			return fmt.Errorf("%w: open channel: %w", messaging.ErrUnavailable, err)
+		}
+		d.channel = ch
+	}
+	err := f(d.channel)
+	if err == nil {
+		return nil
+	}
+	d.channel = nil
+	var refusal *amqp.Error
+	if errors.As(err, &refusal) && refusal.Server {
+		return err
+	}
+	return fmt.Errorf("%w: %w", messaging.ErrUnavailable, err)
+}
+
+func isCode(err error, code int) bool {
+	var e *amqp.Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+// arguments are those that all users of a queue agree on: its type and expiry. Dead-lettering is the consumer's doing
+// (see delivery.go), so that publishers, who declare queues as well, need not know of it.
+func arguments(q messaging.Queue) amqp.Table {
+	table := amqp.Table{}
+	if q.Type == messaging.Quorum {
+		table[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
+		if q.DeliveryLimit >= defaultDeliveryLimit {
+			// The broker's own limit must not come before the consumer's: it drops the message.
+			table["x-delivery-limit"] = int64(q.DeliveryLimit) + defaultDeliveryLimit
+		}
+	}
+	if q.Expiry > 0 {
+		table[amqp.QueueTTLArg] = max(q.Expiry.Milliseconds(), 1)
+	}
+	return table
+}

@@ -1,0 +1,111 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/cenkalti/backoff/v5"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Quorum queues count a message's earlier deliveries in a header; classic queues only say that there was one. For them
+// the consumer keeps the count: it puts a redelivered message back with the count in a header of its own before it
+// handles it, so that the count outlives the process.
+//
+// Neither uses the broker's own dead-lettering: it would also take every message that outlives its TTL, and a request
+// whose caller has gone is not a dead letter.
+// See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
+const (
+	quorumCountHeader  = "x-delivery-count"
+	classicCountHeader = "x-classic-delivery-count"
+)
+
+// earlierDeliveries returns how often the message was delivered before. counted is false if that is news that the
+// message's own headers don't hold yet.
+func earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
+	if n, ok := d.Headers[quorumCountHeader].(int64); ok {
+		return n, true
+	}
+	n, _ = d.Headers[classicCountHeader].(int64)
+	if d.Redelivered {
+		return n + 1, false
+	}
+	return n, true
+}
+
+// handle sees one delivery through to its acknowledgement or rejection.
+func (c *consumer) handle(d *amqp.Delivery) {
+	limit := int64(c.subscription.queue.DeliveryLimit)
+	earlier, counted := earlierDeliveries(d)
+	m := decode(d)
+	switch {
+	case limit > 0 && earlier >= limit:
+		c.giveUp(d, m, messaging.DeadLetterLimit)
+		return
+	case limit > 0 && !counted:
+		c.recount(d, m, earlier)
+		return
+	}
+	err := c.subscription.handler(c.subscription.handling, m)
+	switch {
+	case err == nil:
+		c.acknowledger.ack(d.DeliveryTag)
+	case messaging.IsReject(err):
+		c.giveUp(d, m, messaging.DeadLetterRejected)
+	default:
+		c.acknowledger.requeue(d.DeliveryTag)
+	}
+}
+
+// recount puts the message at the end of its queue, with the count of its deliveries.
+func (c *consumer) recount(d *amqp.Delivery, m messaging.Message, earlier int64) {
+	headers := make(map[string]any, len(m.Headers)+1)
+	for name, value := range m.Headers {
+		headers[name] = value
+	}
+	headers[classicCountHeader] = earlier
+	m.Headers = headers
+	c.move(d, c.subscription.queue, m)
+}
+
+// giveUp moves the message to the dead-letter queue; without one it is dropped.
+func (c *consumer) giveUp(d *amqp.Delivery, m messaging.Message, reason string) {
+	q := c.subscription.queue
+	log := c.subscription.broker.options.Logger.With("queue", q.Name, "reason", reason,
+		"message_id", m.ID, "correlation_id", m.CorrelationID)
+	if q.DeadLetter == "" {
+		log.Warn("message dropped: its queue has no dead-letter queue")
+		c.acknowledger.ack(d.DeliveryTag)
+		return
+	}
+	if c.move(d, deadLetterQueue(q), messaging.DeadLetter(m, q.Name, reason, time.Now())) {
+		log.Warn("message dead-lettered", "dead_letter_queue", q.DeadLetter)
+	}
+}
+
+func deadLetterQueue(q messaging.Queue) messaging.Queue {
+	return messaging.Queue{Name: q.DeadLetter, Durable: true, Type: q.Type}
+}
+
+// move publishes m to a queue and then acknowledges the delivery, so that a crash between the two leaves two copies
+// and never none. If the broker doesn't take it before the consumer ends, the delivery goes back where it came from.
+func (c *consumer) move(d *amqp.Delivery, to messaging.Queue, m messaging.Message) bool {
+	ctx, cancel := context.WithCancel(c.subscription.accepting)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := c.subscription.broker.publish(ctx, to.Name, m)
+		if errors.Is(err, messaging.ErrUnroutable) {
+			return struct{}{}, errors.Join(err, c.subscription.broker.Ensure(ctx, to))
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(newBackOff()), backoff.WithMaxElapsedTime(0))
+	if err != nil {
+		c.acknowledger.requeue(d.DeliveryTag)
+		return false
+	}
+	c.acknowledger.ackAtOnce(d.DeliveryTag)
+	return true
+}

@@ -1,0 +1,337 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+)
+
+// startNode starts a node for one test to break, which takes about 5 s.
+func startNode(t *testing.T) *rabbitmqnode.Node {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	node, err := rabbitmqnode.Start(ctx, rabbitmqnode.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return node
+}
+
+func ctl(t *testing.T, node *rabbitmqnode.Node, args ...string) string {
+	t.Helper()
+	out, err := node.Ctl(testContext(t), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// await polls for what the broker does in its own time.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	ctx := testContext(t)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %s", what, within)
+		}
+	}
+}
+
+// TestBlockedBroker raises a memory alarm: publishers must be told at once, consumers must go on, Close must not hang.
+func TestBlockedBroker(t *testing.T) {
+	t.Parallel()
+	node := startNode(t)
+	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	q := testQueue(t)
+	got := make(chan string, 100)
+	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		got <- m.ID
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	send := func(id string) error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return b.Send(ctx, q.Name, messaging.Message{ID: id})
+	}
+	if err := send("before"); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, got)
+
+	ctl(t, node, "set_vm_memory_high_watermark", "0.00001")
+	// RabbitMQ blocks a connection, and says so, when it next publishes.
+	await(t, "blocked", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
+	began := time.Now()
+	if err := send("refused"); !errors.Is(err, messaging.ErrUnavailable) || time.Since(began) > time.Second {
+		t.Errorf("send while blocked: %v after %s, want ErrUnavailable at once", err, time.Since(began))
+	}
+	if err := b.Ready(); !errors.Is(err, messaging.ErrUnavailable) {
+		t.Errorf("ready while blocked: %v", err)
+	}
+	if err := b.Ensure(testContext(t), testQueue(t)); err != nil {
+		t.Errorf("declare while blocked: %v", err)
+	}
+
+	ctl(t, node, "set_vm_memory_high_watermark", "0.4")
+	await(t, "unblocked", func() bool { return send("after") == nil })
+	for receive(t, got) != "after" {
+	}
+
+	ctl(t, node, "set_vm_memory_high_watermark", "0.00001")
+	await(t, "blocked again", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
+	began = time.Now()
+	if err := b.Close(testContext(t)); err != nil {
+		t.Errorf("close while blocked: %v", err)
+	}
+	if took := time.Since(began); took > 2*farewell {
+		t.Errorf("close while blocked took %s", took)
+	}
+}
+
+// TestClosedByBroker has the broker close all connections: everything must stand again within two seconds.
+func TestClosedByBroker(t *testing.T) {
+	t.Parallel()
+	node := startNode(t)
+	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	q := testQueue(t)
+	got := make(chan string, 100)
+	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		got <- m.ID
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s, err := b.consuming.session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctl(t, node, "close_all_connections", "test")
+		<-s.over
+		began := time.Now()
+		await(t, "ready again", func() bool { return b.Ready() == nil })
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("ready again after %s, want at most 2 s", took)
+		}
+		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, got)
+	}
+}
+
+// TestNodeKilled kills the node and starts it again: durable queues and persistent messages must be there, and the
+// subscription live, without a word from its owner.
+func TestNodeKilled(t *testing.T) {
+	t.Parallel()
+	node := startNode(t)
+	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	q := testQueue(t)
+	kept := messaging.Queue{Name: "kept", Durable: true}
+	if err := b.Ensure(testContext(t), kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(testContext(t), kept.Name, messaging.Message{ID: "persistent", Persistent: true}); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 10)
+	handler := func(_ context.Context, m messaging.Message) error {
+		got <- m.ID
+		return nil
+	}
+	if _, err := b.Subscribe(testContext(t), q, handler); err != nil {
+		t.Fatal(err)
+	}
+	node.Kill()
+	await(t, "noticed", func() bool { return b.Ready() != nil })
+	if err := b.Send(testContext(t), q.Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnavailable) {
+		t.Errorf("send to a dead broker: %v, want ErrUnavailable", err)
+	}
+	if err := node.Restart(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "ready again", func() bool { return b.Ready() == nil })
+	if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "to the old subscription"}); err != nil {
+		t.Fatal(err)
+	}
+	if id := receive(t, got); id != "to the old subscription" {
+		t.Errorf("got %q", id)
+	}
+	if _, err := b.Subscribe(testContext(t), kept, handler); err != nil {
+		t.Fatal(err)
+	}
+	if id := receive(t, got); id != "persistent" {
+		t.Errorf("got %q", id)
+	}
+}
+
+// TestBlackHole stops all bytes without closing anything: the loss must be noticed within two heartbeats, and no
+// publisher may hang on the dead connection.
+func TestBlackHole(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, testURL)
+	const heartbeat = 2 * time.Second
+	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}, Heartbeat: heartbeat})
+	q := testQueue(t)
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	p.swallow()
+	began := time.Now()
+	// More than the kernel buffers, so that writes block.
+	body := make([]byte, 1<<20)
+	var publishers sync.WaitGroup
+	for range 16 {
+		publishers.Go(func() {
+			for time.Since(began) < 4*heartbeat {
+				ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+				sent := time.Now()
+				err := b.Send(ctx, q.Name, messaging.Message{Body: body})
+				cancel()
+				if took := time.Since(sent); took > 2*time.Second {
+					t.Errorf("send with a time-out of 500ms took %s", took)
+				}
+				if errors.Is(err, messaging.ErrUnavailable) {
+					return
+				}
+			}
+			t.Error("publisher never told that the broker is away")
+		})
+	}
+	await(t, "noticed", func() bool { return b.Ready() != nil })
+	if took := time.Since(began); took > 2*heartbeat+time.Second {
+		t.Errorf("noticed after %s, want within two heartbeats of %s", took, heartbeat)
+	}
+	publishers.Wait()
+	p.pass()
+	await(t, "ready again", func() bool { return b.Ready() == nil })
+}
+
+// proxy passes bytes between its clients and the broker, or keeps them.
+type proxy struct {
+	listener net.Listener
+	target   string
+
+	mu      sync.Mutex
+	hole    chan struct{} // closed: bytes pass
+	conns   []net.Conn
+	serving sync.WaitGroup
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: listener, target: hostOf(t, target), hole: make(chan struct{})}
+	close(p.hole)
+	p.serving.Go(p.serve)
+	t.Cleanup(p.close)
+	return p
+}
+
+func (p *proxy) serve() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", p.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, client, server)
+		p.mu.Unlock()
+		p.serving.Go(func() { p.copy(client, server) })
+		p.serving.Go(func() { p.copy(server, client) })
+	}
+}
+
+func (p *proxy) copy(to, from net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		p.mu.Lock()
+		hole := p.hole
+		p.mu.Unlock()
+		<-hole
+		if _, werr := to.Write(buffer[:n]); err != nil || werr != nil {
+			_ = to.Close()
+			return
+		}
+	}
+}
+
+func (p *proxy) swallow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hole = make(chan struct{})
+}
+
+func (p *proxy) pass() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.hole:
+	default:
+		close(p.hole)
+	}
+}
+
+func (p *proxy) close() {
+	p.pass()
+	_ = p.listener.Close()
+	p.mu.Lock()
+	var closers []io.Closer
+	for _, conn := range p.conns {
+		closers = append(closers, conn)
+	}
+	p.mu.Unlock()
+	for _, c := range closers {
+		_ = c.Close()
+	}
+	p.serving.Wait()
+}
+
+func hostOf(t *testing.T, broker string) string {
+	t.Helper()
+	u, err := url.Parse(broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// url is the broker's own, by way of the proxy.
+func (p *proxy) url(t *testing.T, broker string) string {
+	t.Helper()
+	u, err := url.Parse(broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = p.listener.Addr().String()
+	return u.String()
+}

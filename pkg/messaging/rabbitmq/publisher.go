@@ -1,0 +1,207 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// publisher publishes on one session, through two channels: one that asks for confirms and one that doesn't.
+type publisher struct {
+	session  *session
+	sends    *amqp.Channel
+	confirms *amqp.Channel
+
+	mu      sync.Mutex            // a waiter stands before its confirm can come
+	waiting map[uint64]*confirmed // by the confirm channel's delivery tag; nil once the channel has closed
+}
+
+// confirmed is a message whose confirm is awaited.
+type confirmed struct {
+	key    returnKey
+	result chan error
+}
+
+// returnKey tells which confirmed message a return speaks of, since returns carry no delivery tag. Messages with the same
+// one are counted.
+type returnKey struct{ queue, id string }
+
+// newPublisher opens the channels. onReturn gets the messages of send that could not be routed.
+func newPublisher(s *session, onReturn func(messaging.Return)) (*publisher, error) {
+	p := &publisher{session: s, waiting: map[uint64]*confirmed{}}
+	var err error
+	if p.sends, err = s.amqp.Channel(); err != nil {
+		return nil, fmt.Errorf("open channel: %w", err)
+	}
+	if p.confirms, err = s.amqp.Channel(); err != nil {
+		return nil, fmt.Errorf("open channel: %w", err)
+	}
+	if err := p.confirms.Confirm(false); err != nil {
+		return nil, fmt.Errorf("ask for confirms: %w", err)
+	}
+	sendReturns := p.sends.NotifyReturn(make(chan amqp.Return, 256))
+	s.spawn(func() {
+		for r := range sendReturns {
+			onReturn(decodeReturn(&r))
+		}
+	})
+	returns := p.confirms.NotifyReturn(make(chan amqp.Return, 256))
+	confirmations := p.confirms.NotifyPublish(make(chan amqp.Confirmation, 256))
+	s.spawn(func() { p.resolve(confirmations, returns) })
+	for _, ch := range []*amqp.Channel{p.sends, p.confirms} {
+		s.endWith(ch)
+	}
+	return p, nil
+}
+
+// endWith ends the session when the channel closes by itself: what is valid never makes the broker close a publishing
+// channel, so there is nothing better to do than to begin anew.
+func (s *session) endWith(ch *amqp.Channel) {
+	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
+	s.spawn(func() {
+		if err := <-closes; err != nil {
+			s.end(fmt.Errorf("publishing channel closed: %w", err))
+		}
+	})
+}
+
+// send writes m to the connection and does not wait for the broker.
+func (p *publisher) send(ctx context.Context, queue string, m messaging.Message) error {
+	if err := p.admit(ctx); err != nil {
+		return err
+	}
+	if err := p.sends.PublishWithContext(ctx, "", queue, true, false, encode(m)); err != nil {
+		return notSent(ctx, err)
+	}
+	return notSent(ctx, p.session.socket.Flushed(ctx))
+}
+
+// admit refuses while the broker takes nothing, and waits while the network is slow.
+func (p *publisher) admit(ctx context.Context) error {
+	if err := p.session.unavailable(); err != nil {
+		return err
+	}
+	return notSent(ctx, p.session.socket.Room(ctx))
+}
+
+func notSent(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		return fmt.Errorf("%w: %w", messaging.ErrUnavailable, err)
+	}
+}
+
+// publish sends m and waits for the broker's confirm.
+// See https://www.rabbitmq.com/docs/confirms#publisher-confirms.
+func (p *publisher) publish(ctx context.Context, queue string, m messaging.Message) error {
+	if err := p.admit(ctx); err != nil {
+		return err
+	}
+	if m.ID == "" {
+		m.ID = uuid.NewString()
+	}
+	waiter := &confirmed{key: returnKey{queue, m.ID}, result: make(chan error, 1)}
+	if err := p.begin(ctx, queue, m, waiter); err != nil {
+		return notSent(ctx, err)
+	}
+	select {
+	case err := <-waiter.result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *publisher) begin(ctx context.Context, queue string, m messaging.Message, waiter *confirmed) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting == nil {
+		return amqp.ErrClosed
+	}
+	tag := p.confirms.GetNextPublishSeqNo()
+	if err := p.confirms.PublishWithContext(ctx, "", queue, true, false, encode(m)); err != nil {
+		return err
+	}
+	p.waiting[tag] = waiter
+	return nil
+}
+
+// resolve gives each confirm to who waits for it. The broker sends the return of an unroutable message before its
+// confirm, so when a confirm is here, the returns that came before it are here too.
+func (p *publisher) resolve(confirmations <-chan amqp.Confirmation, returns <-chan amqp.Return) {
+	unroutable := map[returnKey]int{}
+	for confirmations != nil {
+		select {
+		case r, ok := <-returns:
+			if !ok {
+				returns = nil
+				continue
+			}
+			unroutable[keyOf(&r)]++
+		case confirmation, ok := <-confirmations:
+			if !ok {
+				confirmations = nil
+				continue
+			}
+			collect(returns, unroutable)
+			p.confirm(confirmation, unroutable)
+		}
+	}
+	p.fail()
+}
+
+func (p *publisher) confirm(confirmation amqp.Confirmation, unroutable map[returnKey]int) {
+	p.mu.Lock()
+	waiter := p.waiting[confirmation.DeliveryTag]
+	delete(p.waiting, confirmation.DeliveryTag)
+	p.mu.Unlock()
+	if waiter == nil {
+		return
+	}
+	switch {
+	case unroutable[waiter.key] > 0:
+		if unroutable[waiter.key]--; unroutable[waiter.key] == 0 {
+			delete(unroutable, waiter.key)
+		}
+		waiter.result <- fmt.Errorf("%w: no queue %s", messaging.ErrUnroutable, waiter.key.queue)
+	case !confirmation.Ack:
+		waiter.result <- fmt.Errorf("%w: refused by the broker", messaging.ErrUnavailable)
+	default:
+		waiter.result <- nil
+	}
+}
+
+// fail ends the waiting of all, and lets no one wait any more.
+func (p *publisher) fail() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, waiter := range p.waiting {
+		waiter.result <- fmt.Errorf("%w: connection lost before the confirm", messaging.ErrUnavailable)
+	}
+	p.waiting = nil
+}
+
+func keyOf(r *amqp.Return) returnKey { return returnKey{r.RoutingKey, r.MessageId} }
+
+// collect takes the returns that are here, without waiting for more.
+func collect(returns <-chan amqp.Return, into map[returnKey]int) {
+	for {
+		select {
+		case r, ok := <-returns:
+			if !ok {
+				return
+			}
+			into[keyOf(&r)]++
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package rabbitmqnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+)
+
+// Free ports are looked for below the ones that systems give to outgoing connections: such a connection could take a
+// node's port while the node is down.
+const (
+	lowestPort  = 10_000
+	highestPort = 32_000
+)
+
+var errNoFreePort = errors.New("no free port")
+
+// freePort returns a port of the loopback interface other than except.
+func freePort(ctx context.Context, except int) (int, error) {
+	for range 1000 {
+		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // a port is no secret
+		if port == except {
+			continue
+		}
+		if checkFree(ctx, port) == nil {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("%w from %d to %d", errNoFreePort, lowestPort, highestPort)
+}
+
+// checkFree returns the error that a server would get on port.
+func checkFree(ctx context.Context, port int) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address(port))
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

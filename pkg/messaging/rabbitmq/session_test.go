@@ -1,0 +1,321 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/uuid"
+)
+
+// within bounds each wait of these tests. Nothing takes this long unless it is broken.
+const within = 30 * time.Second
+
+func testContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func newTestBroker(t *testing.T, options Options) *Broker {
+	t.Helper()
+	if options.URLs == nil {
+		options.URLs = []string{testURL}
+	}
+	options.Name = t.Name()
+	options.Logger = slog.New(slog.DiscardHandler)
+	b, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		if err := b.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	awaitReady(t, b)
+	return b
+}
+
+func awaitReady(t *testing.T, b *Broker) {
+	t.Helper()
+	ctx := testContext(t)
+	for _, c := range []*connection{b.publishing, b.consuming} {
+		if _, err := c.await(ctx); err != nil {
+			t.Fatalf("broker not reached: %v", err)
+		}
+	}
+}
+
+func testQueue(t *testing.T) messaging.Queue {
+	t.Helper()
+	name := strings.ReplaceAll(t.Name(), "/", ".") + "." + uuid.NewString()
+	// Expiry cleans up on a broker that is shared.
+	return messaging.Queue{Name: name, Durable: true, Expiry: 10 * time.Minute}
+}
+
+func receive[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(within):
+		t.Fatalf("nothing came within %s", within)
+		panic("unreachable")
+	}
+}
+
+// cut breaks a connection as a network does, and returns once the next one stands.
+func cut(t *testing.T, c *connection) {
+	t.Helper()
+	s, err := c.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.socket.Conn.Close()
+	<-s.over
+	ctx := testContext(t)
+	for {
+		next, err := c.await(ctx)
+		if err != nil {
+			t.Fatalf("reconnect: %v", err)
+		}
+		if next != s {
+			return
+		}
+		select {
+		case <-c.changedSince(s):
+		case <-ctx.Done():
+			t.Fatal("no new connection")
+		}
+	}
+}
+
+// changedSince returns a channel that is closed when s is no longer current.
+func (c *connection) changedSince(s *session) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == s {
+		return c.changed
+	}
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+// TestLateAcknowledgementTouchesNoOtherMessage is the loss that the AMQP library's own recovery shows: handlers of a
+// lost connection finish and acknowledge tags 1 to 5, which on the new channel are other deliveries. Here those must
+// all still be there after a second loss.
+func TestLateAcknowledgementTouchesNoOtherMessage(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	const n = 5
+	var generation atomic.Int32
+	type start struct {
+		generation int32
+		id         string
+	}
+	started := make(chan start, 10*n)
+	release := [3]chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{})}
+	finished := make(chan struct{}, 10*n)
+	_, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		g := generation.Load()
+		started <- start{g, m.ID}
+		<-release[g]
+		finished <- struct{}{}
+		return nil
+	}, messaging.Concurrency(3*n), messaging.Prefetch(3*n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: fmt.Sprint(i), Persistent: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitAll := func(g int32) {
+		t.Helper()
+		seen := map[string]bool{}
+		for len(seen) < n {
+			s := receive(t, started)
+			if s.generation != g {
+				t.Fatalf("message %s came in generation %d, want %d", s.id, s.generation, g)
+			}
+			seen[s.id] = true
+		}
+	}
+	awaitAll(0)
+	generation.Store(1)
+	cut(t, b.consuming)
+	awaitAll(1) // the same messages, as deliveries 1 to n of a new channel
+	close(release[0])
+	for range n {
+		receive(t, finished)
+	}
+	generation.Store(2)
+	cut(t, b.consuming) // whatever the old handlers acknowledged has reached the broker by now, or never will
+	awaitAll(2)
+	close(release[1])
+	close(release[2])
+}
+
+func TestSubscriptionSurvivesLostConnections(t *testing.T) {
+	var reconnects atomic.Int32
+	b := newTestBroker(t, Options{OnReconnect: func() { reconnects.Add(1) }})
+	q := testQueue(t)
+	got := make(chan string, 10)
+	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		got <- m.ID
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		cut(t, b.publishing)
+		cut(t, b.consuming)
+		id := fmt.Sprint(i)
+		if err := b.Send(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+			t.Fatalf("send after reconnect %d: %v", i, err)
+		}
+		if have := receive(t, got); have != id {
+			t.Fatalf("got %s, want %s", have, id)
+		}
+	}
+	if n := reconnects.Load(); n != 6 {
+		t.Errorf("%d reconnects reported, want 6", n)
+	}
+}
+
+func TestSubscriptionSurvivesDeletedQueue(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	got := make(chan string, 10)
+	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		got <- m.ID
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	deleteQueue(t, b, q.Name)
+	ctx := testContext(t)
+	for {
+		if err := b.Publish(ctx, q.Name, messaging.Message{ID: "after"}); err == nil {
+			break
+		} else if !errors.Is(err, messaging.ErrUnroutable) {
+			t.Fatal(err)
+		}
+	}
+	if id := receive(t, got); id != "after" {
+		t.Errorf("got %s, want the message sent after the queue was made again", id)
+	}
+}
+
+func deleteQueue(t *testing.T, b *Broker, name string) {
+	t.Helper()
+	s, err := b.consuming.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ch.Close() }()
+	if _, err := ch.QueueDelete(name, false, false, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDeliveryLimitOutlivesTheConsumer has each delivery end with its connection, as if it had killed the process.
+func TestDeliveryLimitOutlivesTheConsumer(t *testing.T) {
+	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
+		t.Run(string(queueType), func(t *testing.T) {
+			b := newTestBroker(t, Options{})
+			const limit = 3
+			q := testQueue(t)
+			q.Type, q.DeliveryLimit, q.DeadLetter = queueType, limit, q.Name+".dead"
+			deliveries := make(chan struct{}, 10*limit)
+			hang := make(chan struct{})
+			if _, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+				deliveries <- struct{}{}
+				<-hang
+				return nil
+			}, messaging.Concurrency(10*limit)); err != nil {
+				t.Fatal(err)
+			}
+			defer close(hang)
+			dead := make(chan messaging.Message, 1)
+			if _, err := b.Subscribe(testContext(t), deadLetterQueue(q), func(_ context.Context, m messaging.Message) error {
+				dead <- m
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "poison"}); err != nil {
+				t.Fatal(err)
+			}
+			for range limit {
+				receive(t, deliveries)
+				cut(t, b.consuming)
+			}
+			m := receive(t, dead)
+			if m.ID != "poison" || m.Headers[messaging.DeadLetterReasonHeader] != messaging.DeadLetterLimit ||
+				m.Headers[messaging.DeadLetterQueueHeader] != q.Name {
+				t.Errorf("dead letter %+v", m)
+			}
+			// On a classic queue the cut may come between a recounted copy and its original's acknowledgement.
+			if extra := len(deliveries); extra > 1<<limit || queueType == messaging.Quorum && extra > 0 {
+				t.Errorf("%d deliveries beyond the limit of %d", extra, limit)
+			}
+		})
+	}
+}
+
+func TestEnsureTakesOtherArgumentsAsExisting(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	other := newTestBroker(t, Options{})
+	q.Expiry = time.Hour
+	for range 2 {
+		if err := other.Ensure(testContext(t), q); err != nil {
+			t.Errorf("ensure with another expiry: %v", err)
+		}
+	}
+	if err := other.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
+		t.Errorf("publish after the refusal: %v", err)
+	}
+}
+
+func TestEnsureDeclaresOncePerConnection(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	deleteQueue(t, b, q.Name)
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(testContext(t), q.Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnroutable) {
+		t.Fatalf("the second Ensure declared again: publish says %v, want ErrUnroutable", err)
+	}
+	// The return has taught it that the queue is gone.
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
+		t.Errorf("publish to the queue made again: %v", err)
+	}
+}

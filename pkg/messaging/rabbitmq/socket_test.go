@@ -1,0 +1,140 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// wire is the network side of a socket: it counts writes, and holds them up until open is closed.
+type wire struct {
+	net.Conn // nil: only the methods below are called
+	open     chan struct{}
+	err      error
+
+	mu      sync.Mutex
+	written []byte
+	writes  int
+	closed  chan struct{}
+}
+
+func newWire() *wire {
+	return &wire{open: make(chan struct{}), closed: make(chan struct{})}
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	select {
+	case <-w.open:
+	case <-w.closed:
+		return 0, net.ErrClosed
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writes++
+	if w.err != nil {
+		return 0, w.err
+	}
+	w.written = append(w.written, p...)
+	return len(p), nil
+}
+
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+func (w *wire) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.closed:
+	default:
+		close(w.closed)
+	}
+	return nil
+}
+
+func write(t *testing.T, s *socket, p []byte) {
+	t.Helper()
+	if _, err := s.Write(p); err != nil {
+		t.Fatalf("write: %v", err)
+	}
+}
+
+func TestSocketGathersWritesIntoOneSystemCall(t *testing.T) {
+	w := newWire()
+	s := newSocket(w, time.Second, 0)
+	const publishers = 100
+	// The first write may be on its way alone; all others must share the second.
+	for range publishers {
+		write(t, s, []byte("frame"))
+	}
+	close(w.open)
+	if err := s.Flushed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w.writes > 2 {
+		t.Errorf("%d writes of the network for %d of publishers, want at most 2", w.writes, publishers)
+	}
+	if got, want := len(w.written), publishers*len("frame"); got != want {
+		t.Errorf("%d bytes written, want %d", got, want)
+	}
+}
+
+func TestSocketReportsWhatWasNotWritten(t *testing.T) {
+	broken := errors.New("broken pipe")
+	w := newWire()
+	w.err = broken
+	s := newSocket(w, time.Second, 0)
+	write(t, s, []byte("first"))
+	close(w.open)
+	if err := s.Flushed(t.Context()); err == nil {
+		t.Error("Flushed returned nil for bytes that were not written")
+	}
+	<-w.closed
+	if _, err := s.Write([]byte("second")); !errors.Is(err, broken) {
+		t.Errorf("Write after a failure: %v, want %v", err, broken)
+	}
+	_ = s.Close()
+}
+
+func TestSocketCloseFailsWhoWaits(t *testing.T) {
+	w := newWire()
+	s := newSocket(w, time.Second, 0)
+	write(t, s, []byte("first"))
+	result := make(chan error, 1)
+	go func() { result <- s.Flushed(context.Background()) }()
+	_ = w.Close()
+	if err := <-result; err == nil {
+		t.Error("Flushed returned nil although the network was closed before the write")
+	}
+	_ = s.Close()
+}
+
+func TestSocketRoomHonoursContext(t *testing.T) {
+	w := newWire()
+	s := newSocket(w, time.Second, 0)
+	write(t, s, make([]byte, maxAccepted))
+	write(t, s, make([]byte, maxAccepted))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Room(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Room of a full socket: %v, want the context's error", err)
+	}
+	close(w.open)
+	if err := s.Room(t.Context()); err != nil {
+		t.Errorf("Room once the network moves: %v", err)
+	}
+	_ = s.Close()
+}
+
+func TestNotSentIsUnavailable(t *testing.T) {
+	if err := notSent(t.Context(), errNotWritten); !errors.Is(err, messaging.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}

@@ -1,0 +1,216 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// subscription keeps a consumer alive: when its channel, its queue or its connection goes, the next consumer begins.
+type subscription struct {
+	broker  *Broker
+	queue   messaging.Queue
+	handler messaging.Handler
+	options messaging.SubscribeOptions
+
+	// slots bound the handlers over all consumers: those of a lost connection may still run when the next begins.
+	slots chan struct{}
+
+	accepting context.Context // ends when the drain begins
+	drain     context.CancelFunc
+	handling  context.Context // ends when the drain's time is up
+	cutOff    context.CancelFunc
+
+	live    atomic.Bool
+	ended   sync.WaitGroup // consumers whose handlers still run
+	stopped chan struct{}
+}
+
+func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o messaging.SubscribeOptions) *subscription {
+	s := &subscription{
+		broker:  b,
+		queue:   q,
+		handler: h,
+		options: o,
+		slots:   make(chan struct{}, o.Concurrency),
+		stopped: make(chan struct{}),
+	}
+	s.accepting, s.drain = context.WithCancel(context.Background())
+	s.handling, s.cutOff = context.WithCancel(context.Background())
+	return s
+}
+
+// Drain implements messaging.Subscription.
+func (s *subscription) Drain(ctx context.Context) error {
+	s.drain()
+	select {
+	case <-s.stopped:
+		return nil
+	case <-ctx.Done():
+		s.cutOff()
+		return fmt.Errorf("drain queue %s: %w", s.queue.Name, ctx.Err())
+	}
+}
+
+// run consumes until the drain. It tells first whether the first consumer is live; a refusal that no retry can mend
+// ends it then.
+func (s *subscription) run(first chan<- error) {
+	defer close(s.stopped)
+	defer s.broker.remove(s)
+	defer s.cutOff()
+	defer s.ended.Wait()
+	log := s.broker.options.Logger.With("queue", s.queue.Name)
+	pause := newBackOff()
+	for s.accepting.Err() == nil {
+		c, err := s.consume()
+		switch {
+		case s.accepting.Err() != nil:
+			if c != nil {
+				c.finish()
+			}
+		case err != nil && first != nil && isFinal(err):
+			first <- err
+			return
+		case err != nil:
+			wait := pause.NextBackOff()
+			log.Warn("consumer not started", "error", err, "retry_in", wait)
+			sleep(s.accepting, wait)
+		default:
+			pause.Reset()
+			if first != nil {
+				first <- nil
+				first = nil
+			}
+			s.live.Store(true)
+			c.serve()
+			s.live.Store(false)
+		}
+	}
+}
+
+// isFinal tells refusals that stay from those that pass.
+func isFinal(err error) bool {
+	return errors.Is(err, messaging.ErrQueueInUse) || errors.Is(err, messaging.ErrUnroutable) ||
+		errors.Is(err, messaging.ErrClosed) || isCode(err, amqp.AccessRefused)
+}
+
+// consumer is one generation of a subscription, on one channel of one session.
+type consumer struct {
+	subscription *subscription
+	tag          string
+	channel      *amqp.Channel
+	acknowledger *acknowledger
+	deliveries   <-chan amqp.Delivery
+
+	ctx     context.Context // ends when no more deliveries come
+	over    context.CancelFunc
+	workers sync.WaitGroup
+}
+
+// consume begins a consumer on the live session, which it waits for.
+func (s *subscription) consume() (*consumer, error) {
+	sess, err := s.broker.consuming.await(s.accepting)
+	if err != nil {
+		return nil, err
+	}
+	// What the session remembers may be gone: a deleted queue is why most consumers end.
+	sess.declarer.forget(s.queue.Name)
+	queues := []messaging.Queue{s.queue}
+	if s.queue.DeadLetter != "" {
+		queues = append(queues, deadLetterQueue(s.queue))
+	}
+	for _, q := range queues {
+		if err := sess.declarer.ensure(s.accepting, q); err != nil {
+			return nil, err
+		}
+	}
+	ch, err := sess.amqp.Channel()
+	if err != nil {
+		return nil, fmt.Errorf("open channel: %w", err)
+	}
+	c, err := s.start(ch)
+	if err != nil {
+		_ = ch.Close()
+		return nil, fmt.Errorf("consume from queue %s: %w", s.queue.Name, err)
+	}
+	return c, nil
+}
+
+func (s *subscription) start(ch *amqp.Channel) (*consumer, error) {
+	if err := ch.Qos(s.options.Prefetch, 0, false); err != nil {
+		return nil, fmt.Errorf("set prefetch: %w", err)
+	}
+	c := &consumer{subscription: s, tag: uuid.NewString(), channel: ch}
+	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
+	deliveries, err := ch.Consume(s.queue.Name, c.tag, false, s.options.Exclusive, false, false, nil)
+	if isCode(err, amqp.AccessRefused) && strings.Contains(err.Error(), "exclusive") {
+		return nil, fmt.Errorf("%w: %w", messaging.ErrQueueInUse, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.deliveries = deliveries
+	c.ctx, c.over = context.WithCancel(context.Background())
+	c.acknowledger = newAcknowledger(ch, s.options.Prefetch)
+	s.ended.Go(func() {
+		<-closes
+		c.over()
+	})
+	return c, nil
+}
+
+// serve handles deliveries until the consumer ends or the drain begins. Handlers that outlast their consumer hold up
+// no other.
+func (c *consumer) serve() {
+	s := c.subscription
+	for range s.options.Concurrency {
+		c.workers.Go(c.work)
+	}
+	select {
+	case <-s.accepting.Done():
+		_ = c.channel.Cancel(c.tag, false)
+		c.finish()
+	case <-c.ctx.Done():
+		s.ended.Go(c.finish)
+	}
+}
+
+// finish waits for the handlers, acknowledges what they have done, and gives back what none has seen.
+func (c *consumer) finish() {
+	c.workers.Wait()
+	c.acknowledger.close()
+	_ = c.channel.Close()
+	c.over()
+}
+
+// work handles one delivery after the other.
+func (c *consumer) work() {
+	s := c.subscription
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-s.accepting.Done():
+		return
+	case <-c.ctx.Done():
+		return
+	}
+	for s.accepting.Err() == nil {
+		select {
+		case d, ok := <-c.deliveries:
+			if !ok {
+				c.over()
+				return
+			}
+			c.handle(&d)
+		case <-s.accepting.Done():
+			return
+		}
+	}
+}
