@@ -1,0 +1,233 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/services/gateway/internal/domain"
+)
+
+// TestFailures is the table of failure semantics in ARCHITECTURE.md.
+func TestFailures(t *testing.T) {
+	fails := func(err error) func(context.Context, *rpc.Request) (*rpc.Reply, error) {
+		return func(context.Context, *rpc.Request) (*rpc.Reply, error) {
+			return nil, fmt.Errorf("call orders.getAll: %w", err)
+		}
+	}
+	tests := map[string]struct {
+		authorization []string // nil: a valid token
+		authenticator error
+		scopes        []string // nil: all
+		f             func(context.Context, *rpc.Request) (*rpc.Reply, error)
+		timeoutStatus int
+
+		want       int
+		challenge  string
+		retryAfter bool
+	}{
+		"no token":             {authorization: []string{}, want: 401, challenge: `Bearer realm="warren"`},
+		"another scheme":       {authorization: []string{"Basic Zm9v"}, want: 401, challenge: `error="invalid_request"`},
+		"an empty token":       {authorization: []string{"Bearer "}, want: 401, challenge: `error="invalid_request"`},
+		"two tokens":           {authorization: []string{"Bearer " + validToken, "Bearer x"}, want: 401, challenge: `error="invalid_request"`},
+		"two tokens in one":    {authorization: []string{"Bearer " + validToken + ", Bearer x"}, want: 401, challenge: `error="invalid_request"`},
+		"an invalid token":     {authorization: []string{"Bearer forged"}, want: 401, challenge: `error="invalid_token"`},
+		"case of the scheme":   {authorization: []string{"bearer " + validToken}, want: 200},
+		"without the scope":    {scopes: []string{"orders:write"}, want: 403, challenge: `error="insufficient_scope", scope="orders:read"`},
+		"no access-control":    {authenticator: fmt.Errorf("check token: %w", rpc.ErrTimeout), want: 503, retryAfter: true},
+		"access-control fails": {authenticator: rpc.NewError(500, "internal error"), want: 503, retryAfter: true},
+
+		"too many calls":    {f: fails(rpc.ErrTooManyPending), want: 503, retryAfter: true},
+		"broker away":       {f: fails(messaging.ErrUnavailable), want: 503, retryAfter: true},
+		"no such queue":     {f: fails(messaging.ErrUnroutable), want: 503, retryAfter: true},
+		"stopping":          {f: fails(rpc.ErrClosed), want: 503, retryAfter: true},
+		"no reply in time":  {f: fails(rpc.ErrTimeout), want: 502},
+		"no reply, as 504":  {f: fails(rpc.ErrTimeout), timeoutStatus: 504, want: 504},
+		"malformed reply":   {f: fails(rpc.ErrMalformedReply), want: 502},
+		"headers too large": {f: fails(messaging.ErrHeadersTooLarge), want: 431},
+		"a message too odd": {f: fails(messaging.ErrInvalidMessage), want: 400},
+		"anything else":     {f: fails(errors.New("a secret")), want: 500},
+		"a panic":           {f: func(context.Context, *rpc.Request) (*rpc.Reply, error) { panic("a secret") }, want: 500},
+		"the service's error": {f: func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
+			return rpc.Conflict("no").Reply(r.ID), nil
+		}, want: 409},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := options()
+			if test.timeoutStatus != 0 {
+				o.TimeoutStatus = test.timeoutStatus
+			}
+			f := newFixture(t, o)
+			f.caller.f = test.f
+			f.authenticator.err = test.authenticator
+			if test.scopes != nil {
+				f.authenticator.identity.Scopes = test.scopes
+			}
+			r := newRequest(http.MethodGet, "/v1/orders", "")
+			if test.authorization != nil {
+				r.Header["Authorization"] = test.authorization
+			}
+			w := f.do(r)
+			if w.Code != test.want {
+				t.Fatalf("status %d, want %d: %s", w.Code, test.want, w.Body)
+			}
+			if w.Code == http.StatusOK {
+				return
+			}
+			problemIn(t, w)
+			if got := w.Header().Get("WWW-Authenticate"); !strings.Contains(got, test.challenge) || (got == "") != (test.challenge == "") {
+				t.Errorf("WWW-Authenticate %q, want %q", got, test.challenge)
+			}
+			if got := w.Header().Get("Retry-After"); (got != "") != test.retryAfter {
+				t.Errorf("Retry-After %q", got)
+			}
+			if strings.Contains(w.Body.String(), "secret") {
+				t.Errorf("the cause reached the caller: %s", w.Body)
+			}
+		})
+	}
+}
+
+func TestUnknownRouteAndMethod(t *testing.T) {
+	f := newFixture(t, options())
+	for target, want := range map[string]int{"GET /nowhere": 404, "DELETE /v1/orders": 405, "GET /": 404} {
+		method, path, _ := strings.Cut(target, " ")
+		w := f.do(newRequest(method, path, ""))
+		if w.Code != want {
+			t.Errorf("%s: status %d, want %d", target, w.Code, want)
+		}
+		problemIn(t, w)
+	}
+	if f.caller.last != nil {
+		t.Errorf("called %s", f.caller.last.Queue)
+	}
+}
+
+func TestClientGone(t *testing.T) {
+	f := newFixture(t, options())
+	f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
+		<-ctx.Done()
+		return nil, fmt.Errorf("call: %w", ctx.Err())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := f.do(newRequest(http.MethodGet, "/v1/orders", "").WithContext(ctx))
+	if w.Body.Len() != 0 {
+		t.Errorf("body for nobody: %s", w.Body)
+	}
+	if !strings.Contains(f.log.String(), "status=499") {
+		t.Errorf("not logged as 499: %s", f.log)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	o := options()
+	o.MaxBodyBytes, o.MaxHeaderBytes = 100, 2000
+	chunked := func(body string) *http.Request {
+		r := newRequest(http.MethodPost, "/v1/orders", body)
+		r.ContentLength = -1
+		return r
+	}
+	withHeader := func(name, value string) *http.Request {
+		r := newRequest(http.MethodGet, "/v1/orders", "")
+		r.Header.Set(name, value)
+		return r
+	}
+	tests := map[string]struct {
+		r    *http.Request
+		want int
+	}{
+		"body at the limit":            {newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", 100)), 200},
+		"body over the limit":          {newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", 101)), 413},
+		"chunked body at the limit":    {chunked(strings.Repeat("x", 100)), 200},
+		"chunked body over the limit":  {chunked(strings.Repeat("x", 101)), 413},
+		"headers over the limit":       {withHeader("X-Large", strings.Repeat("x", 2000)), 431},
+		"a long header name":           {withHeader("X-"+strings.Repeat("n", 300), "x"), 431},
+		"query over the limit":         {newRequest(http.MethodGet, "/v1/orders?q="+strings.Repeat("x", 2000), ""), 431},
+		"a query that can't be parsed": {newRequest(http.MethodGet, "/v1/orders?q=%zz", ""), 400},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, o)
+			w := f.do(test.r)
+			if w.Code != test.want {
+				t.Fatalf("status %d, want %d: %s", w.Code, test.want, w.Body)
+			}
+			if test.want != http.StatusOK {
+				problemIn(t, w)
+				if f.caller.last != nil {
+					t.Error("the request was passed on")
+				}
+			}
+		})
+	}
+}
+
+func TestLogoutForgetsTheToken(t *testing.T) {
+	f := newFixture(t, options())
+	f.do(newRequest(http.MethodPost, "/v1/logout", ""))
+	if len(f.authenticator.forgotten) != 1 || f.authenticator.forgotten[0] != validToken {
+		t.Errorf("forgotten: %d tokens, want the caller's", len(f.authenticator.forgotten))
+	}
+}
+
+func TestTokensAreNotLogged(t *testing.T) {
+	f := newFixture(t, options())
+	f.do(newRequest(http.MethodGet, "/v1/orders?token="+validToken, ""))
+	f.authenticator.err = domain.ErrInvalidToken
+	f.do(newRequest(http.MethodGet, "/v1/orders", ""))
+	if log := f.log.String(); strings.Contains(log, validToken) || !strings.Contains(log, "status=401") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+func TestStartAndStop(t *testing.T) {
+	f := newFixture(t, options())
+	running, finish := make(chan struct{}), make(chan struct{})
+	f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) {
+		close(running)
+		<-finish
+		return &rpc.Reply{Status: http.StatusNoContent}, nil
+	}
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	go func() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+f.Addr().String()+"/v1/login", nil)
+		if err != nil {
+			result <- err
+			return
+		}
+		transport := &http.Transport{DisableKeepAlives: true}
+		response, err := transport.RoundTrip(r)
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusNoContent {
+				err = fmt.Errorf("status %d", response.StatusCode)
+			}
+		}
+		result <- err
+	}()
+	<-running
+	stopped := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		stopped <- f.Stop(ctx)
+	}()
+	close(finish)
+	if err := <-result; err != nil {
+		t.Errorf("the request in flight: %v", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}

@@ -1,0 +1,139 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/services/gateway/internal/domain"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const validToken = "valid-token"
+
+// caller answers with f, and keeps the last request.
+type caller struct {
+	f func(ctx context.Context, r *rpc.Request) (*rpc.Reply, error)
+
+	mu   sync.Mutex
+	last *rpc.Request
+}
+
+func (c *caller) Do(ctx context.Context, r *rpc.Request) (*rpc.Reply, error) {
+	c.mu.Lock()
+	c.last = r
+	c.mu.Unlock()
+	if c.f == nil {
+		return &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{}`)}, nil
+	}
+	return c.f(ctx, r)
+}
+
+// authenticator knows one token.
+type authenticator struct {
+	identity domain.Identity
+	err      error
+
+	mu        sync.Mutex
+	forgotten []string
+}
+
+func (a *authenticator) Authenticate(_ context.Context, token string) (domain.Identity, error) {
+	switch {
+	case a.err != nil:
+		return domain.Identity{}, a.err
+	case token != validToken:
+		return domain.Identity{}, domain.ErrInvalidToken
+	default:
+		return a.identity, nil
+	}
+}
+
+func (a *authenticator) Forget(token string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forgotten = append(a.forgotten, token)
+}
+
+var user = domain.Identity{
+	Subject: "42", Username: "demo", Scopes: []string{"orders:read", "orders:write"}, TokenID: "jti",
+	ExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+}
+
+func options() Options {
+	return Options{
+		Addr:              "127.0.0.1:0",
+		Timeout:           time.Second,
+		TimeoutStatus:     http.StatusBadGateway,
+		MaxBodyBytes:      1 << 20,
+		MaxHeaderBytes:    12 << 10,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       10 * time.Second,
+	}
+}
+
+// fixture is a server over fakes, and all that it logs.
+type fixture struct {
+	*Server
+	caller        *caller
+	authenticator *authenticator
+	log           *bytes.Buffer
+}
+
+func newFixture(t *testing.T, o Options) *fixture {
+	t.Helper()
+	f := &fixture{caller: &caller{}, authenticator: &authenticator{identity: user}, log: &bytes.Buffer{}}
+	var err error
+	f.Server, err = NewServer(o, f.caller, f.authenticator,
+		slog.New(slog.NewTextHandler(f.log, nil)), prometheus.NewPedanticRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) do(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	f.http.Handler.ServeHTTP(w, r)
+	return w
+}
+
+func newRequest(method, target, body string) *http.Request {
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r := httptest.NewRequest(method, target, reader)
+	r.Header.Set("Authorization", "Bearer "+validToken)
+	return r
+}
+
+// problemIn checks that a response is problem+json about this request, and returns it.
+func problemIn(t *testing.T, w *httptest.ResponseRecorder) map[string]any {
+	t.Helper()
+	if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("content type %q, want application/problem+json", got)
+	}
+	var p map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+		t.Fatalf("body %q: %v", w.Body, err)
+	}
+	if p["correlation_id"] == "" || p["correlation_id"] != w.Header().Get("X-Correlation-Id") {
+		t.Errorf("correlation_id %v, X-Correlation-Id %q", p["correlation_id"], w.Header().Get("X-Correlation-Id"))
+	}
+	if p["status"] != float64(w.Code) {
+		t.Errorf("status in the body %v, of the response %d", p["status"], w.Code)
+	}
+	return p
+}

@@ -1,0 +1,99 @@
+package http
+
+import (
+	"net/http"
+	"strings"
+
+	"example.com/warren/pkg/rpc"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	headerCorrelationID = "X-Correlation-Id"
+	headerForwardedFor  = "X-Forwarded-For"
+	// maxHeaderNameBytes is what a name in a message may have.
+	maxHeaderNameBytes = 255
+)
+
+// hopByHop are headers about one connection, not about the request (RFC 9110, section 7.6.1, and what came before it).
+var hopByHop = canonicalSet("Connection", "Proxy-Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding",
+	"Upgrade", "Expect", "Content-Length")
+
+// heldBack are headers that a service sees only if its route asks for them: credentials, and the claims of others
+// about where a request comes from.
+var heldBack = canonicalSet("Authorization", "Cookie", "Forwarded", "X-Real-Ip", headerForwardedFor)
+
+// ownResponse are headers of a response that only the gateway sets.
+var ownResponse = canonicalSet(headerCorrelationID, "Content-Type", "Date", "Server")
+
+func canonicalSet(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[http.CanonicalHeaderKey(name)] = true
+	}
+	return set
+}
+
+// forwardable returns the headers of a request that its call carries.
+func forwardable(header http.Header, asked map[string]bool, remoteIP string) http.Header {
+	dropped := namedByConnection(header)
+	out := make(http.Header, len(header))
+	for name, values := range header {
+		held := heldBack[name] || strings.HasPrefix(name, "Proxy-")
+		if hopByHop[name] || dropped[name] || name == echo.HeaderContentType || held && !asked[name] {
+			continue
+		}
+		out[name] = values
+	}
+	if remoteIP != "" {
+		out.Set(headerForwardedFor, remoteIP)
+	}
+	return out
+}
+
+// returnable writes the headers of a reply to the response.
+func returnable(reply, response http.Header) {
+	dropped := namedByConnection(reply)
+	for name, values := range reply {
+		name = http.CanonicalHeaderKey(name)
+		if hopByHop[name] || ownResponse[name] || dropped[name] || strings.HasPrefix(name, "Proxy-") {
+			continue
+		}
+		response[name] = values
+	}
+}
+
+// namedByConnection are further hop-by-hop headers, as the sender declares them.
+func namedByConnection(header http.Header) map[string]bool {
+	var names []string
+	for _, value := range header.Values("Connection") {
+		for name := range strings.SplitSeq(value, ",") {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	return canonicalSet(names...)
+}
+
+// limitHeaders refuses what messages can't carry, before it costs anything else.
+func (s *Server) limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		size := len(r.Method) + len(r.RequestURI) + len(r.Host)
+		for name, values := range r.Header {
+			if len(name) > maxHeaderNameBytes {
+				return headersTooLarge("the name of a header has %d bytes, %d are allowed", len(name), maxHeaderNameBytes)
+			}
+			for _, value := range values {
+				size += len(name) + len(value)
+			}
+		}
+		if size > s.options.MaxHeaderBytes {
+			return headersTooLarge("request line and headers have %d bytes, %d are allowed", size, s.options.MaxHeaderBytes)
+		}
+		return next(c)
+	}
+}
+
+func headersTooLarge(format string, args ...any) *rpc.Error {
+	return rpc.NewError(http.StatusRequestHeaderFieldsTooLarge, format, args...)
+}

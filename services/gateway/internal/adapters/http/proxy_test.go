@@ -1,0 +1,213 @@
+package http
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/rpc"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+)
+
+func TestRequestMapping(t *testing.T) {
+	f := newFixture(t, options())
+	r := newRequest(http.MethodPost, "/v1/orders/a%2Fb%20c/cancel?x=1&x=2&y=", `{"reason":"late"}`)
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	r.Header.Set("Idempotency-Key", "key")
+	r.Header["Accept"] = []string{"a", "b"}
+	before := time.Now()
+	w := f.do(r)
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	got := f.caller.last
+	want := &rpc.Request{
+		Queue:       "orders.cancel",
+		Method:      "POST",
+		Path:        "/v1/orders/a/b c/cancel",
+		Route:       "/v1/orders/:id/cancel",
+		Params:      map[string]string{"id": "a/b c"},
+		Query:       url.Values{"x": {"1", "2"}, "y": {""}},
+		Header:      http.Header{"Idempotency-Key": {"key"}, "Accept": {"a", "b"}, "X-Forwarded-For": {"192.0.2.1"}},
+		Identity:    &rpc.Identity{Subject: "42", Username: "demo", Scopes: user.Scopes, TokenID: "jti", ExpiresAt: user.ExpiresAt},
+		ContentType: "application/json; charset=utf-8",
+		Body:        []byte(`{"reason":"late"}`),
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(rpc.Request{}, "ID", "Deadline")); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	if id, err := uuid.Parse(got.ID); err != nil || id.Version() != 4 || got.ID != w.Header().Get("X-Correlation-Id") {
+		t.Errorf("id %q, X-Correlation-Id %q: want the same UUID v4", got.ID, w.Header().Get("X-Correlation-Id"))
+	}
+	if limit := got.Deadline.Sub(before); limit < time.Second || limit > 2*time.Second {
+		t.Errorf("deadline in %s, want about a second", limit)
+	}
+}
+
+func TestRouteLimit(t *testing.T) {
+	f := newFixture(t, options())
+	before := time.Now()
+	f.do(newRequest(http.MethodPost, "/v1/login", "{}"))
+	if limit := f.caller.last.Deadline.Sub(before); limit < 10*time.Second {
+		t.Errorf("deadline in %s, want the route's 10 s", limit)
+	}
+	if f.caller.last.Identity != nil {
+		t.Errorf("identity %+v on a public route", f.caller.last.Identity)
+	}
+}
+
+func TestHeldBackHeaders(t *testing.T) {
+	in := http.Header{
+		"Accept":              {"x"},
+		"Authorization":       {"Bearer secret"},
+		"Cookie":              {"session=secret"},
+		"Connection":          {"close, X-Named", "x-also-named"},
+		"X-Named":             {"x"},
+		"X-Also-Named":        {"x"},
+		"Proxy-Authorization": {"x"},
+		"Proxy-Anything":      {"x"},
+		"Te":                  {"x"},
+		"Transfer-Encoding":   {"x"},
+		"Upgrade":             {"x"},
+		"Content-Type":        {"x"},
+		"Content-Length":      {"1"},
+		"X-Forwarded-For":     {"10.0.0.1"},
+		"Forwarded":           {"for=10.0.0.1"},
+		"Rpc-Identity":        {"plain data"},
+	}
+	tests := map[string]struct {
+		asked map[string]bool
+		want  http.Header
+	}{
+		"by default": {nil, http.Header{
+			"Accept": {"x"}, "Rpc-Identity": {"plain data"}, "X-Forwarded-For": {"192.0.2.7"},
+		}},
+		"asked for": {canonicalSet("cookie", "authorization", "transfer-encoding"), http.Header{
+			"Accept": {"x"}, "Rpc-Identity": {"plain data"}, "X-Forwarded-For": {"192.0.2.7"},
+			"Authorization": {"Bearer secret"}, "Cookie": {"session=secret"},
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, forwardable(in, test.asked, "192.0.2.7")); diff != "" {
+				t.Errorf("headers (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestForwardingRoute(t *testing.T) {
+	f := newFixture(t, options())
+	e := echo.New()
+	e.Use(f.identify)
+	e.GET("/", f.proxy("any.queue"), forwarding("Cookie"))
+	r := newRequest(http.MethodGet, "/", "")
+	r.Header.Set("Cookie", "a=b")
+	e.ServeHTTP(httptest.NewRecorder(), r)
+	if got := f.caller.last.Header; got.Get("Cookie") != "a=b" || got.Get("Authorization") != "" {
+		t.Errorf("headers %v, want the cookie and no token", got)
+	}
+}
+
+func TestReplyMapping(t *testing.T) {
+	tests := map[string]struct {
+		reply      rpc.Reply
+		wantHeader map[string]string // "": absent
+		wantBody   string
+	}{
+		"json with headers": {
+			reply: rpc.Reply{
+				Status: 201, ContentType: "application/json", Body: []byte(`{"id":1}`),
+				Header: http.Header{"Location": {"/v1/orders/1"}, "Connection": {"X-Hop"}, "X-Hop": {"x"}, "Content-Length": {"999"},
+					"Transfer-Encoding": {"x"}, "X-Correlation-Id": {"forged"}, "content-type": {"text/html"}},
+			},
+			wantHeader: map[string]string{
+				"Location": "/v1/orders/1", "X-Hop": "", "Content-Length": "", "Transfer-Encoding": "",
+				"Content-Type": "application/json", "X-Content-Type-Options": "nosniff",
+			},
+			wantBody: `{"id":1}`,
+		},
+		"a plain replier's text": {
+			reply:      rpc.Reply{Status: 200, ContentType: "text/plain", Body: []byte("hi")},
+			wantHeader: map[string]string{"Content-Type": "text/plain"},
+			wantBody:   "hi",
+		},
+		"no content type is not guessed": {
+			reply:      rpc.Reply{Status: 200, Body: []byte("<html>")},
+			wantHeader: map[string]string{"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"},
+			wantBody:   "<html>",
+		},
+		"no content": {
+			reply:      rpc.Reply{Status: 204, ContentType: "application/json", Body: []byte("ignored")},
+			wantHeader: map[string]string{"Content-Type": ""},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, options())
+			f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &test.reply, nil }
+			w := f.do(newRequest(http.MethodGet, "/v1/orders", ""))
+			if w.Code != test.reply.Status || w.Body.String() != test.wantBody {
+				t.Errorf("got %d %q", w.Code, w.Body)
+			}
+			for header, want := range test.wantHeader {
+				if got := w.Header().Get(header); got != want {
+					t.Errorf("%s: %q, want %q", header, got, want)
+				}
+			}
+			if w.Header().Get("X-Correlation-Id") == "forged" {
+				t.Error("a service set the correlation id")
+			}
+		})
+	}
+}
+
+func TestCORS(t *testing.T) {
+	preflight := func() *http.Request {
+		r := newRequest(http.MethodOptions, "/v1/orders", "")
+		r.Header.Set("Origin", "https://app.example.com")
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		return r
+	}
+	if w := newFixture(t, options()).do(preflight()); w.Header().Get("Access-Control-Allow-Origin") != "" {
+		t.Error("CORS is on by default")
+	}
+	o := options()
+	o.CORSOrigins = []string{"https://app.example.com"}
+	w := newFixture(t, o).do(preflight())
+	if got := w.Header().Get("Access-Control-Allow-Origin"); got != "https://app.example.com" {
+		t.Errorf("Access-Control-Allow-Origin %q for an allowed origin", got)
+	}
+	r := preflight()
+	r.Header.Set("Origin", "https://evil.example.com")
+	if w := newFixture(t, o).do(r); w.Header().Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("allowed %q", w.Header().Get("Access-Control-Allow-Origin"))
+	}
+}
+
+func TestRoutesTable(t *testing.T) {
+	tests := map[string]string{
+		"POST /v1/login":             "accessControl.login",
+		"POST /v1/logout":            "accessControl.logout",
+		"GET /v1/orders":             "orders.getAll",
+		"POST /v1/orders":            "orders.create",
+		"GET /v1/orders/7":           "orders.get",
+		"POST /v1/orders/7/cancel":   "orders.cancel",
+		"GET /v1/orders?queue=other": "orders.getAll",
+	}
+	for target, queue := range tests {
+		f := newFixture(t, options())
+		method, path, _ := strings.Cut(target, " ")
+		f.do(newRequest(method, path, ""))
+		if f.caller.last == nil || f.caller.last.Queue != queue {
+			t.Errorf("%s called %+v, want %s", target, f.caller.last, queue)
+		}
+	}
+}

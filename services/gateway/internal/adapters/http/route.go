@@ -1,0 +1,57 @@
+package http
+
+import (
+	"time"
+
+	"example.com/warren/services/gateway/internal/domain"
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+)
+
+// exchange is what the gateway knows of one request, beside the request itself.
+type exchange struct {
+	id       string // the correlation id, in the response and in every message
+	received time.Time
+	limit    time.Duration   // 0: the default
+	forward  map[string]bool // headers that this route passes on although others don't
+	token    string
+	identity *domain.Identity // nil: nobody, or not checked yet
+	err      error            // what the response's status comes from, for the log
+}
+
+const exchangeKey = "exchange"
+
+func exchangeOf(c echo.Context) *exchange {
+	x, _ := c.Get(exchangeKey).(*exchange)
+	return x
+}
+
+// identify gives each request its correlation id, which the caller can quote and every log line carries.
+func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		x := &exchange{id: uuid.NewString(), received: time.Now()}
+		c.Set(exchangeKey, x)
+		c.Response().Header().Set(headerCorrelationID, x.id)
+		return next(c)
+	}
+}
+
+// within bounds a route's call, in place of the default.
+func within(limit time.Duration) echo.MiddlewareFunc {
+	return forExchange(func(x *exchange) { x.limit = limit })
+}
+
+// forwarding has a route pass on headers that are held back by default, e.g. Cookie.
+func forwarding(names ...string) echo.MiddlewareFunc {
+	set := canonicalSet(names...)
+	return forExchange(func(x *exchange) { x.forward = set })
+}
+
+func forExchange(f func(*exchange)) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			f(exchangeOf(c))
+			return next(c)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+// Package http is the gateway's HTTP API. routes.go says which route calls which method, proxy.go turns a request into
+// a call and its reply into a response, and problem.go says which status each failure has.
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/services/gateway/internal/domain"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// parseableHeaderBytes is where net/http itself stops reading headers, with a plain 431. Below it, requests over
+// Options.MaxHeaderBytes get a proper answer.
+const parseableHeaderBytes = 64 << 10
+
+// Caller makes calls; *rpc.Client does.
+type Caller interface {
+	Do(ctx context.Context, request *rpc.Request) (*rpc.Reply, error)
+}
+
+// Authenticator tells who sent a token; *app.Authenticator does.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string) (domain.Identity, error)
+	Forget(token string)
+}
+
+// Options are the settings of a Server. All are required, but for CORSOrigins.
+type Options struct {
+	Addr           string
+	Timeout        time.Duration // of a call, unless its route has another
+	TimeoutStatus  int           // of a call without a reply in time
+	MaxBodyBytes   int64
+	MaxHeaderBytes int // request line and headers
+
+	ReadHeaderTimeout time.Duration
+	ReadTimeout       time.Duration
+	WriteTimeout      time.Duration
+	IdleTimeout       time.Duration
+
+	CORSOrigins []string
+}
+
+// Server serves the API.
+type Server struct {
+	options       Options
+	caller        Caller
+	authenticator Authenticator
+	logger        *slog.Logger
+	metrics       *metrics
+	http          *http.Server
+	fail          func(error)
+
+	listener net.Listener  // nil before Start
+	served   chan struct{} // closed when no more connections are accepted
+}
+
+// NewServer returns a server of the API's routes.
+func NewServer(options Options, caller Caller, authenticator Authenticator, logger *slog.Logger,
+	registerer prometheus.Registerer,
+) (*Server, error) {
+	m, err := newMetrics(registerer)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	s := &Server{
+		options:       options,
+		caller:        caller,
+		authenticator: authenticator,
+		logger:        logger,
+		metrics:       m,
+		fail:          func(error) {},
+		served:        make(chan struct{}),
+	}
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		MaxHeaderBytes:    parseableHeaderBytes,
+		ReadHeaderTimeout: options.ReadHeaderTimeout,
+		ReadTimeout:       options.ReadTimeout,
+		WriteTimeout:      options.WriteTimeout,
+		IdleTimeout:       options.IdleTimeout,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// handler is the API with all that concerns every request, the outermost first.
+func (s *Server) handler() http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	// Whoever connects could claim any address in X-Forwarded-For.
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.HTTPErrorHandler = s.writeError
+	e.Use(s.identify, s.observe, s.recover)
+	if len(s.options.CORSOrigins) > 0 {
+		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
+			AllowOrigins:  s.options.CORSOrigins,
+			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key"},
+			ExposeHeaders: []string{headerCorrelationID, echo.HeaderLocation, echo.HeaderRetryAfter},
+		}))
+	}
+	e.Use(s.limitHeaders)
+	s.routes(e)
+	return e
+}
+
+// OnFailure has f called if the listener breaks. It must be called before Start.
+func (s *Server) OnFailure(f func(error)) { s.fail = f }
+
+// Start listens, and serves in the background.
+func (s *Server) Start(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Addr)
+	if err != nil {
+		return fmt.Errorf("listen for HTTP: %w", err)
+	}
+	s.listener = listener
+	s.logger.Info("serving HTTP", "addr", listener.Addr().String())
+	go func() {
+		defer close(s.served)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.fail(fmt.Errorf("serve HTTP: %w", err))
+		}
+	}()
+	return nil
+}
+
+// Addr is where the server listens, once it is started.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Stop takes no more requests and waits for those that run. When ctx ends first, they are cut off.
+func (s *Server) Stop(ctx context.Context) error {
+	if s.listener == nil {
+		return nil
+	}
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("stop serving HTTP: %w", err), s.http.Close())
+	}
+	<-s.served
+	return err
+}

@@ -1,0 +1,57 @@
+// Package rpc reaches the services that the gateway itself depends on.
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/services/gateway/internal/domain"
+)
+
+// ValidateToken is the method that checks tokens.
+const ValidateToken = "accessControl.validateToken"
+
+// TokenValidator implements app.TokenValidator with the access-control service.
+type TokenValidator struct {
+	client *rpc.Client
+}
+
+// NewTokenValidator returns a validator that asks through client.
+func NewTokenValidator(client *rpc.Client) *TokenValidator { return &TokenValidator{client} }
+
+type validateTokenInput struct {
+	Token string `json:"token"`
+}
+
+type validateTokenOutput struct {
+	Active    bool     `json:"active"`
+	Reason    string   `json:"reason"`
+	Subject   string   `json:"subject"`
+	Username  string   `json:"username"`
+	Scopes    []string `json:"scopes"`
+	TokenID   string   `json:"token_id"`
+	ExpiresAt int64    `json:"expires_at"` // Unix seconds
+}
+
+// Validate implements app.TokenValidator.
+func (v *TokenValidator) Validate(ctx context.Context, token string) (domain.Identity, error) {
+	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, ValidateToken, validateTokenInput{token})
+	if err != nil {
+		return domain.Identity{}, fmt.Errorf("check token: %w", err)
+	}
+	if !out.Active {
+		return domain.Identity{}, fmt.Errorf("%w: %s", domain.ErrInvalidToken, out.Reason)
+	}
+	if out.Subject == "" || out.ExpiresAt <= 0 {
+		return domain.Identity{}, fmt.Errorf("check token: %s answered without a subject or an expiry", ValidateToken)
+	}
+	return domain.Identity{
+		Subject:   out.Subject,
+		Username:  out.Username,
+		Scopes:    out.Scopes,
+		TokenID:   out.TokenID,
+		ExpiresAt: time.Unix(out.ExpiresAt, 0),
+	}, nil
+}

@@ -1,0 +1,41 @@
+package ttlcache
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/warren/services/gateway/internal/domain"
+)
+
+func TestIdentityCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewIdentityCache(2)
+		has := func(key string) bool {
+			identity, ok := c.Get(key)
+			if ok && identity.Subject != key {
+				t.Errorf("%s holds the identity of %s", key, identity.Subject)
+			}
+			return ok
+		}
+		c.Put("a", domain.Identity{Subject: "a"}, 5*time.Second)
+		time.Sleep(4 * time.Second)
+		if !has("a") {
+			t.Error("gone before its time")
+		}
+		time.Sleep(2 * time.Second)
+		if has("a") {
+			t.Error("being asked for has prolonged it")
+		}
+		c.Put("a", domain.Identity{Subject: "a"}, time.Minute)
+		c.Put("b", domain.Identity{Subject: "b"}, time.Minute)
+		c.Put("c", domain.Identity{Subject: "c"}, time.Minute)
+		if has("a") || !has("b") || !has("c") {
+			t.Errorf("a %t, b %t, c %t: want the oldest gone at the third of two", has("a"), has("b"), has("c"))
+		}
+		c.Delete("b")
+		if has("b") {
+			t.Error("there after Delete")
+		}
+	})
+}
