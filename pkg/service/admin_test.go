@@ -1,0 +1,95 @@
+package service_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/service"
+)
+
+func TestReadiness(t *testing.T) {
+	server := inmem.NewServer()
+	server.SetAvailable(false)
+	module := fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) })
+	i := launch(t, service.Service{Name: "orders", Module: module}, server.Connect())
+
+	// The listener answers before the broker is there.
+	addr, _ := i.log.await(t, "service starting")["admin"].(string)
+	expect := func(path string, wantStatus int, wantParts ...string) {
+		t.Helper()
+		status, body := get(t, addr, path)
+		if status != wantStatus {
+			t.Errorf("%s: status %d", path, status)
+		}
+		for _, part := range wantParts {
+			if !strings.Contains(body, part) {
+				t.Errorf("%s: body %s lacks %s", path, body, part)
+			}
+		}
+	}
+	expect("/readyz", http.StatusServiceUnavailable, `"service":"starting"`, `"broker":"`+messaging.ErrUnavailable.Error())
+	expect("/livez", http.StatusOK, `{"status":"ok"}`)
+	expect("/metrics", http.StatusOK, "broker_connected 0")
+
+	server.SetAvailable(true)
+	i.awaitStart()
+	if _, body := get(t, addr, "/readyz"); body != `{"status":"ok"}` {
+		t.Errorf("/readyz: %s", body)
+	}
+	expect("/readyz", http.StatusOK)
+	expect("/metrics", http.StatusOK, "broker_connected 1")
+
+	server.SetAvailable(false)
+	expect("/readyz", http.StatusServiceUnavailable, `"broker":`)
+	expect("/livez", http.StatusOK)
+
+	server.SetAvailable(true)
+	expect("/readyz", http.StatusOK)
+	if err := i.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStopWhileTheBrokerIsAway(t *testing.T) {
+	server := inmem.NewServer()
+	server.SetAvailable(false)
+	e := &events{}
+	broker := recordingBroker{Broker: server.Connect(), events: e}
+	i := launch(t, service.Service{Name: "orders", Module: fx.Options(
+		fx.Invoke(func(l fx.Lifecycle) { l.Append(e.hook("open store", "close store")) }),
+		fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) }),
+	)}, broker)
+	eventually(t, "the start begins", func() bool { return len(e.all()) > 0 })
+	if err := i.stop(); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(e.all(), ", "); got != "open store, close store, close broker" {
+		t.Errorf("events %s", got)
+	}
+}
+
+func TestAdminRefuses(t *testing.T) {
+	i := launch(t, service.Service{Name: "orders"}, inmem.New())
+	addr := i.awaitStart()
+	if status, _ := get(t, addr, "/orders"); status != http.StatusNotFound {
+		t.Errorf("status %d of an unknown page", status)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/livez", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("status %d of a POST", response.StatusCode)
+	}
+}

@@ -1,0 +1,171 @@
+package service
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// Config holds the settings that all services share.
+type Config struct {
+	BrokerURLs      []string      `name:"broker-url" env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ, as amqp:// or amqps:// URL; the nodes of a cluster are separated by commas."`
+	BrokerHeartbeat time.Duration `env:"BROKER_HEARTBEAT" default:"10s" help:"How often a silent connection to the broker is probed."`
+
+	AdminAddr string `env:"ADMIN_ADDR" default:"${admin_addr}" help:"Address of /livez, /readyz and /metrics; empty turns them off."`
+	LogLevel  string `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	LogFormat string `env:"LOG_FORMAT" default:"json" help:"json or text."`
+
+	RPCTimeout            time.Duration       `env:"RPC_TIMEOUT" default:"5s" help:"How long a call waits for its reply."`
+	RPCConcurrency        int                 `env:"RPC_CONCURRENCY" default:"64" help:"Requests that are handled at once, for each queue."`
+	RPCPrefetch           int                 `env:"RPC_PREFETCH" default:"0" help:"Requests that the broker sends ahead, for each queue; 0: twice RPC_CONCURRENCY."`
+	RPCQueueType          messaging.QueueType `env:"RPC_QUEUE_TYPE" default:"classic" help:"classic or quorum (replicated); queues that exist keep theirs."`
+	RPCPersistent         bool                `env:"RPC_PERSISTENT" default:"false" help:"Requests survive a restart of the broker."`
+	RPCDeliveryLimit      int                 `env:"RPC_DELIVERY_LIMIT" default:"5" help:"Deliveries of a request that ends its process each time, before it goes to the queue's dead-letter queue."`
+	RPCMaxPending         int                 `env:"RPC_MAX_PENDING" default:"10000" help:"Calls that may wait for a reply."`
+	RPCMaxPendingPerQueue int                 `env:"RPC_MAX_PENDING_PER_QUEUE" default:"2000" help:"Calls to one queue that may wait for a reply."`
+
+	StopTimeout time.Duration `env:"STOP_TIMEOUT" default:"20s" help:"How long an orderly stop may take."`
+	StopDelay   time.Duration `env:"STOP_DELAY" default:"0s" help:"How long /readyz says no before the stop begins, for load balancers to notice."`
+}
+
+// Validate reports every setting that is out of range.
+func (c *Config) Validate() error {
+	return errors.Join(
+		checkBrokerURLs(c.BrokerURLs),
+		checkRange("BROKER_HEARTBEAT", c.BrokerHeartbeat, time.Second, time.Hour),
+		checkAddr("ADMIN_ADDR", c.AdminAddr),
+		checkOneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
+		checkOneOf("LOG_FORMAT", c.LogFormat, "json", "text"),
+		checkRange("RPC_TIMEOUT", c.RPCTimeout, time.Millisecond, 24*time.Hour),
+		checkRange("RPC_CONCURRENCY", c.RPCConcurrency, 1, math.MaxUint16),
+		checkRange("RPC_PREFETCH", c.RPCPrefetch, 0, math.MaxUint16),
+		checkOneOf("RPC_QUEUE_TYPE", c.RPCQueueType, messaging.Classic, messaging.Quorum),
+		checkRange("RPC_DELIVERY_LIMIT", c.RPCDeliveryLimit, 1, math.MaxInt32),
+		checkRange("RPC_MAX_PENDING", c.RPCMaxPending, 1, math.MaxInt32),
+		checkRange("RPC_MAX_PENDING_PER_QUEUE", c.RPCMaxPendingPerQueue, 1, math.MaxInt32),
+		checkRange("STOP_TIMEOUT", c.StopTimeout, time.Millisecond, 24*time.Hour),
+		checkRange("STOP_DELAY", c.StopDelay, 0, time.Hour),
+	)
+}
+
+// checkBrokerURLs quotes no URL: they hold passwords.
+func checkBrokerURLs(urls []string) error {
+	if len(urls) == 0 {
+		return errors.New("BROKER_URL is empty")
+	}
+	for i, s := range urls {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.Scheme != "amqp" && u.Scheme != "amqps" {
+			return fmt.Errorf("BROKER_URL: URL %d of %d is not of the form amqp://user:password@host:5672/vhost", i+1, len(urls))
+		}
+	}
+	return nil
+}
+
+func checkAddr(name, addr string) error {
+	if addr == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return fmt.Errorf("%s must be host:port, is %q", name, addr)
+	}
+	return nil
+}
+
+func checkRange[T cmp.Ordered](name string, value, low, high T) error {
+	if value < low || value > high {
+		return fmt.Errorf("%s must be between %v and %v, is %v", name, low, high, value)
+	}
+	return nil
+}
+
+func checkOneOf[T ~string](name string, value T, allowed ...T) error {
+	if !slices.Contains(allowed, value) {
+		return fmt.Errorf("%s must be one of %v, is %q", name, allowed, value)
+	}
+	return nil
+}
+
+// errHelp: --help was asked for and has been printed.
+var errHelp = errors.New("help printed")
+
+// settings is all that kong fills in.
+type settings struct {
+	Own    any    `embed:"" group:"own"`
+	Shared Config `embed:"" group:"shared"`
+}
+
+// parse fills in s.Config and returns the shared settings: flags before environment variables before defaults.
+func parse(s Service, args []string, stdout io.Writer) (*Config, error) {
+	if t := reflect.TypeOf(s.Config); t != nil && (t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct) {
+		return nil, fmt.Errorf("the settings must be a pointer to a struct, not %s", t)
+	}
+	target := settings{Own: s.Config}
+	helped := false
+	parser, err := kong.New(&target,
+		kong.Name(s.Name),
+		kong.Description("Each setting is an environment variable and, overriding it, a flag."),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "own", Title: "Settings of " + s.Name + ":"},
+			{Key: "shared", Title: "Settings of every service:"},
+		}),
+		kong.Vars{"admin_addr": s.AdminAddr},
+		kong.ValueFormatter(formatHelp),
+		kong.Writers(stdout, stdout),
+		kong.Exit(func(int) { helped = true }),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("describe the settings: %w", err)
+	}
+	_, err = parser.Parse(args)
+	if helped {
+		return nil, errHelp
+	}
+	if err != nil {
+		return nil, nameVariables(err, parser.Model.Flags)
+	}
+	return &target.Shared, errors.Join(target.Shared.Validate(), validate(s.Config))
+}
+
+// formatHelp puts the environment variable first: it is how a service is configured.
+func formatHelp(value *kong.Value) string {
+	if len(value.Tag.Envs) == 0 {
+		return value.Help
+	}
+	return value.Tag.Envs[0] + ": " + value.Help
+}
+
+// validate stands in for kong, which does not call Validate of embedded structs.
+func validate(config any) error {
+	if v, ok := config.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+var flagPattern = regexp.MustCompile(`--[a-z0-9-]+`)
+
+// nameVariables puts the name of the environment variable before the flags in kong's text, which often names the flag
+// alone.
+func nameVariables(err error, flags []*kong.Flag) error {
+	text := flagPattern.ReplaceAllStringFunc(err.Error(), func(name string) string {
+		i := slices.IndexFunc(flags, func(f *kong.Flag) bool { return "--"+f.Name == name && len(f.Envs) > 0 })
+		if i < 0 {
+			return name
+		}
+		return flags[i].Envs[0] + " (" + name + ")"
+	})
+	return errors.New(text)
+}

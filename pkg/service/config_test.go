@@ -1,0 +1,261 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+type ordersConfig struct {
+	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" help:"SQLite file."`
+	Mode     string `name:"orders-mode" env:"ORDERS_MODE" enum:"fast,safe" default:"safe" help:"fast or safe."`
+	DemoData bool   `env:"DEMO_DATA" help:"Fills the database with demo data."`
+	PageSize int    `name:"orders-page-size" env:"ORDERS_PAGE_SIZE" default:"20" help:"Orders of a page."`
+}
+
+func (c *ordersConfig) Validate() error {
+	if c.PageSize < 1 {
+		return errors.New("ORDERS_PAGE_SIZE must be positive")
+	}
+	return nil
+}
+
+func ordersService(config any) Service {
+	return Service{Name: "orders", AdminAddr: "127.0.0.1:9091", Config: config}
+}
+
+func defaults() Config {
+	return Config{
+		BrokerURLs:            []string{"amqp://guest:guest@127.0.0.1:5672/"},
+		BrokerHeartbeat:       10 * time.Second,
+		AdminAddr:             "127.0.0.1:9091",
+		LogLevel:              "info",
+		LogFormat:             "json",
+		RPCTimeout:            5 * time.Second,
+		RPCConcurrency:        64,
+		RPCQueueType:          "classic",
+		RPCDeliveryLimit:      5,
+		RPCMaxPending:         10000,
+		RPCMaxPendingPerQueue: 2000,
+		StopTimeout:           20 * time.Second,
+	}
+}
+
+func TestParse(t *testing.T) {
+	ownDefaults := ordersConfig{Database: "orders.db", Mode: "safe", PageSize: 20}
+	tests := map[string]struct {
+		env  map[string]string
+		args []string
+		want func(*Config, *ordersConfig) // changes the defaults
+	}{
+		"defaults": {},
+		"environment": {
+			env: map[string]string{
+				"RPC_TIMEOUT": "250ms", "RPC_PERSISTENT": "true", "LOG_LEVEL": "debug", "ORDERS_DATABASE": "/data/o.db", "DEMO_DATA": "true",
+			},
+			want: func(c *Config, own *ordersConfig) {
+				c.RPCTimeout, c.RPCPersistent, c.LogLevel = 250*time.Millisecond, true, "debug"
+				own.Database, own.DemoData = "/data/o.db", true
+			},
+		},
+		"flags override": {
+			env:  map[string]string{"RPC_TIMEOUT": "1s", "DEMO_DATA": "true", "ORDERS_DATABASE": "a"},
+			args: []string{"--rpc-timeout=2s", "--demo-data=false", "--orders-database", "b"},
+			want: func(c *Config, own *ordersConfig) {
+				c.RPCTimeout = 2 * time.Second
+				own.Database = "b"
+			},
+		},
+		"cluster": {
+			env: map[string]string{"BROKER_URL": "amqp://a:5672/,amqps://u:p@b:5671/orders"},
+			want: func(c *Config, _ *ordersConfig) {
+				c.BrokerURLs = []string{"amqp://a:5672/", "amqps://u:p@b:5671/orders"}
+			},
+		},
+		"admin listener off": {
+			env:  map[string]string{"ADMIN_ADDR": ""},
+			want: func(c *Config, _ *ordersConfig) { c.AdminAddr = "" },
+		},
+		"everything": {
+			args: []string{
+				"--broker-heartbeat=5s", "--admin-addr=:9000", "--log-format=text", "--rpc-concurrency=1", "--rpc-prefetch=10",
+				"--rpc-queue-type=quorum", "--rpc-persistent", "--rpc-delivery-limit=3", "--rpc-max-pending=7",
+				"--rpc-max-pending-per-queue=6", "--stop-timeout=1s", "--stop-delay=2s", "--orders-mode=fast",
+			},
+			want: func(c *Config, own *ordersConfig) {
+				*c = Config{
+					BrokerURLs: c.BrokerURLs, BrokerHeartbeat: 5 * time.Second, AdminAddr: ":9000", LogLevel: "info",
+					LogFormat: "text", RPCTimeout: c.RPCTimeout, RPCConcurrency: 1, RPCPrefetch: 10, RPCQueueType: "quorum",
+					RPCPersistent: true, RPCDeliveryLimit: 3, RPCMaxPending: 7, RPCMaxPendingPerQueue: 6,
+					StopTimeout: time.Second, StopDelay: 2 * time.Second,
+				}
+				own.Mode = "fast"
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			for variable, value := range test.env {
+				t.Setenv(variable, value)
+			}
+			want, wantOwn := defaults(), ownDefaults
+			if test.want != nil {
+				test.want(&want, &wantOwn)
+			}
+			own := ordersConfig{}
+			got, err := parse(ordersService(&own), test.args, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, *got); diff != "" {
+				t.Errorf("shared settings (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(wantOwn, own); diff != "" {
+				t.Errorf("own settings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseWithoutOwnSettings(t *testing.T) {
+	got, err := parse(ordersService(nil), nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaults(), *got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	tests := map[string]struct {
+		env  map[string]string
+		args []string
+		want []string // parts of the error
+	}{
+		"not a duration": {
+			env:  map[string]string{"RPC_TIMEOUT": "5"},
+			want: []string{"RPC_TIMEOUT (--rpc-timeout)", "missing unit", `"5"`},
+		},
+		"not a number":      {env: map[string]string{"RPC_CONCURRENCY": "many"}, want: []string{"RPC_CONCURRENCY", `"many"`}},
+		"not a bool":        {env: map[string]string{"RPC_PERSISTENT": "often"}, want: []string{"RPC_PERSISTENT", `"often"`}},
+		"flag":              {args: []string{"--stop-timeout=soon"}, want: []string{"STOP_TIMEOUT (--stop-timeout)", `"soon"`}},
+		"own":               {env: map[string]string{"ORDERS_PAGE_SIZE": "x"}, want: []string{"ORDERS_PAGE_SIZE", `"x"`}},
+		"own enum":          {env: map[string]string{"ORDERS_MODE": "x"}, want: []string{"ORDERS_MODE", "fast", "safe", `"x"`}},
+		"own range":         {env: map[string]string{"ORDERS_PAGE_SIZE": "0"}, want: []string{"ORDERS_PAGE_SIZE must be positive"}},
+		"heartbeat":         {env: map[string]string{"BROKER_HEARTBEAT": "10ms"}, want: []string{"BROKER_HEARTBEAT", "1s", "10ms"}},
+		"admin address":     {env: map[string]string{"ADMIN_ADDR": "9090"}, want: []string{"ADMIN_ADDR", "host:port", `"9090"`}},
+		"log level":         {env: map[string]string{"LOG_LEVEL": "loud"}, want: []string{"LOG_LEVEL", "debug info warn error", `"loud"`}},
+		"log format":        {env: map[string]string{"LOG_FORMAT": "xml"}, want: []string{"LOG_FORMAT", "json text", `"xml"`}},
+		"timeout":           {env: map[string]string{"RPC_TIMEOUT": "0s"}, want: []string{"RPC_TIMEOUT", "0s"}},
+		"concurrency":       {env: map[string]string{"RPC_CONCURRENCY": "0"}, want: []string{"RPC_CONCURRENCY", "is 0"}},
+		"prefetch":          {env: map[string]string{"RPC_PREFETCH": "65536"}, want: []string{"RPC_PREFETCH", "65535", "65536"}},
+		"queue type":        {env: map[string]string{"RPC_QUEUE_TYPE": "stream"}, want: []string{"RPC_QUEUE_TYPE", "classic quorum"}},
+		"delivery limit":    {env: map[string]string{"RPC_DELIVERY_LIMIT": "0"}, want: []string{"RPC_DELIVERY_LIMIT", "is 0"}},
+		"pending":           {env: map[string]string{"RPC_MAX_PENDING": "-1"}, want: []string{"RPC_MAX_PENDING ", "is -1"}},
+		"pending per queue": {env: map[string]string{"RPC_MAX_PENDING_PER_QUEUE": "0"}, want: []string{"RPC_MAX_PENDING_PER_QUEUE"}},
+		"stop timeout":      {env: map[string]string{"STOP_TIMEOUT": "0s"}, want: []string{"STOP_TIMEOUT", "is 0s"}},
+		"stop delay":        {env: map[string]string{"STOP_DELAY": "-1s"}, want: []string{"STOP_DELAY", "is -1s"}},
+		"several":           {args: []string{"--log-format=xml", "--stop-delay=2h"}, want: []string{"LOG_FORMAT", "STOP_DELAY"}},
+		"no broker":         {env: map[string]string{"BROKER_URL": ""}, want: []string{"BROKER_URL"}},
+		"broker scheme": {
+			env:  map[string]string{"BROKER_URL": "amqp://a/,http://u:secret@b/"},
+			want: []string{"BROKER_URL: URL 2 of 2", "amqp://user:password@host:5672/vhost"},
+		},
+		"broker URL":   {env: map[string]string{"BROKER_URL": "amqp://u:secret@host:port/"}, want: []string{"BROKER_URL: URL 1 of 1"}},
+		"argument":     {args: []string{"serve"}, want: []string{"unexpected argument serve"}},
+		"unknown flag": {args: []string{"--colour=red"}, want: []string{"unknown flag --colour"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			for variable, value := range test.env {
+				t.Setenv(variable, value)
+			}
+			_, err := parse(ordersService(&ordersConfig{}), test.args, io.Discard)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q lacks %q", err, part)
+				}
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("error %q shows a password", err)
+			}
+		})
+	}
+}
+
+func TestParseRefusesSettingsItCannotFillIn(t *testing.T) {
+	for name, config := range map[string]any{
+		"a struct":         ordersConfig{},
+		"a number":         new(int),
+		"a flag twice":     &struct{ RPCTimeout time.Duration }{},
+		"an unknown field": &struct{ Events chan int }{},
+	} {
+		if _, err := parse(ordersService(config), nil, io.Discard); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Setenv("COLUMNS", "100")
+	t.Setenv("RPC_TIMEOUT", "nonsense") // help comes before complaints
+	var stdout, stderr bytes.Buffer
+	o := newOptions([]Option{WithOutput(&stdout, &stderr)})
+	if status := exitStatus(context.Background(), ordersService(&ordersConfig{}), []string{"--help"}, o); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("stderr: %s", &stderr)
+	}
+	const golden = "testdata/help.golden"
+	if *update {
+		if err := os.WriteFile(golden, stdout.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), stdout.String()); diff != "" {
+		t.Errorf("help (-want +got):\n%s", diff)
+	}
+}
+
+func TestRunReturnsAfterHelp(t *testing.T) {
+	var stdout bytes.Buffer
+	if err := Run(t.Context(), ordersService(nil), []string{"--help"}, WithOutput(&stdout, io.Discard)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stdout.String(), "BROKER_URL") {
+		t.Errorf("help: %s", &stdout)
+	}
+}
+
+func TestUsageErrorIsPlainText(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	o := newOptions([]Option{WithOutput(&stdout, &stderr)})
+	status := exitStatus(context.Background(), ordersService(nil), []string{"--log-format=xml", "--stop-delay=2h"}, o)
+	if status != exitUsage {
+		t.Errorf("status %d", status)
+	}
+	want := `orders: LOG_FORMAT must be one of [json text], is "xml"` + "\n" +
+		`orders: STOP_DELAY must be between 0s and 1h0m0s, is 2h0m0s` + "\n"
+	if diff := cmp.Diff(want, stderr.String()); diff != "" {
+		t.Errorf("stderr (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,173 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/dig"
+	"go.uber.org/fx"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq"
+)
+
+// stopGrace is what stop hooks get that go on after their context has ended, before they are left behind.
+const stopGrace = time.Second
+
+// chassis is one run of a service.
+type chassis struct {
+	service  Service
+	config   *Config
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	metrics  *metrics
+	broker   messaging.Broker
+	health   *health
+	admin    *admin
+	ready    func(Info)
+	fail     Fail
+
+	startContext context.Context        // ends when the service is to stop
+	stopContext  func() context.Context // ends STOP_TIMEOUT after the first call
+}
+
+// run runs the service until ctx ends or something fails, and stops it.
+func run(ctx context.Context, s Service, config *Config, logger *slog.Logger, o options) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stopContext, release := newStopContext(ctx, config.StopTimeout)
+	defer release()
+	registry := newRegistry()
+	c := &chassis{
+		service:      s,
+		config:       config,
+		logger:       logger,
+		registry:     registry,
+		metrics:      newMetrics(registry),
+		broker:       o.broker,
+		ready:        o.ready,
+		fail:         func(err error) { cancel(ending{err}) },
+		startContext: ctx,
+		stopContext:  stopContext,
+	}
+	err := c.open()
+	if err == nil {
+		err = c.runModule()
+	}
+	err = errors.Join(err, c.close())
+	logger.InfoContext(ctx, "service stopped")
+	return err
+}
+
+// newStopContext returns the context of all stop hooks, whose time begins when the first asks for it.
+func newStopContext(ctx context.Context, limit time.Duration) (get func() context.Context, release func()) {
+	base, release := context.WithCancel(context.WithoutCancel(ctx))
+	get = sync.OnceValue(func() context.Context {
+		limited, cancel := context.WithTimeout(base, limit)
+		context.AfterFunc(base, cancel)
+		return limited
+	})
+	return get, release
+}
+
+// open brings up what must be there before the module, and answers probes while it starts.
+func (c *chassis) open() (err error) {
+	if c.broker == nil {
+		if c.broker, err = c.connect(); err != nil {
+			return err
+		}
+	}
+	c.metrics.observeBroker(c.broker)
+	c.health = &health{broker: c.broker}
+	c.admin, err = startAdmin(c.startContext, c.config.AdminAddr, adminHandler(c.health, c.registry), c.logger, c.fail)
+	if err != nil {
+		return err
+	}
+	c.logger.Info("service starting", "admin", c.admin.addr)
+	return nil
+}
+
+// connect returns a broker that connects in the background.
+func (c *chassis) connect() (messaging.Broker, error) {
+	broker, err := rabbitmq.New(rabbitmq.Options{
+		URLs:        c.config.BrokerURLs,
+		Name:        c.service.Name,
+		Heartbeat:   c.config.BrokerHeartbeat,
+		Logger:      c.logger,
+		OnReconnect: c.metrics.reconnects.Inc,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to BROKER_URL: %w", err)
+	}
+	return broker, nil
+}
+
+// runModule starts the module, waits until it is to stop, and stops it.
+func (c *chassis) runModule() error {
+	app := fx.New(c.module())
+	if err := app.Err(); err != nil {
+		return dig.RootCause(err) // without the chain of constructors
+	}
+	if err := app.Start(context.Background()); err != nil {
+		return c.startError(err)
+	}
+	c.health.enter(running)
+	c.logger.Info("service started")
+	c.ready(Info{AdminAddr: c.admin.addr})
+
+	<-c.startContext.Done()
+	failure := failureOf(c.startContext)
+	c.health.enter(stopping)
+	c.logger.Info("service stopping")
+	if failure == nil {
+		<-time.After(c.config.StopDelay)
+	}
+	return errors.Join(failure, c.stop(app))
+}
+
+// startError returns why a start failed: err, unless it is only that the start was called off.
+func (c *chassis) startError(err error) error {
+	if c.startContext.Err() == nil {
+		return err
+	}
+	if errors.Is(err, c.startContext.Err()) {
+		return failureOf(c.startContext)
+	}
+	return errors.Join(failureOf(c.startContext), err)
+}
+
+// stop runs the stop hooks. Their own context ends before fx's, so that each of them is run, however late.
+func (c *chassis) stop(app *fx.App) error {
+	hooks := c.stopContext()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(hooks), c.config.StopTimeout+stopGrace)
+	defer cancel()
+	if err := app.Stop(ctx); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}
+
+// close takes down what open has brought up.
+func (c *chassis) close() error {
+	ctx := c.stopContext()
+	var errs []error
+	if c.broker != nil {
+		errs = append(errs, closeBroker(ctx, c.broker))
+	}
+	if c.admin != nil {
+		errs = append(errs, c.admin.stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func closeBroker(ctx context.Context, b messaging.Broker) error {
+	if err := b.Close(ctx); err != nil {
+		return fmt.Errorf("close the broker: %w", err)
+	}
+	return nil
+}
