@@ -1,0 +1,72 @@
+# make help lists the targets.
+
+.DEFAULT_GOAL := help
+
+export GOWORK := $(CURDIR)/go.work
+
+# inmem runs the demo in one process; rabbitmq runs each service as its own, over a private RabbitMQ node.
+BROKER ?= inmem
+# Added to go test, e.g. TESTFLAGS='-run TestOrders -count=1'.
+TESTFLAGS ?=
+# How long each fuzz target runs.
+FUZZTIME ?= 30s
+
+MODULES = $(patsubst $(CURDIR)/%,./%,$(shell go list -m -f '{{.Dir}}'))
+PACKAGES = $(addsuffix /...,$(MODULES))
+MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
+GOLANGCI_LINT := bin/golangci-lint
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the services and the warren tool into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(MAINS)
+
+.PHONY: demo
+demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the system until Ctrl-C; BROKER=rabbitmq for real processes and a real broker
+	@exec bin/warren demo --broker=$(BROKER)
+
+.PHONY: bin/warren
+bin/warren:
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/warren
+
+.PHONY: test
+test: rabbitmq ## Run all tests with the race detector, on private RabbitMQ nodes or on AMQP_URL's
+	go test -race -timeout 8m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(MODULES)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Check format, style and dependency walls, and that each module builds without the workspace
+	$(GOLANGCI_LINT) run $(PACKAGES)
+	@scripts/check-modules.sh $(MODULES)
+	cd tools && GOWORK=off go mod tidy -diff
+
+$(GOLANGCI_LINT): tools/go.mod tools/go.sum
+	cd tools && GOWORK=off go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: tidy
+tidy: ## Tidy each module and format the code
+	@for module in $(MODULES) ./tools; do (cd $$module && GOWORK=off go mod tidy) || exit; done
+	@$(MAKE) --no-print-directory $(GOLANGCI_LINT)
+	$(GOLANGCI_LINT) fmt $(MODULES)
+
+.PHONY: rabbitmq
+rabbitmq: ## Install RabbitMQ, unless it is there or AMQP_URL is set
+	@scripts/install-rabbitmq.sh
+
+.PHONY: up
+up: ## Run the whole system in containers
+	@scripts/compose.sh up --build --detach --wait
+
+.PHONY: down
+down: ## Stop the containers and remove their data
+	@scripts/compose.sh down --volumes
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin

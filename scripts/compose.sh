@@ -1,0 +1,11 @@
+#!/bin/sh
+# Runs compose, with the container engine that this machine has, on deployments/compose.yaml.
+set -eu
+
+for engine in docker podman; do
+	if "$engine" info >/dev/null 2>&1 && "$engine" compose version >/dev/null 2>&1; then
+		exec "$engine" compose --file deployments/compose.yaml "$@"
+	fi
+done
+echo "no running container engine with compose found (docker or podman); make demo runs without one" >&2
+exit 1
