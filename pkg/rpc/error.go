@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -56,6 +58,40 @@ func (e *Error) WithHeader(name, value string) *Error {
 	c.Header.Set(name, value)
 	return &c
 }
+
+// Status returns the status of a call's outcome, for logs and metrics: the reply's, or that of the reply which a
+// server would make of err. A cancelled context is 499, as web servers log a client that has gone.
+func Status(reply *Reply, err error) int {
+	switch {
+	case err == nil && reply != nil:
+		return reply.Status
+	case errors.Is(err, context.Canceled):
+		return statusClientClosed
+	default:
+		return asError(err).Status
+	}
+}
+
+const statusClientClosed = 499
+
+var errNoReply = errors.New("handler returned neither a reply nor an error")
+
+// asError returns the *Error in err, or makes one that hides err from the caller.
+func asError(err error) *Error {
+	var e *Error
+	switch {
+	case err == nil:
+		return internalError.WithCause(errNoReply)
+	case errors.As(err, &e) && e.Status >= 400 && validStatus(e.Status):
+		return e
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrTimeout):
+		return NewError(http.StatusGatewayTimeout, "the service took too long").WithCause(err)
+	default:
+		return internalError.WithCause(err)
+	}
+}
+
+var internalError = NewError(http.StatusInternalServerError, "internal error")
 
 // NewError returns an error with any status; the functions below name the usual ones.
 func NewError(status int, format string, args ...any) *Error {

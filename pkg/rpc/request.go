@@ -40,14 +40,35 @@ type Reply struct {
 	Body        []byte
 }
 
-type requestKey struct{}
+// handling is what a handler's context carries.
+type handling struct {
+	request *Request
+	header  http.Header
+}
+
+type handlingKey struct{}
+
+func withHandling(ctx context.Context, h *handling) context.Context {
+	return context.WithValue(ctx, handlingKey{}, h)
+}
 
 // RequestFrom returns the request that a handler's context belongs to, or nil.
 func RequestFrom(ctx context.Context) *Request {
-	request, _ := ctx.Value(requestKey{}).(*Request)
-	return request
+	if h, ok := ctx.Value(handlingKey{}).(*handling); ok {
+		return h.request
+	}
+	return nil
 }
 
-func withRequest(ctx context.Context, request *Request) context.Context {
-	return context.WithValue(ctx, requestKey{}, request)
+// ReplyHeader returns the headers that a handler's reply will carry besides its own, for the handler to set. Like
+// any http.Header it is not safe for concurrent use. Outside a handler they go nowhere.
+func ReplyHeader(ctx context.Context) http.Header {
+	h, ok := ctx.Value(handlingKey{}).(*handling)
+	if !ok {
+		return http.Header{}
+	}
+	if h.header == nil {
+		h.header = http.Header{}
+	}
+	return h.header
 }

@@ -1,0 +1,93 @@
+package rpc
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"example.com/warren/pkg/messaging"
+)
+
+func BenchmarkRegistry(b *testing.B) {
+	r := newRegistry(10_000, 2_000)
+	r.open()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		key := uuid.NewString()
+		for pb.Next() {
+			call, err := r.add("orders.get", key)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.finish(key, outcome{})
+			<-call.outcomes
+		}
+	})
+}
+
+func BenchmarkEncodeRequest(b *testing.B) {
+	request := fullRequest()
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = encodeRequest(request, "gateway.rpc.response", "gateway", false, testNow)
+	}
+}
+
+func BenchmarkDecodeRequest(b *testing.B) {
+	m := encodeRequest(fullRequest(), "gateway.rpc.response", "gateway", false, testNow).Normalize()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := decodeRequest("orders.create", m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecodeReply(b *testing.B) {
+	reply := &Reply{Status: 200, ContentType: contentTypeJSON, Body: []byte(`{}`)}
+	m := encodeReply(reply, testID, "orders", false, testDeadline, testNow).Normalize()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := decodeReply(m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// From a message to the reply's message: decoding, binding, validation, handler, encoding.
+func BenchmarkTypedHandler(b *testing.B) {
+	s := newTestServer(&hooked{send: func(context.Context, string, messaging.Message) error { return nil }}, ServerOptions{})
+	Handle(s, "orders.create", func(_ context.Context, in input) (line, error) { return line{SKU: in.Name}, nil })
+	request := fullRequest()
+	request.Deadline = time.Now().Add(time.Hour)
+	m := encodeRequest(request, "gateway.rpc.response", "gateway", false, time.Now()).Normalize()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.endpoints[0].receive(b.Context(), m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The least that a call costs: the reply is there at once.
+func BenchmarkDo(b *testing.B) {
+	var c *Client
+	broker := &hooked{
+		Broker: newBroker(b),
+		ensure: func(context.Context, messaging.Queue) error { return nil },
+		send: func(ctx context.Context, _ string, m messaging.Message) error {
+			return c.receive(ctx, messaging.Message{CorrelationID: m.CorrelationID})
+		},
+	}
+	c = startClient(b, broker, ClientOptions{})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Do(b.Context(), &Request{Queue: "orders.get"}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

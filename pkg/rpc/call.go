@@ -1,0 +1,44 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+)
+
+// Call calls a method of another service. in is encoded by the tags that Handle decodes by. A reply of status 400
+// and above is returned as a *Error; the other errors are those of Client.Do.
+//
+// Within a handler, the call is made on behalf of that handler's caller: its Identity goes along.
+func Call[In, Out any](ctx context.Context, c *Client, queue string, in In) (Out, error) {
+	var out Out
+	b, err := bindingOf(reflect.TypeFor[In]())
+	if err != nil {
+		return out, fmt.Errorf("call %s: %w", queue, err)
+	}
+	request, err := b.encode(in)
+	if err != nil {
+		return out, fmt.Errorf("call %s: %w", queue, err)
+	}
+	request.Queue = queue
+	request.Identity = IdentityFrom(ctx)
+	reply, err := c.Do(ctx, request)
+	if err != nil {
+		return out, err
+	}
+	if reply.Status >= http.StatusBadRequest {
+		return out, replyError(reply)
+	}
+	if _, empty := any(out).(Empty); empty || reply.Status == http.StatusNoContent {
+		return out, nil
+	}
+	if !isJSON(reply.ContentType) {
+		return out, fmt.Errorf("call %s: %w: content type %q is not JSON", queue, ErrMalformedReply, reply.ContentType)
+	}
+	if err := json.Unmarshal(reply.Body, &out); err != nil {
+		return out, fmt.Errorf("call %s: %w: %w", queue, ErrMalformedReply, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,545 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/inmem"
+)
+
+const (
+	loadCalls   = 100_000
+	loadCallers = 256
+)
+
+// load makes loadCalls calls from loadCallers goroutines, each of which wants its own body back.
+func load(t *testing.T, c *Client, queue string) {
+	t.Helper()
+	var next atomic.Int64
+	var failures atomic.Int64
+	var wg sync.WaitGroup
+	for range loadCallers {
+		wg.Go(func() {
+			for n := next.Add(1); n <= loadCalls; n = next.Add(1) {
+				body := strconv.FormatInt(n, 10)
+				reply, err := c.Do(t.Context(), &Request{Queue: queue, Body: []byte(body)})
+				if err != nil || string(reply.Body) != body {
+					failures.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if failures.Load() > 0 {
+		t.Errorf("%d of %d calls failed", failures.Load(), loadCalls)
+	}
+	if n := c.Pending(); n != 0 {
+		t.Errorf("%d calls are left", n)
+	}
+}
+
+// The reply is there before Send returns: a client that registers after it would lose every one.
+func TestReplyBeforeSendReturns(t *testing.T) {
+	var c *Client
+	b := &hooked{Broker: newBroker(t)}
+	b.ensure = func(context.Context, messaging.Queue) error { return nil }
+	b.send = func(ctx context.Context, _ string, m messaging.Message) error {
+		return c.receive(ctx, messaging.Message{CorrelationID: m.CorrelationID, Body: m.Body})
+	}
+	c = startClient(t, b, ClientOptions{OnOrphan: func() { t.Error("orphan reply") }, Timeout: testTimeout})
+	load(t, c, "echo")
+}
+
+func TestManyCalls(t *testing.T) {
+	b := newBroker(t)
+	serve(t, b, ServerOptions{}, "echo", echo)
+	c := startClient(t, b, ClientOptions{OnOrphan: func() { t.Error("orphan reply") }, Timeout: testTimeout})
+	load(t, c, "echo")
+}
+
+func TestRequestMessage(t *testing.T) {
+	b := newBroker(t)
+	requests := make(chan messaging.Message, 1)
+	subscribe(t, b, "orders.get", func(ctx context.Context, m messaging.Message) error {
+		requests <- m
+		return b.Send(ctx, m.ReplyTo, messaging.Message{CorrelationID: m.CorrelationID})
+	})
+	c := startClient(t, b, ClientOptions{Name: "gateway", Persistent: true})
+	_, err := c.Do(t.Context(), &Request{Queue: "orders.get"})
+	noError(t, err)
+	m := await(t, requests, "the request")
+	if m.Type != typeRequest || m.AppID != "gateway" || m.ReplyTo != "gateway.rpc.response" || !m.Persistent {
+		t.Errorf("got %+v", m)
+	}
+	if len(m.CorrelationID) != 36 || m.CorrelationID[14] != '4' || m.ID != m.CorrelationID {
+		t.Errorf("correlation id %q, id %q: want one UUID v4", m.CorrelationID, m.ID)
+	}
+	if m.TTL <= 4*time.Second || m.TTL > 5*time.Second {
+		t.Errorf("TTL %s, want what is left of 5s", m.TTL)
+	}
+}
+
+// A service that has only read RabbitMQ's RPC tutorial.
+func TestPlainReplier(t *testing.T) {
+	b := newBroker(t)
+	subscribe(t, b, "fib", func(ctx context.Context, m messaging.Message) error {
+		return b.Send(ctx, m.ReplyTo, messaging.Message{CorrelationID: m.CorrelationID, ContentType: "text/plain", Body: []byte("55")})
+	})
+	c := startClient(t, b, ClientOptions{})
+	reply, err := c.Do(t.Context(), &Request{Queue: "fib", Body: []byte("10")})
+	noError(t, err)
+	if reply.Status != 200 || reply.ContentType != "text/plain" || string(reply.Body) != "55" {
+		t.Errorf("got %+v", reply)
+	}
+}
+
+// A queue that nobody consumes keeps the request until its service comes up.
+func TestServiceComesUpLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		c := startClient(t, b, ClientOptions{})
+		result := make(chan error, 1)
+		go func() {
+			_, err := c.Do(t.Context(), &Request{Queue: "late"})
+			result <- err
+		}()
+		<-time.After(4 * time.Second) // of the bubble's clock
+		serve(t, b, ServerOptions{}, "late", ok)
+		noError(t, <-result)
+	})
+}
+
+func TestUnknownAndDuplicateReplies(t *testing.T) {
+	b := newBroker(t)
+	var log logBuffer
+	orphans := make(chan struct{}, 10)
+	c := startClient(t, b, ClientOptions{OnOrphan: func() { orphans <- struct{}{} }, Logger: log.logger()})
+	subscribe(t, b, "twice", func(ctx context.Context, m messaging.Message) error {
+		for _, body := range []string{"first", "second"} {
+			if err := b.Send(ctx, m.ReplyTo, messaging.Message{CorrelationID: m.CorrelationID, Body: []byte(body)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	noError(t, b.Send(t.Context(), "caller.rpc.response", messaging.Message{CorrelationID: "made up"}))
+	noError(t, b.Send(t.Context(), "caller.rpc.response", messaging.Message{}))
+	await(t, orphans, "the reply with a made-up id")
+	await(t, orphans, "the reply without an id")
+	for range 3 {
+		reply, err := c.Do(t.Context(), &Request{Queue: "twice"})
+		noError(t, err)
+		if string(reply.Body) != "first" {
+			t.Errorf("got the %s reply", reply.Body)
+		}
+		await(t, orphans, "the duplicate")
+	}
+	noError(t, c.Close(stopContext(t))) // so that all is logged
+	if n := len(log.entries(t, "dropped a reply that nobody waits for")); n != 5 {
+		t.Errorf("%d replies logged, want 5", n)
+	}
+}
+
+func TestMalformedReply(t *testing.T) {
+	b := newBroker(t)
+	c := startClient(t, b, ClientOptions{})
+	subscribe(t, b, "odd", func(ctx context.Context, m messaging.Message) error {
+		return b.Send(ctx, m.ReplyTo, messaging.Message{
+			CorrelationID: m.CorrelationID, Headers: map[string]any{"rpc-version": 1, "rpc-status": "fine"},
+		})
+	})
+	_, err := c.Do(t.Context(), &Request{Queue: "odd"})
+	if !errors.Is(err, ErrMalformedReply) || !strings.Contains(err.Error(), "call odd") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	inAMinute := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	inASecond := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	tests := []struct {
+		name     string
+		ctx      func(t *testing.T) context.Context
+		deadline time.Duration // of the request; 0: none
+		want     time.Duration
+	}{
+		{"the client's", (*testing.T).Context, 0, 5 * time.Second},
+		{"the client's before the context's", inAMinute, 0, 5 * time.Second},
+		{"the context's before the client's", inASecond, 0, time.Second},
+		{"the request's after the client's", (*testing.T).Context, 20 * time.Second, 20 * time.Second},
+		{"the context's before the request's", inASecond, 20 * time.Second, time.Second},
+		{"the request's in the past", (*testing.T).Context, -time.Second, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := startClient(t, newBroker(t), ClientOptions{})
+				request := &Request{Queue: "hangs"}
+				if test.deadline != 0 {
+					request.Deadline = time.Now().Add(test.deadline)
+				}
+				began := time.Now()
+				_, err := c.Do(test.ctx(t), request)
+				if !errors.Is(err, ErrTimeout) || errors.Is(err, context.Canceled) {
+					t.Errorf("got %v, want ErrTimeout", err)
+				}
+				if took := time.Since(began); took != test.want {
+					t.Errorf("took %s, want %s", took, test.want)
+				}
+				if c.Pending() != 0 {
+					t.Error("the call is still registered")
+				}
+			})
+		})
+	}
+}
+
+func TestCancelledCaller(t *testing.T) {
+	b := newBroker(t)
+	c := startClient(t, b, ClientOptions{})
+	arrived := make(chan struct{})
+	subscribe(t, b, "hangs", func(context.Context, messaging.Message) error {
+		close(arrived)
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Do(ctx, &Request{Queue: "hangs"})
+		result <- err
+	}()
+	await(t, arrived, "the request")
+	if c.Pending() != 1 {
+		t.Errorf("%d calls are pending, want 1", c.Pending())
+	}
+	cancel()
+	if err := await(t, result, "the cancelled call"); !errors.Is(err, context.Canceled) || errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if c.Pending() != 0 {
+		t.Error("the call is still registered")
+	}
+	if _, err := c.Do(ctx, &Request{Queue: "never"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v from an ended context", err)
+	}
+}
+
+func TestLateReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		orphans := 0
+		c := startClient(t, b, ClientOptions{OnOrphan: func() { orphans++ }})
+		subscribe(t, b, "slow", func(ctx context.Context, m messaging.Message) error {
+			<-time.After(6 * time.Second) // of the bubble's clock
+			return b.Send(ctx, m.ReplyTo, messaging.Message{CorrelationID: m.CorrelationID})
+		})
+		if _, err := c.Do(t.Context(), &Request{Queue: "slow"}); !errors.Is(err, ErrTimeout) {
+			t.Errorf("got %v, want ErrTimeout", err)
+		}
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		if orphans != 1 {
+			t.Errorf("%d orphan replies, want 1", orphans)
+		}
+	})
+}
+
+func TestPendingBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := startClient(t, newBroker(t), ClientOptions{MaxPending: 3, MaxPendingPerQueue: 2})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		occupy := func(queue string) {
+			wg.Go(func() {
+				if _, err := c.Do(ctx, &Request{Queue: queue}); !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v, want context.Canceled", err)
+				}
+			})
+			synctest.Wait()
+		}
+		refused := func(queue, why string) {
+			t.Helper()
+			_, err := c.Do(ctx, &Request{Queue: queue})
+			if !errors.Is(err, ErrTooManyPending) || !strings.Contains(err.Error(), "call "+queue) || !strings.Contains(err.Error(), why) {
+				t.Errorf("call %s: got %v, want ErrTooManyPending: %s", queue, err, why)
+			}
+		}
+		occupy("a")
+		occupy("a")
+		refused("a", "2 on this queue")
+		occupy("b")
+		refused("b", "3 in all")
+		refused("c", "3 in all")
+		cancel()
+		wg.Wait()
+		if c.Pending() != 0 || len(c.pending.perQueue) != 0 {
+			t.Errorf("%d calls are left, %d queues", c.Pending(), len(c.pending.perQueue))
+		}
+	})
+}
+
+func TestIDInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := startClient(t, newBroker(t), ClientOptions{})
+		go func() { _, _ = c.Do(t.Context(), &Request{Queue: "hangs", ID: "1"}) }()
+		synctest.Wait()
+		_, err := c.Do(t.Context(), &Request{Queue: "hangs", ID: "1"})
+		if err == nil || errors.Is(err, ErrTimeout) || c.Pending() != 1 {
+			t.Errorf("got %v with %d calls pending, want a refusal and the first call left", err, c.Pending())
+		}
+	})
+}
+
+func TestBrokerAway(t *testing.T) {
+	server := inmem.NewServer()
+	c := startClient(t, connect(t, server), ClientOptions{})
+	server.SetAvailable(false)
+	_, err := c.Do(t.Context(), &Request{Queue: "any"})
+	if !errors.Is(err, messaging.ErrUnavailable) || c.Pending() != 0 {
+		t.Errorf("got %v with %d calls pending, want ErrUnavailable and none", err, c.Pending())
+	}
+	server.SetAvailable(true)
+}
+
+func TestSendFails(t *testing.T) {
+	b := &hooked{Broker: newBroker(t)}
+	b.send = func(context.Context, string, messaging.Message) error { return messaging.ErrUnavailable }
+	c := startClient(t, b, ClientOptions{})
+	_, err := c.Do(t.Context(), &Request{Queue: "any"})
+	if !errors.Is(err, messaging.ErrUnavailable) || c.Pending() != 0 {
+		t.Errorf("got %v with %d calls pending, want ErrUnavailable and none", err, c.Pending())
+	}
+}
+
+// The request was handed over; the connection is lost; the reply comes after it is back.
+func TestConnectionLostWhileWaiting(t *testing.T) {
+	server := inmem.NewServer()
+	c := startClient(t, connect(t, server), ClientOptions{Timeout: testTimeout})
+	service := connect(t, server)
+	arrived := make(chan struct{}, 2)
+	release := make(chan struct{})
+	subscribe(t, service, "slow", func(ctx context.Context, m messaging.Message) error {
+		arrived <- struct{}{}
+		<-release
+		return service.Send(ctx, m.ReplyTo, messaging.Message{CorrelationID: m.CorrelationID})
+	})
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Do(t.Context(), &Request{Queue: "slow"})
+		result <- err
+	}()
+	await(t, arrived, "the request")
+	server.SetAvailable(false)
+	server.SetAvailable(true)
+	if c.Pending() != 1 {
+		t.Errorf("%d calls are pending, want 1", c.Pending())
+	}
+	close(release)
+	noError(t, await(t, result, "the reply"))
+}
+
+// The broker remembers the queue, and it was deleted since.
+func TestReturnedRequestIsSentAgain(t *testing.T) {
+	b := &hooked{Broker: newBroker(t)}
+	ensured := 0
+	b.ensure = func(context.Context, messaging.Queue) error {
+		ensured++
+		if ensured == 2 {
+			serve(t, b.Broker, ServerOptions{}, "deleted", ok)
+		}
+		return nil
+	}
+	c := startClient(t, b, ClientOptions{Timeout: testTimeout})
+	reply, err := c.Do(t.Context(), &Request{Queue: "deleted"})
+	noError(t, err)
+	if string(reply.Body) != "ok" || ensured != 2 {
+		t.Errorf("got %+v after %d times, want 2", reply, ensured)
+	}
+}
+
+func TestRequestReturnedTwice(t *testing.T) {
+	b := &hooked{Broker: newBroker(t)}
+	sent := 0
+	b.ensure = func(context.Context, messaging.Queue) error { return nil }
+	b.send = func(ctx context.Context, queue string, m messaging.Message) error {
+		sent++
+		return b.Broker.Send(ctx, queue, m)
+	}
+	c := startClient(t, b, ClientOptions{Timeout: testTimeout})
+	_, err := c.Do(t.Context(), &Request{Queue: "forbidden"})
+	if !errors.Is(err, messaging.ErrUnroutable) || sent != 2 || c.Pending() != 0 {
+		t.Errorf("got %v after %d times, with %d calls pending; want ErrUnroutable after 2, and none", err, sent, c.Pending())
+	}
+}
+
+func TestCallbackQueueInUse(t *testing.T) {
+	server := inmem.NewServer()
+	startClient(t, connect(t, server), ClientOptions{Name: "gateway"})
+	second := NewClient(connect(t, server), ClientOptions{Name: "gateway"})
+	err := second.Start(t.Context())
+	if !errors.Is(err, messaging.ErrQueueInUse) || !strings.Contains(err.Error(), "gateway.rpc.response") {
+		t.Errorf("got %v, want ErrQueueInUse", err)
+	}
+	if _, err := second.Do(t.Context(), &Request{Queue: "any"}); err == nil {
+		t.Error("a client that did not start made a call")
+	}
+	noError(t, second.Close(t.Context()))
+}
+
+func TestInstances(t *testing.T) {
+	server := inmem.NewServer()
+	serve(t, connect(t, server), ServerOptions{}, "echo", echo)
+	noOrphan := func() { t.Error("orphan reply") }
+	clients := []*Client{
+		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "a", OnOrphan: noOrphan}),
+		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "b", OnOrphan: noOrphan}),
+	}
+	var wg sync.WaitGroup
+	for i := range 1000 {
+		wg.Go(func() {
+			body := strconv.Itoa(i)
+			reply, err := clients[i%2].Do(t.Context(), &Request{Queue: "echo", Body: []byte(body)})
+			if err != nil || string(reply.Body) != body {
+				t.Errorf("call %d: got %v, %v", i, reply, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCallbackQueue(t *testing.T) {
+	tests := []struct {
+		options ClientOptions
+		want    messaging.Queue
+	}{
+		{ClientOptions{Name: "gateway"}, messaging.Queue{Name: "gateway.rpc.response", Durable: true}},
+		{ClientOptions{Name: "gateway", CallbackQueue: "replies"}, messaging.Queue{Name: "replies", Durable: true}},
+		{
+			ClientOptions{Name: "gateway", Instance: "pod-1", InstanceExpiry: time.Hour},
+			messaging.Queue{Name: "gateway.rpc.response.pod-1", Durable: true, Expiry: time.Hour},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.want.Name, func(t *testing.T) {
+			b := &subscribed{Broker: newBroker(t)}
+			startClient(t, b, test.options)
+			want := messaging.SubscribeOptions{Prefetch: 1000, Concurrency: 1, Exclusive: true}
+			if b.queue != test.want || b.options != want {
+				t.Errorf("got %+v %+v", b.queue, b.options)
+			}
+		})
+	}
+}
+
+// subscribed remembers the last subscription.
+type subscribed struct {
+	messaging.Broker
+	queue   messaging.Queue
+	options messaging.SubscribeOptions
+}
+
+func (s *subscribed) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
+	options ...messaging.SubscribeOption) (messaging.Subscription, error) {
+	s.queue, s.options = q, messaging.NewSubscribeOptions(options...)
+	return s.Broker.Subscribe(ctx, q, h, options...)
+}
+
+func TestCloseWaitsForReplies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		release := make(chan struct{})
+		serve(t, b, ServerOptions{}, "slow", func(ctx context.Context, r *Request) (*Reply, error) {
+			<-release
+			return ok(ctx, r)
+		})
+		c := startClient(t, b, ClientOptions{})
+		result := make(chan error, 1)
+		go func() {
+			_, err := c.Do(t.Context(), &Request{Queue: "slow"})
+			result <- err
+		}()
+		synctest.Wait()
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(t.Context()) }()
+		synctest.Wait()
+		select {
+		case err := <-closed:
+			t.Fatalf("closed with a call pending: %v", err)
+		default:
+		}
+		if _, err := c.Do(t.Context(), &Request{Queue: "slow"}); !errors.Is(err, ErrClosed) {
+			t.Errorf("a call while closing: got %v, want ErrClosed", err)
+		}
+		close(release)
+		noError(t, <-result)
+		noError(t, <-closed)
+	})
+}
+
+func TestCloseRunsOutOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := startClient(t, newBroker(t), ClientOptions{Timeout: time.Hour})
+		result := make(chan error, 1)
+		go func() {
+			_, err := c.Do(t.Context(), &Request{Queue: "hangs"})
+			result <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(ctx) }()
+		if err := <-result; !errors.Is(err, ErrClosed) {
+			t.Errorf("the call that was left: got %v, want ErrClosed", err)
+		}
+		if err := <-closed; !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 replies") {
+			t.Errorf("close: got %v", err)
+		}
+	})
+}
+
+// The caller's request stays as it is, and interceptors see it complete, the first outermost.
+func TestClientInterceptors(t *testing.T) {
+	var seen []string
+	note := func(name string) Interceptor {
+		return func(next Func) Func {
+			return func(ctx context.Context, r *Request) (*Reply, error) {
+				if r.ID == "" || r.Deadline.IsZero() {
+					t.Errorf("%s saw an incomplete request: %+v", name, r)
+				}
+				reply, err := next(ctx, r)
+				seen = append(seen, fmt.Sprint(name, " ", Status(reply, err)))
+				return reply, err
+			}
+		}
+	}
+	b := newBroker(t)
+	serve(t, b, ServerOptions{}, "ok", ok)
+	c := startClient(t, b, ClientOptions{Interceptors: []Interceptor{note("outer"), note("inner")}})
+	request := &Request{Queue: "ok"}
+	_, err := c.Do(t.Context(), request)
+	noError(t, err)
+	if got := strings.Join(seen, ", "); got != "inner 200, outer 200" {
+		t.Errorf("got %s", got)
+	}
+	if request.ID != "" || !request.Deadline.IsZero() {
+		t.Errorf("the caller's request was changed: %+v", request)
+	}
+}

@@ -1,0 +1,58 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+)
+
+// Empty is no input, or a reply of status 204 without a body.
+type Empty struct{}
+
+// Handle registers f as the handler of a queue.
+//
+// In is a struct, or Empty. Its fields come from the JSON body, except those with a tag that names another source,
+// from which alone they come: `param:"id"` a parameter of the route, `query:"limit"`, `header:"Idempotency-Key"`.
+// Such fields are strings, numbers, bools, times (RFC 3339), pointers to these or, but for param, slices of these, and carry
+// `json:"-"` too. Then the `validate` tags are checked (https://pkg.go.dev/github.com/go-playground/validator/v10).
+// Input that can't be read gets status 400 or 415, input with wrong fields 422 with all of them named.
+//
+// Out is marshalled to JSON.
+func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in In) (Out, error), options ...HandleOption) {
+	b, err := bindingOf(reflect.TypeFor[In]())
+	if err != nil {
+		s.fail(fmt.Errorf("handle %s: %w", queue, err))
+		return
+	}
+	s.Handle(queue, func(ctx context.Context, request *Request) (*Reply, error) {
+		var in In
+		if err := b.decode(request, &in); err != nil {
+			return nil, err
+		}
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return encodeOutput(out)
+	}, append([]HandleOption{withEmptyStatus[Out]}, options...)...)
+}
+
+func withEmptyStatus[Out any](e *endpoint) {
+	if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() {
+		e.status = http.StatusNoContent
+	}
+}
+
+// encodeOutput leaves the status to the endpoint.
+func encodeOutput(out any) (*Reply, error) {
+	if out == (Empty{}) {
+		return &Reply{}, nil
+	}
+	body, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("marshal the output: %w", err)
+	}
+	return &Reply{ContentType: contentTypeJSON, Body: body}, nil
+}

@@ -1,0 +1,424 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// page is embedded in inputs.
+type page struct {
+	Limit  int    `json:"-" query:"limit" validate:"omitempty,min=1,max=100"`
+	Cursor string `json:"cursor" validate:"max=5"`
+}
+
+type line struct {
+	SKU      string `json:"sku" validate:"required"`
+	Quantity int    `json:"quantity" validate:"min=1"`
+}
+
+type input struct {
+	page
+
+	Shop   string    `json:"-" param:"shop" validate:"required"`
+	Number int64     `json:"-" param:"number"`
+	Dry    *bool     `json:"-" query:"dry"`
+	Tags   []string  `json:"-" query:"tag" validate:"max=2"`
+	Sizes  []uint8   `json:"-" query:"size"`
+	Since  time.Time `json:"-" query:"since"`
+	Weight float64   `json:"-" header:"x-weight"`
+	Key    string    `json:"-" header:"Idempotency-Key"`
+	Name   string    `json:"name" validate:"omitempty,min=2"`
+	Lines  []line    `json:"lines" validate:"max=3,dive"`
+	Note   *string   `json:"note"`
+}
+
+func inputBinding(t testing.TB) *binding {
+	t.Helper()
+	b, err := bindingOf(reflect.TypeFor[input]())
+	noError(t, err)
+	return b
+}
+
+func TestDecodeInput(t *testing.T) {
+	yes, note := true, "n"
+	request := &Request{
+		Params: map[string]string{"shop": "7", "number": "-12", "name": "param", "Key": "param"},
+		Query: url.Values{
+			"limit": {"10", "99"}, "dry": {"true"}, "tag": {"a", "b"}, "size": {"1", "255"}, "since": {"2026-03-01T12:00:00Z"},
+			"shop": {"query"}, "Shop": {"query"}, "name": {"query"}, "Idempotency-Key": {"query"}, "odd]": {"1"}, "tag[99999999]": {"1"},
+		},
+		Header:      http.Header{"Idempotency-Key": {"k"}, "X-Weight": {"1.5"}, "Shop": {"header"}, "Limit": {"header"}},
+		ContentType: "application/json; charset=utf-8",
+		Body: []byte(`{"name":"body","lines":[{"sku":"A","quantity":2}],"note":"n","cursor":"c","unknown":1,
+			"Shop":"body","shop":"body","Key":"body","Limit":99,"Number":99,"page":{"Cursor":"x"}}`),
+	}
+	want := input{
+		page: page{Limit: 10, Cursor: "c"}, Shop: "7", Number: -12, Dry: &yes, Tags: []string{"a", "b"}, Sizes: []uint8{1, 255},
+		Since: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Weight: 1.5, Key: "k", Name: "body",
+		Lines: []line{{SKU: "A", Quantity: 2}}, Note: &note,
+	}
+	var got input
+	noError(t, inputBinding(t).decode(request, &got))
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(input{}, page{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestDecodeWrongInput(t *testing.T) {
+	fields := func(pairs ...string) *Error {
+		e := Unprocessable("invalid input")
+		for i := 0; i < len(pairs); i += 2 {
+			e.Fields = append(e.Fields, FieldError{Field: pairs[i], Message: pairs[i+1]})
+		}
+		return e
+	}
+	shop := map[string]string{"shop": "7"}
+	body := func(s string) *Request {
+		return &Request{Params: shop, ContentType: "application/json", Body: []byte(s)}
+	}
+	query := func(pairs ...string) *Request {
+		q := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			q.Add(pairs[i], pairs[i+1])
+		}
+		return &Request{Params: shop, Query: q}
+	}
+	tests := []struct {
+		name    string
+		request *Request
+		want    *Error
+	}{
+		{"nothing at all", &Request{}, fields("shop", "is required")},
+		{"no JSON", body(`{"name":`), BadRequest("malformed JSON at byte 8: unexpected end of JSON input")},
+		{"trailing data", body(`{} {}`), BadRequest("malformed JSON at byte 4: invalid character '{' after top-level value")},
+		{"an array", body(`[]`), Unprocessable("the body is not a JSON object")},
+		{"a number", body(`1`), Unprocessable("the body is not a JSON object")},
+		{"null", body(`null`), nil},
+		{"no content type", &Request{Params: shop, Body: []byte(`{}`)}, nil},
+		{"a JSON content type", &Request{Params: shop, ContentType: "application/merge-patch+json", Body: []byte(`{}`)}, nil},
+		{"another content type", &Request{Params: shop, ContentType: "text/plain", Body: []byte(`{}`)},
+			NewError(http.StatusUnsupportedMediaType, `the body is "text/plain", not JSON`)},
+		{"a broken content type", &Request{Params: shop, ContentType: "application/json; charset", Body: []byte(`{}`)},
+			NewError(http.StatusUnsupportedMediaType, `the body is "application/json; charset", not JSON`)},
+		{"another content type without a body", &Request{Params: shop, ContentType: "text/plain"}, nil},
+		{"a string for a number", body(`{"lines":[{"sku":"A","quantity":"2"}]}`),
+			fields("lines.quantity", "must be an integer of at most 64 bits")},
+		{"a number for a string", body(`{"name":1}`), fields("name", "must be a string")},
+		{"an object for an array", body(`{"lines":{}}`), fields("lines", "must be an array")},
+		{"a number for a string in an embedded struct", body(`{"cursor":1}`), fields("cursor", "must be a string")},
+		{"broken rules", body(`{"name":"x","cursor":"abcdef","lines":[{"quantity":0},{"sku":"A","quantity":-1}]}`), fields(
+			"cursor", "must have at most 5 characters",
+			"name", "must have at least 2 characters",
+			"lines[0].sku", "is required",
+			"lines[0].quantity", "must be at least 1",
+			"lines[1].quantity", "must be at least 1",
+		)},
+		{"a broken rule in an embedded struct", query("limit", "101"), fields("limit", "must be at most 100")},
+		{"too many values", query("tag", "a", "tag", "b", "tag", "c"), fields("tag", "must have at most 2 items")},
+		{"wrong queries", query("limit", "ten", "dry", "perhaps", "size", "1", "size", "256", "since", "now"), fields(
+			"limit", "must be an integer of at most 64 bits",
+			"dry", "must be true or false",
+			"size", "must be an integer of at most 8 bits, not negative",
+			"since", "must be a time like 2006-01-02T15:04:05Z",
+		)},
+		{"a wrong param", &Request{Params: map[string]string{"shop": "7", "number": "1e3"}},
+			fields("number", "must be an integer of at most 64 bits")},
+		{"a wrong header", &Request{Params: shop, Header: http.Header{"X-Weight": {"heavy"}}}, fields("x-weight", "must be a number")},
+		{"an empty value", query("limit", ""), nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var in input
+			err := inputBinding(t).decode(test.request, &in)
+			if test.want == nil {
+				noError(t, err)
+				return
+			}
+			got := asError(err)
+			got = &Error{Status: got.Status, Detail: got.Detail, Fields: got.Fields}
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(Error{})); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFieldErrorsAreBounded(t *testing.T) {
+	type list struct {
+		Lines []line `json:"lines" validate:"dive"`
+	}
+	b, err := bindingOf(reflect.TypeFor[list]())
+	noError(t, err)
+	var in list
+	body := `{"lines":[{}` + strings.Repeat(",{}", 1000) + `]}`
+	if got := len(asError(b.decode(&Request{Body: []byte(body)}, &in)).Fields); got != maxFieldErrors {
+		t.Errorf("%d field errors, want %d", got, maxFieldErrors)
+	}
+}
+
+func TestRuleMessages(t *testing.T) {
+	type rules struct {
+		ID       string         `json:"id" validate:"uuid"`
+		Email    string         `json:"email" validate:"email"`
+		URL      string         `json:"url" validate:"url"`
+		Status   string         `json:"status" validate:"oneof=open closed"`
+		Code     string         `json:"code" validate:"len=3"`
+		Currency string         `json:"currency" validate:"iso4217"`
+		Name     string         `json:"name" validate:"alphanum"`
+		Small    int            `json:"small" validate:"lt=0"`
+		Large    float64        `json:"large" validate:"gt=0.5"`
+		Exact    int            `json:"exact" validate:"eq=2"`
+		Set      []string       `json:"set" validate:"unique"`
+		Map      map[string]int `json:"map" validate:"max=0"`
+		Until    time.Time      `json:"until" validate:"gt"`
+		Other    string         `json:"other" validate:"required_with=Name"`
+		Nested   struct {
+			Deep *int `json:"deep" validate:"required"`
+		} `json:"nested"`
+	}
+	b, err := bindingOf(reflect.TypeFor[rules]())
+	noError(t, err)
+	var in rules
+	err = b.decode(&Request{Body: []byte(`{"name":"-","set":["a","a"],"map":{"a":1}}`)}, &in)
+	want := []FieldError{
+		{"id", "must be a UUID"},
+		{"email", "must be an email address"},
+		{"url", "must be a URL"},
+		{"status", "must be one of open, closed"},
+		{"code", "must have exactly 3 characters"},
+		{"currency", "must be a currency code like EUR"},
+		{"name", "must have letters and digits only"},
+		{"small", "must be less than 0"},
+		{"large", "must be more than 0.5"},
+		{"exact", "must be exactly 2"},
+		{"set", "must not repeat a value"},
+		{"map", "must have at most 0 items"},
+		{"until", "is not valid"},
+		{"other", "is not valid"},
+		{"nested.deep", "is required"},
+	}
+	if diff := cmp.Diff(want, asError(err).Fields); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestBadInputTypes(t *testing.T) {
+	type nested struct {
+		ID string `json:"-" query:"id"`
+	}
+	tests := []struct {
+		name string
+		in   any
+		want string
+	}{
+		{"not a struct", 0, "int is not a struct"},
+		{"no json tag", struct {
+			ID string `param:"id"`
+		}{}, "field ID: it has a param tag and so needs `json:\"-\"`"},
+		{"a json name", struct {
+			ID string `json:"id" query:"id"`
+		}{}, "field ID: it has a query tag and so needs `json:\"-\"`"},
+		{"two sources", struct {
+			ID string `json:"-" param:"id" header:"id"`
+		}{}, "field ID: both of param and header"},
+		{"not exported", struct {
+			id string `param:"id"`
+		}{}, "field id: it has a param tag and is not exported"},
+		{"a map", struct {
+			ID map[string]string `json:"-" query:"id"`
+		}{}, "field ID: a query can't be of type map[string]string"},
+		{"a list of parameters", struct {
+			ID []string `json:"-" param:"id"`
+		}{}, "field ID: a param can't be of type []string"},
+		{"a list of lists", struct {
+			ID [][]string `json:"-" query:"id"`
+		}{}, "field ID: a query can't be of type [][]string"},
+		{"a pointer to a pointer", struct {
+			ID **string `json:"-" query:"id"`
+		}{}, "field ID: a query can't be of type **string"},
+		{"a nested tag", struct {
+			Items []*nested `json:"items"`
+		}{}, "field ID of rpc.nested: only the input's own fields can have a query tag"},
+		{"an unknown rule", struct {
+			ID string `json:"id" validate:"requierd"`
+		}{}, "validate tags of"},
+		{"an unknown nested rule", struct {
+			Items map[string][]struct {
+				ID string `json:"id" validate:"requierd"`
+			} `json:"items"`
+		}{}, "validate tags of"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := bindingOf(reflect.TypeOf(test.in))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestRecursiveInput(t *testing.T) {
+	type tree struct {
+		Name     string  `json:"name" validate:"required"`
+		Children []*tree `json:"children" validate:"dive"`
+	}
+	b, err := bindingOf(reflect.TypeFor[tree]())
+	noError(t, err)
+	var in tree
+	err = b.decode(&Request{Body: []byte(`{"name":"a","children":[{"name":"b","children":[{}]}]}`)}, &in)
+	if got := asError(err).Fields; len(got) != 1 || got[0].Field != "children[0].children[0].name" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestCallEncodesWhatHandleDecodes(t *testing.T) {
+	b := newBroker(t)
+	s := newTestServer(b, ServerOptions{})
+	yes, note := true, "n"
+	want := input{
+		page: page{Limit: 10, Cursor: "c"}, Shop: "7", Number: -12, Dry: &yes, Tags: []string{"a", "b"}, Sizes: []uint8{1, 255},
+		Since: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Weight: 1.5, Key: "k", Name: "body",
+		Lines: []line{{SKU: "A", Quantity: 2}}, Note: &note,
+	}
+	Handle(s, "orders.create", func(ctx context.Context, in input) (line, error) {
+		if diff := cmp.Diff(want, in, cmp.AllowUnexported(input{}, page{})); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if got := IdentityFrom(ctx); got != nil {
+			t.Errorf("identity %+v out of nowhere", got)
+		}
+		return line{SKU: "B", Quantity: 3}, nil
+	}, WithStatus(http.StatusCreated))
+	start(t, s)
+	c := startClient(t, b, ClientOptions{})
+	out, err := Call[input, line](t.Context(), c, "orders.create", want)
+	noError(t, err)
+	if out != (line{SKU: "B", Quantity: 3}) {
+		t.Errorf("got %+v", out)
+	}
+}
+
+func TestHandleReplies(t *testing.T) {
+	b := newBroker(t)
+	s := newTestServer(b, ServerOptions{})
+	Handle(s, "created", func(context.Context, Empty) (line, error) {
+		return line{SKU: "<&>"}, nil
+	}, WithStatus(http.StatusCreated))
+	Handle(s, "empty", func(context.Context, Empty) (Empty, error) { return Empty{}, nil })
+	Handle(s, "accepted", func(context.Context, Empty) (Empty, error) { return Empty{}, nil }, WithStatus(http.StatusAccepted))
+	Handle(s, "list", func(context.Context, Empty) ([]int, error) { return []int{1, 2}, nil })
+	Handle(s, "impossible", func(context.Context, Empty) (any, error) { return func() {}, nil })
+	start(t, s)
+	c := startClient(t, b, ClientOptions{})
+	tests := []struct {
+		queue       string
+		status      int
+		contentType string
+		body        string
+	}{
+		{"created", 201, "application/json", `{"sku":"\u003c\u0026\u003e","quantity":0}`},
+		{"empty", 204, "", ""},
+		{"accepted", 202, "", ""},
+		{"list", 200, "application/json", "[1,2]"},
+	}
+	for _, test := range tests {
+		t.Run(test.queue, func(t *testing.T) {
+			// Empty takes any body.
+			got, err := c.Do(t.Context(), &Request{Queue: test.queue, ContentType: "text/plain", Body: []byte("{")})
+			noError(t, err)
+			if got.Status != test.status || got.ContentType != test.contentType || string(got.Body) != test.body {
+				t.Errorf("got %d %q %s", got.Status, got.ContentType, got.Body)
+			}
+		})
+	}
+	got, err := c.Do(t.Context(), &Request{Queue: "impossible"})
+	noError(t, err)
+	if got.Status != 500 {
+		t.Errorf("got %d for an output that can't be marshalled", got.Status)
+	}
+}
+
+func TestCallErrors(t *testing.T) {
+	b := newBroker(t)
+	reply := func(r Reply) Func { return func(context.Context, *Request) (*Reply, error) { return &r, nil } }
+	problem := Conflict("it is so").WithFields(FieldError{"a", "is odd"}).WithHeader("Retry-After", "3")
+	s := newTestServer(b, ServerOptions{})
+	s.Handle("problem", failing(problem))
+	s.Handle("title", reply(Reply{Status: 404, ContentType: "application/problem+json", Body: []byte(`{"title":"gone"}`)}))
+	s.Handle("text", reply(Reply{Status: 404, ContentType: "text/html", Body: []byte("<h1>")}))
+	s.Handle("broken", reply(Reply{Status: 502, ContentType: "application/problem+json", Body: []byte(`{`)}))
+	start(t, s)
+	c := startClient(t, b, ClientOptions{})
+	tests := map[string]*Error{
+		"problem": problem,
+		"title":   {Status: 404, Detail: "gone"},
+		"text":    {Status: 404, Detail: "Not Found"},
+		"broken":  {Status: 502, Detail: "Bad Gateway"},
+	}
+	for queue, want := range tests {
+		t.Run(queue, func(t *testing.T) {
+			_, err := Call[Empty, line](t.Context(), c, queue, Empty{})
+			if diff := cmp.Diff(want, err, cmp.AllowUnexported(Error{})); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCallOutputs(t *testing.T) {
+	b := newBroker(t)
+	reply := func(r Reply) Func { return func(context.Context, *Request) (*Reply, error) { return &r, nil } }
+	s := newTestServer(b, ServerOptions{})
+	s.Handle("none", reply(Reply{Status: 204}))
+	s.Handle("json", reply(Reply{ContentType: "application/hal+json", Body: []byte(`{"sku":"A"}`)}))
+	s.Handle("text", reply(Reply{ContentType: "text/plain", Body: []byte(`{}`)}))
+	s.Handle("odd", reply(Reply{ContentType: "application/json", Body: []byte(`{"sku":1}`)}))
+	start(t, s)
+	c := startClient(t, b, ClientOptions{})
+	for queue, want := range map[string]line{"none": {}, "json": {SKU: "A"}} {
+		got, err := Call[Empty, line](t.Context(), c, queue, Empty{})
+		if err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", queue, got, err)
+		}
+	}
+	for _, queue := range []string{"text", "odd"} {
+		_, err := Call[Empty, line](t.Context(), c, queue, Empty{})
+		wantError(t, err, ErrMalformedReply)
+	}
+	for _, queue := range []string{"none", "json", "text", "odd"} {
+		_, err := Call[Empty, Empty](t.Context(), c, queue, Empty{})
+		noError(t, err)
+	}
+	if _, err := Call[int, line](t.Context(), c, "json", 1); err == nil {
+		t.Error("called with an input that is not a struct")
+	}
+}
+
+// A service calls another on behalf of its own caller.
+func TestCallCarriesIdentity(t *testing.T) {
+	b := newBroker(t)
+	c := startClient(t, b, ClientOptions{})
+	s := newTestServer(b, ServerOptions{})
+	type who struct {
+		Subject string `json:"subject"`
+	}
+	Handle(s, "inner", func(ctx context.Context, _ Empty) (who, error) { return who{IdentityFrom(ctx).Subject}, nil })
+	Handle(s, "outer", func(ctx context.Context, in Empty) (who, error) { return Call[Empty, who](ctx, c, "inner", in) })
+	start(t, s)
+	reply, err := c.Do(t.Context(), &Request{Queue: "outer", Identity: &Identity{Subject: "u-1"}})
+	noError(t, err)
+	var got who
+	noError(t, json.Unmarshal(reply.Body, &got))
+	if got.Subject != "u-1" {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -1,0 +1,177 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/inmem"
+)
+
+const testTimeout = 30 * time.Second
+
+func newBroker(t testing.TB) *inmem.Broker {
+	t.Helper()
+	return connect(t, inmem.NewServer())
+}
+
+func connect(t testing.TB, server *inmem.Server) *inmem.Broker {
+	t.Helper()
+	b := server.Connect()
+	t.Cleanup(func() { noError(t, b.Close(stopContext(t))) })
+	return b
+}
+
+// stopContext is for stops that wait, and fail rather than hang.
+func stopContext(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func startClient(t testing.TB, b messaging.Broker, o ClientOptions) *Client {
+	t.Helper()
+	if o.Name == "" {
+		o.Name = "caller"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := NewClient(b, o)
+	noError(t, c.Start(t.Context()))
+	t.Cleanup(func() { noError(t, c.Close(stopContext(t))) })
+	return c
+}
+
+func newTestServer(b messaging.Broker, o ServerOptions) *Server {
+	if o.Name == "" {
+		o.Name = "service"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return NewServer(b, o)
+}
+
+// serve starts a server with one raw method.
+func serve(t testing.TB, b messaging.Broker, o ServerOptions, queue string, f Func, options ...HandleOption) *Server {
+	t.Helper()
+	s := newTestServer(b, o)
+	s.Handle(queue, f, options...)
+	start(t, s)
+	return s
+}
+
+func start(t testing.TB, s *Server) {
+	t.Helper()
+	noError(t, s.Start(t.Context()))
+	t.Cleanup(func() { noError(t, s.Drain(stopContext(t))) })
+}
+
+// subscribe is a service that knows nothing of this package.
+func subscribe(t testing.TB, b messaging.Broker, queue string, h messaging.Handler, options ...messaging.SubscribeOption) {
+	t.Helper()
+	s, err := b.Subscribe(t.Context(), messaging.Queue{Name: queue, Durable: true}, h, options...)
+	noError(t, err)
+	t.Cleanup(func() { noError(t, s.Drain(stopContext(t))) })
+}
+
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func await[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(testTimeout):
+		t.Fatalf("timed out waiting for %s", what)
+		panic("unreachable")
+	}
+}
+
+func ok(context.Context, *Request) (*Reply, error) {
+	return &Reply{ContentType: "text/plain", Body: []byte("ok")}, nil
+}
+
+// echo replies with the body.
+func echo(_ context.Context, r *Request) (*Reply, error) {
+	return &Reply{ContentType: r.ContentType, Body: r.Body}, nil
+}
+
+// hooked is a broker that a test meddles with.
+type hooked struct {
+	messaging.Broker
+	ensure func(ctx context.Context, q messaging.Queue) error
+	send   func(ctx context.Context, queue string, m messaging.Message) error
+}
+
+func (h *hooked) Ensure(ctx context.Context, q messaging.Queue) error {
+	if h.ensure == nil {
+		return h.Broker.Ensure(ctx, q)
+	}
+	return h.ensure(ctx, q)
+}
+
+func (h *hooked) Send(ctx context.Context, queue string, m messaging.Message) error {
+	if h.send == nil {
+		return h.Broker.Send(ctx, queue, m)
+	}
+	return h.send(ctx, queue, m)
+}
+
+// logBuffer keeps what is logged, as JSON.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// entries are those with the message.
+func (l *logBuffer) entries(t testing.TB, message string) []map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []map[string]any
+	for line := range bytes.Lines(l.buf.Bytes()) {
+		var entry map[string]any
+		noError(t, json.Unmarshal(line, &entry))
+		if entry["msg"] == message {
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func wantError(t testing.TB, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("got %v, want %v", err, target)
+	}
+}

@@ -1,0 +1,638 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/inmem"
+)
+
+// failing replies with err.
+func failing(err error) Func {
+	return func(context.Context, *Request) (*Reply, error) { return nil, err }
+}
+
+func wantProblem(t *testing.T, reply *Reply, want problem) {
+	t.Helper()
+	var got problem
+	if reply.ContentType != "application/problem+json" || reply.Status != want.Status {
+		t.Errorf("got status %d, %s; want %d, application/problem+json", reply.Status, reply.ContentType, want.Status)
+	}
+	noError(t, json.Unmarshal(reply.Body, &got))
+	want.Type = "about:blank"
+	want.Title = http.StatusText(want.Status)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestErrorReplies(t *testing.T) {
+	secret := errors.New("password is swordfish")
+	internal := problem{Status: 500, Detail: "internal error"}
+	tests := []struct {
+		name    string
+		handler Func
+		want    problem
+		header  http.Header
+		level   string // of the log entry; "": none
+	}{
+		{"an Error", failing(NotFound("order %d", 42)), problem{Status: 404, Detail: "order 42"}, nil, ""},
+		{"a wrapped Error", failing(fmt.Errorf("get: %w", Conflict("it is so"))), problem{Status: 409, Detail: "it is so"}, nil, ""},
+		{
+			"fields and headers",
+			failing(Unprocessable("bad").WithFields(FieldError{"a", "is odd"}).WithHeader("retry-after", "3")),
+			problem{Status: 422, Detail: "bad", Errors: []FieldError{{"a", "is odd"}}}, http.Header{"Retry-After": {"3"}}, "",
+		},
+		{"a cause", failing(Forbidden("no").WithCause(secret)), problem{Status: 403, Detail: "no"}, nil, "DEBUG"},
+		{"a server error's cause", failing(Unavailable("later").WithCause(secret)), problem{Status: 503, Detail: "later"}, nil, "ERROR"},
+		{"any other error", failing(secret), internal, nil, "ERROR"},
+		{"a status that is no error's", failing(NewError(200, "fine").WithCause(secret)), internal, nil, "ERROR"},
+		{
+			"a call that timed out", failing(fmt.Errorf("call x: %w", ErrTimeout)),
+			problem{Status: 504, Detail: "the service took too long"}, nil, "WARN",
+		},
+		{"nothing", failing(nil), internal, nil, "ERROR"},
+		{"an impossible status", func(context.Context, *Request) (*Reply, error) { return &Reply{Status: 99}, nil }, internal, nil, "ERROR"},
+		{
+			"headers beyond the limit",
+			func(context.Context, *Request) (*Reply, error) {
+				return &Reply{Header: http.Header{"X": {strings.Repeat("x", messaging.MaxHeadersBytes)}}}, nil
+			},
+			internal, nil, "replaced a reply that can't be sent",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBroker(t)
+			var log logBuffer
+			s := serve(t, b, ServerOptions{Logger: log.logger()}, "fails", test.handler)
+			c := startClient(t, b, ClientOptions{})
+			reply, err := c.Do(t.Context(), &Request{Queue: "fails", ID: "7"})
+			noError(t, err)
+			test.want.CorrelationID = "7"
+			wantProblem(t, reply, test.want)
+			if diff := cmp.Diff(test.header, reply.Header); diff != "" {
+				t.Errorf("header: -want +got:\n%s", diff)
+			}
+			if strings.Contains(string(reply.Body), "swordfish") {
+				t.Error("the cause reached the caller")
+			}
+			noError(t, s.Drain(stopContext(t)))
+			wantLogged(t, &log, test.level)
+		})
+	}
+}
+
+// wantLogged wants one entry that names the queue and the call: of the level, or with the message.
+func wantLogged(t *testing.T, log *logBuffer, what string) {
+	t.Helper()
+	message := "request failed"
+	if strings.Contains(what, " ") {
+		message = what
+	}
+	entries := log.entries(t, message)
+	if what == "" {
+		if len(entries) > 0 {
+			t.Errorf("logged %v", entries)
+		}
+		return
+	}
+	if len(entries) != 1 || entries[0]["queue"] != "fails" || entries[0]["correlation_id"] != "7" {
+		t.Fatalf("got the log\n%s", log)
+	}
+	if message != what && entries[0]["level"] != what {
+		t.Errorf("logged at %s, want %s", entries[0]["level"], what)
+	}
+}
+
+func TestPanic(t *testing.T) {
+	b := newBroker(t)
+	var log logBuffer
+	var statuses []int
+	seen := func(next Func) Func {
+		return func(ctx context.Context, r *Request) (*Reply, error) {
+			reply, err := next(ctx, r)
+			statuses = append(statuses, Status(reply, err))
+			return reply, err
+		}
+	}
+	s := serve(t, b, ServerOptions{Logger: log.logger(), Interceptors: []Interceptor{seen}}, "fails",
+		func(_ context.Context, r *Request) (*Reply, error) {
+			if string(r.Body) == "panic" {
+				panic("out of cheese")
+			}
+			return &Reply{}, nil
+		}, WithConcurrency(1))
+	c := startClient(t, b, ClientOptions{})
+	reply, err := c.Do(t.Context(), &Request{Queue: "fails", ID: "7", Body: []byte("panic")})
+	noError(t, err)
+	wantProblem(t, reply, problem{Status: 500, Detail: "internal error", CorrelationID: "7"})
+	_, err = c.Do(t.Context(), &Request{Queue: "fails"})
+	noError(t, err)
+	noError(t, s.Drain(stopContext(t)))
+	if diff := cmp.Diff([]int{500, 200}, statuses); diff != "" {
+		t.Errorf("the interceptor: -want +got:\n%s", diff)
+	}
+	wantLogged(t, &log, "handler panicked")
+	entry := log.entries(t, "handler panicked")[0]
+	if entry["panic"] != "out of cheese" || !strings.Contains(fmt.Sprint(entry["stack"]), "server_test.go") {
+		t.Errorf("got %v", entry)
+	}
+	if n := len(log.entries(t, "request failed")); n != 0 {
+		t.Error("the panic was logged twice")
+	}
+}
+
+func TestHandlerContext(t *testing.T) {
+	b := newBroker(t)
+	identity := &Identity{Subject: "u-1", Scopes: []string{"orders:read"}}
+	deadline := time.Now().Add(testTimeout).Truncate(time.Millisecond)
+	serve(t, b, ServerOptions{}, "looks", func(ctx context.Context, r *Request) (*Reply, error) {
+		if RequestFrom(ctx) != r {
+			t.Error("RequestFrom is another request")
+		}
+		if diff := cmp.Diff(identity, IdentityFrom(ctx)); diff != "" {
+			t.Errorf("identity: -want +got:\n%s", diff)
+		}
+		if got, ok := ctx.Deadline(); !ok || !got.Equal(deadline) {
+			t.Errorf("deadline %s, want %s", got, deadline)
+		}
+		ReplyHeader(ctx).Set("X-From", "context")
+		ReplyHeader(ctx).Set("X-Both", "context")
+		return &Reply{Header: http.Header{"X-Both": {"reply"}}}, nil
+	}, WithStatus(202))
+	c := startClient(t, b, ClientOptions{})
+	reply, err := c.Do(t.Context(), &Request{Queue: "looks", Identity: identity, Deadline: deadline})
+	noError(t, err)
+	want := &Reply{Status: 202, Header: http.Header{"X-From": {"context"}, "X-Both": {"reply"}}}
+	if diff := cmp.Diff(want, reply); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestOutsideOfAHandler(t *testing.T) {
+	ReplyHeader(t.Context()).Set("X", "goes nowhere")
+	if RequestFrom(t.Context()) != nil || IdentityFrom(t.Context()) != nil || IdentityFrom(t.Context()).HasScope("any") {
+		t.Error("a context of no handler has a request")
+	}
+}
+
+func TestExpiredRequestIsNotHandled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		expired := 0
+		handled := 0
+		serve(t, b, ServerOptions{OnExpired: func() { expired++ }}, "slow", func(context.Context, *Request) (*Reply, error) {
+			handled++
+			<-time.After(2 * time.Second) // of the bubble's clock
+			return &Reply{}, nil
+		}, WithConcurrency(1))
+		c := startClient(t, b, ClientOptions{Timeout: time.Second})
+		// The first occupies the handler, which has prefetched the second; a third has come too late before it was sent.
+		for range 2 {
+			go func() { _, _ = c.Do(t.Context(), &Request{Queue: "slow"}) }()
+		}
+		past := encodeRequest(&Request{ID: "3", Deadline: time.Now().Add(-time.Second)}, "caller.rpc.response", "caller", false, time.Now())
+		past.TTL = 0
+		noError(t, b.Send(t.Context(), "slow", past))
+		<-time.After(5 * time.Second)
+		synctest.Wait()
+		if handled != 1 || expired != 2 {
+			t.Errorf("%d requests handled and %d expired, want 1 and 2", handled, expired)
+		}
+	})
+}
+
+func TestHandlerOutlivesDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &hooked{Broker: newBroker(t)}
+		b.send = func(ctx context.Context, queue string, m messaging.Message) error {
+			if m.Type == typeReply {
+				t.Error("a reply was sent past the deadline")
+			}
+			return b.Broker.Send(ctx, queue, m)
+		}
+		s := serve(t, b, ServerOptions{}, "slow", func(ctx context.Context, _ *Request) (*Reply, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		c := startClient(t, b, ClientOptions{})
+		if _, err := c.Do(t.Context(), &Request{Queue: "slow"}); !errors.Is(err, ErrTimeout) {
+			t.Errorf("got %v, want ErrTimeout", err)
+		}
+		noError(t, s.Drain(t.Context()))
+		wantEmpty(t, b, "slow")
+	})
+}
+
+// wantEmpty fails if the queue holds a message.
+func wantEmpty(t *testing.T, b messaging.Broker, queue string) {
+	t.Helper()
+	subscribe(t, b, queue, func(_ context.Context, m messaging.Message) error {
+		t.Errorf("%s holds a message: %+v", queue, m)
+		return nil
+	})
+	synctest.Wait()
+}
+
+func TestDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		release := make(chan struct{})
+		slow := func(ctx context.Context, r *Request) (*Reply, error) {
+			<-release
+			return echo(ctx, r)
+		}
+		s := newTestServer(b, ServerOptions{})
+		s.Handle("a", slow)
+		s.Handle("b", slow)
+		start(t, s)
+		c := startClient(t, b, ClientOptions{})
+		results := make(chan error, 4)
+		call := func(queue string) {
+			_, err := c.Do(t.Context(), &Request{Queue: queue})
+			results <- err
+		}
+		go call("a")
+		go call("b")
+		synctest.Wait()
+		drained := make(chan error, 1)
+		go func() { drained <- s.Drain(t.Context()) }()
+		synctest.Wait()
+		select {
+		case err := <-drained:
+			t.Fatalf("drained while handlers run: %v", err)
+		default:
+		}
+		go call("a") // too late for this server: it waits for the next
+		synctest.Wait()
+		close(release)
+		noError(t, <-results)
+		noError(t, <-results)
+		noError(t, <-drained)
+		synctest.Wait()
+		if c.Pending() != 1 {
+			t.Fatalf("%d calls are pending, want the one made during the drain", c.Pending())
+		}
+		serve(t, b, ServerOptions{}, "a", ok)
+		noError(t, <-results)
+	})
+}
+
+// A handler that a drain cuts off has not answered: the request is for the next process.
+func TestDrainRunsOutOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		s := newTestServer(b, ServerOptions{})
+		s.Handle("slow", func(ctx context.Context, _ *Request) (*Reply, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		noError(t, s.Start(t.Context()))
+		c := startClient(t, b, ClientOptions{Timeout: time.Minute})
+		result := make(chan error, 1)
+		go func() {
+			reply, err := c.Do(t.Context(), &Request{Queue: "slow"})
+			if err == nil && string(reply.Body) != "ok" {
+				err = fmt.Errorf("got %+v", reply)
+			}
+			result <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "drain slow") {
+			t.Errorf("got %v, want DeadlineExceeded", err)
+		}
+		serve(t, b, ServerOptions{}, "slow", ok)
+		noError(t, <-result)
+	})
+}
+
+// The same if nobody waits for a reply: what was not done must not be acknowledged.
+func TestDrainCutsOffUnansweredRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		var log logBuffer
+		s := newTestServer(b, ServerOptions{Logger: log.logger()})
+		s.Handle("slow", func(ctx context.Context, _ *Request) (*Reply, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		noError(t, s.Start(t.Context()))
+		noError(t, b.Send(t.Context(), "slow", messaging.Message{}))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		wantError(t, s.Drain(ctx), context.DeadlineExceeded)
+		synctest.Wait()
+		if log.String() != "" {
+			t.Errorf("logged %s", &log)
+		}
+		handled := make(chan struct{}, 1)
+		serve(t, b, ServerOptions{}, "slow", func(context.Context, *Request) (*Reply, error) {
+			handled <- struct{}{}
+			return &Reply{}, nil
+		})
+		<-handled
+	})
+}
+
+func TestHandleAfterStart(t *testing.T) {
+	b := newBroker(t)
+	var log logBuffer
+	s := serve(t, b, ServerOptions{Logger: log.logger()}, "early", ok)
+	s.Handle("late", ok)
+	if len(log.entries(t, "a method was registered after the start and is not served")) != 1 {
+		t.Errorf("got the log\n%s", &log)
+	}
+	if err := s.Start(t.Context()); err == nil {
+		t.Error("started twice")
+	}
+}
+
+// awayFor refuses replies until the time has come.
+func awayFor(b messaging.Broker, d time.Duration) *hooked {
+	back := time.Now().Add(d)
+	return &hooked{Broker: b, send: func(ctx context.Context, queue string, m messaging.Message) error {
+		if m.Type == typeReply && time.Now().Before(back) {
+			return messaging.ErrUnavailable
+		}
+		return b.Send(ctx, queue, m)
+	}}
+}
+
+func TestReplyWhileBrokerIsAway(t *testing.T) {
+	tests := []struct {
+		name     string
+		away     time.Duration
+		deadline time.Duration // 0: none
+		want     bool          // whether a reply arrives
+	}{
+		{"back before the deadline", 3 * time.Second, 5 * time.Second, true},
+		{"back after the deadline", 6 * time.Second, 5 * time.Second, false},
+		{"back soon, and no deadline", 20 * time.Second, 0, true},
+		{"back later, and no deadline", time.Hour, 0, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBroker(t)
+				replies := make(chan messaging.Message, 2)
+				subscribe(t, b, "replies", func(_ context.Context, m messaging.Message) error {
+					replies <- m
+					return nil
+				})
+				handled := 0
+				s := serve(t, awayFor(b, test.away), ServerOptions{}, "works", func(context.Context, *Request) (*Reply, error) {
+					handled++
+					return &Reply{}, nil
+				})
+				request := messaging.Message{CorrelationID: "7", ReplyTo: "replies"}
+				if test.deadline > 0 {
+					r := &Request{ID: "7", Deadline: time.Now().Add(test.deadline)}
+					request = encodeRequest(r, "replies", "caller", false, time.Now())
+				}
+				noError(t, b.Send(t.Context(), "works", request))
+				synctest.Wait()
+				noError(t, s.Drain(t.Context())) // in every case the request is acknowledged, in bounded time
+				wantEmpty(t, b, "works")
+				if handled != 1 || len(replies) == 1 != test.want {
+					t.Errorf("handled %d times, %d replies; want 1, and a reply: %t", handled, len(replies), test.want)
+				}
+			})
+		})
+	}
+}
+
+// While the reply waits for the broker, the drain's time ends: the request stays.
+func TestDrainEndsWhileReplyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		s := newTestServer(awayFor(b, time.Hour), ServerOptions{})
+		s.Handle("works", ok)
+		noError(t, s.Start(t.Context()))
+		c := startClient(t, b, ClientOptions{Timeout: time.Minute})
+		result := make(chan error, 1)
+		go func() {
+			_, err := c.Do(t.Context(), &Request{Queue: "works"})
+			result <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want DeadlineExceeded", err)
+		}
+		serve(t, b, ServerOptions{}, "works", ok)
+		noError(t, <-result)
+	})
+}
+
+func TestUnroutableReply(t *testing.T) {
+	b := newBroker(t)
+	var log logBuffer
+	unroutable := make(chan struct{}, 10)
+	serve(t, b, ServerOptions{Logger: log.logger(), OnUnroutable: func() { unroutable <- struct{}{} }}, "works", ok)
+	// Another service's server on the same connection minds its own replies.
+	serve(t, b, ServerOptions{Name: "other", OnUnroutable: func() { t.Error("the other service counted it") }}, "other", ok)
+	c := startClient(t, b, ClientOptions{})
+	noError(t, b.Send(t.Context(), "works", messaging.Message{CorrelationID: "7", ReplyTo: "gone"}))
+	await(t, unroutable, "the return")
+	_, err := c.Do(t.Context(), &Request{Queue: "works"})
+	noError(t, err)
+	noError(t, b.Close(stopContext(t)))
+	entries := log.entries(t, "dropped a reply whose callback queue is gone")
+	if len(entries) != 1 || entries[0]["level"] != "WARN" || entries[0]["queue"] != "gone" || len(unroutable) != 0 {
+		t.Errorf("got the log\n%s", &log)
+	}
+}
+
+func TestRequestWithoutReplyTo(t *testing.T) {
+	b := &hooked{Broker: newBroker(t)}
+	b.send = func(_ context.Context, queue string, _ messaging.Message) error {
+		t.Errorf("something was sent to %q", queue)
+		return nil
+	}
+	handled := make(chan struct{}, 1)
+	s := serve(t, b, ServerOptions{}, "works", func(context.Context, *Request) (*Reply, error) {
+		handled <- struct{}{}
+		return &Reply{}, nil
+	})
+	noError(t, b.Publish(t.Context(), "works", messaging.Message{}))
+	await(t, handled, "the request")
+	noError(t, s.Drain(stopContext(t)))
+}
+
+func TestMalformedRequest(t *testing.T) {
+	b := newBroker(t)
+	serve(t, b, ServerOptions{}, "works", func(context.Context, *Request) (*Reply, error) {
+		t.Error("it was handled")
+		return &Reply{}, nil
+	})
+	replies := make(chan messaging.Message, 1)
+	dead := make(chan messaging.Message, 1)
+	to := func(c chan messaging.Message) messaging.Handler {
+		return func(_ context.Context, m messaging.Message) error {
+			c <- m
+			return nil
+		}
+	}
+	subscribe(t, b, "replies", to(replies))
+	subscribe(t, b, "works.dead", to(dead))
+	m := messaging.Message{CorrelationID: "7", Headers: map[string]any{"rpc-version": 99}}
+	noError(t, b.Send(t.Context(), "works", m))
+	if got := await(t, dead, "the dead letter"); got.CorrelationID != "7" {
+		t.Errorf("got %+v", got)
+	}
+	m.ReplyTo = "replies"
+	noError(t, b.Send(t.Context(), "works", m))
+	reply, err := decodeReply(await(t, replies, "the reply"))
+	noError(t, err)
+	wantProblem(t, reply, problem{Status: 400, Detail: "malformed request message", CorrelationID: "7"})
+}
+
+func TestConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t)
+		var running, peak atomic.Int64
+		serve(t, b, ServerOptions{Concurrency: 7}, "works", func(context.Context, *Request) (*Reply, error) {
+			peak.Store(max(peak.Load(), running.Add(1)))
+			<-time.After(time.Second) // of the bubble's clock
+			running.Add(-1)
+			return &Reply{}, nil
+		}, WithConcurrency(3))
+		c := startClient(t, b, ClientOptions{Timeout: time.Minute})
+		results := make(chan error)
+		for range 9 {
+			go func() {
+				_, err := c.Do(t.Context(), &Request{Queue: "works"})
+				results <- err
+			}()
+		}
+		for range 9 {
+			noError(t, <-results)
+		}
+		if peak.Load() != 3 {
+			t.Errorf("%d requests were handled at once, want 3", peak.Load())
+		}
+	})
+}
+
+func TestServedQueue(t *testing.T) {
+	tests := []struct {
+		name    string
+		options ServerOptions
+		want    messaging.Queue
+	}{
+		{"defaults", ServerOptions{}, messaging.Queue{Name: "q", Durable: true, DeadLetter: "q.dead", DeliveryLimit: 5}},
+		{
+			"quorum, no limit", ServerOptions{QueueType: messaging.Quorum, DeliveryLimit: -1},
+			messaging.Queue{Name: "q", Durable: true, Type: messaging.Quorum, DeadLetter: "q.dead"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := &subscribed{Broker: newBroker(t)}
+			serve(t, b, test.options, "q", ok)
+			if b.queue != test.want || b.options.Concurrency != 64 || b.options.Prefetch != 128 || b.options.Exclusive {
+				t.Errorf("got %+v %+v", b.queue, b.options)
+			}
+		})
+	}
+}
+
+func TestRegistrationErrors(t *testing.T) {
+	s := newTestServer(newBroker(t), ServerOptions{})
+	s.Handle("twice", ok)
+	s.Handle("twice", ok)
+	s.Handle("", ok)
+	s.Handle("status", ok, WithStatus(42))
+	Handle(s, "tags", func(context.Context, struct {
+		ID string `param:"id"`
+	}) (Empty, error) {
+		return Empty{}, nil
+	})
+	err := s.Start(t.Context())
+	if err == nil {
+		t.Fatal("started")
+	}
+	for _, want := range []string{"handle twice: it has a handler", "without a queue", "status 42", "handle tags"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in %q", want, err)
+		}
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	server := inmem.NewServer()
+	other, err := connect(t, server).Subscribe(t.Context(), messaging.Queue{Name: "b", Durable: true}, nil, messaging.Exclusive())
+	noError(t, err)
+	defer func() { noError(t, other.Drain(t.Context())) }()
+	b := connect(t, server)
+	s := newTestServer(b, ServerOptions{})
+	s.Handle("a", ok)
+	s.Handle("b", ok)
+	if err := s.Start(t.Context()); !errors.Is(err, messaging.ErrQueueInUse) || !strings.Contains(err.Error(), "serve b") {
+		t.Errorf("got %v, want ErrQueueInUse", err)
+	}
+	// The queue that it did get is free again.
+	subscribe(t, b, "a", nil, messaging.Exclusive())
+}
+
+func TestStatus(t *testing.T) {
+	tests := []struct {
+		reply *Reply
+		err   error
+		want  int
+	}{
+		{&Reply{Status: 201}, nil, 201},
+		{nil, Conflict("x"), 409},
+		{nil, errors.New("x"), 500},
+		{nil, nil, 500},
+		{nil, fmt.Errorf("call: %w", context.Canceled), 499},
+		{nil, fmt.Errorf("call: %w", ErrTimeout), 504},
+		{nil, context.DeadlineExceeded, 504},
+	}
+	for _, test := range tests {
+		if got := Status(test.reply, test.err); got != test.want {
+			t.Errorf("%v, %v: got %d, want %d", test.reply, test.err, got, test.want)
+		}
+	}
+}
+
+func TestLogging(t *testing.T) {
+	b := newBroker(t)
+	var log logBuffer
+	o := ServerOptions{Interceptors: []Interceptor{Logging(log.logger(), slog.LevelDebug)}}
+	s := serve(t, b, o, "fails", failing(NotFound("no such token")))
+	c := startClient(t, b, ClientOptions{})
+	_, err := c.Do(t.Context(), &Request{
+		Queue: "fails", ID: "7", Body: []byte("secret"), Header: http.Header{"Authorization": {"secret"}},
+		Identity: &Identity{Subject: "secret"},
+	})
+	noError(t, err)
+	noError(t, s.Drain(stopContext(t)))
+	entries := log.entries(t, "rpc")
+	if len(entries) != 1 {
+		t.Fatalf("got the log\n%s", &log)
+	}
+	delete(entries[0], "time")
+	delete(entries[0], "duration")
+	want := map[string]any{"level": "DEBUG", "msg": "rpc", "queue": "fails", "status": 404.0, "correlation_id": "7"}
+	if diff := cmp.Diff(want, entries[0]); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -1,0 +1,415 @@
+package rpc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"example.com/warren/pkg/messaging"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var (
+	testNow      = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	testDeadline = testNow.Add(5 * time.Second)
+)
+
+const testID = "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f"
+
+func fullRequest() *Request {
+	return &Request{
+		Queue:  "orders.create",
+		ID:     testID,
+		Method: "POST",
+		Path:   "/v1/shops/7/orders",
+		Route:  "/v1/shops/:shop/orders",
+		Params: map[string]string{"shop": "7"},
+		Query:  url.Values{"dry": {"true"}, "tag": {"a", "b"}},
+		Header: http.Header{"Accept": {"application/json"}, "Idempotency-Key": {"k-1"}},
+		Identity: &Identity{
+			Subject: "u-1", Username: "demo", Scopes: []string{"orders:read", "orders:write"},
+			TokenID: "t-1", ExpiresAt: time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC),
+		},
+		ContentType: "application/json",
+		Body:        []byte(`{"sku":"A-1","quantity":2}`),
+		Deadline:    testDeadline,
+	}
+}
+
+// golden is a message as the golden files show it: under AMQP's names.
+type golden struct {
+	Properties goldenProperties `json:"properties"`
+	Headers    map[string]any   `json:"headers"`
+	Body       string           `json:"body"`
+}
+
+type goldenProperties struct {
+	Type          string `json:"type"`
+	MessageID     string `json:"message_id,omitempty"`
+	CorrelationID string `json:"correlation_id"`
+	ReplyTo       string `json:"reply_to,omitempty"`
+	AppID         string `json:"app_id"`
+	ContentType   string `json:"content_type,omitempty"`
+	Timestamp     int64  `json:"timestamp"`
+	Expiration    string `json:"expiration,omitempty"`
+	DeliveryMode  int    `json:"delivery_mode"`
+}
+
+func newGolden(m messaging.Message) golden {
+	g := golden{
+		Properties: goldenProperties{
+			Type: m.Type, MessageID: m.ID, CorrelationID: m.CorrelationID, ReplyTo: m.ReplyTo, AppID: m.AppID,
+			ContentType: m.ContentType, Timestamp: m.Timestamp.Unix(), DeliveryMode: 1,
+		},
+		Headers: m.Headers,
+		Body:    string(m.Body),
+	}
+	if m.TTL > 0 {
+		g.Properties.Expiration = strconv.FormatInt(m.TTL.Milliseconds(), 10)
+	}
+	if m.Persistent {
+		g.Properties.DeliveryMode = 2
+	}
+	return g
+}
+
+func TestGolden(t *testing.T) {
+	failure := Unprocessable("invalid input").
+		WithFields(FieldError{Field: "items[0].quantity", Message: "must be at least 1"}).
+		WithHeader("Retry-After", "3")
+	created := &Reply{
+		Status: http.StatusCreated, Header: http.Header{"Location": {"/v1/orders/42"}},
+		ContentType: "application/json", Body: []byte(`{"id":"42"}`),
+	}
+	tests := []struct {
+		name    string
+		message messaging.Message
+	}{
+		{"full_request", encodeRequest(fullRequest(), "gateway.rpc.response", "gateway", true, testNow)},
+		{"minimal_request", encodeRequest(&Request{ID: testID, Deadline: testDeadline}, "gateway.rpc.response", "gateway", false, testNow)},
+		{"reply", encodeReply(created, testID, "orders", false, testDeadline, testNow)},
+		{"error_reply", encodeReply(failure.Reply(testID), testID, "orders", false, testDeadline, testNow)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if err := test.message.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			encoder := json.NewEncoder(&got)
+			encoder.SetEscapeHTML(false)
+			encoder.SetIndent("", "  ")
+			if err := encoder.Encode(newGolden(test.message)); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", test.name+".golden.json")
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRequestRoundTrip(t *testing.T) {
+	want := fullRequest()
+	m := encodeRequest(want, "gateway.rpc.response", "gateway", true, testNow).Normalize()
+	if m.TTL != 5*time.Second {
+		t.Errorf("TTL is %s", m.TTL)
+	}
+	got, err := decodeRequest("orders.create", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestReplyRoundTrip(t *testing.T) {
+	want := &Reply{Status: 207, Header: http.Header{"X-A": {"1", "2"}}, ContentType: "text/plain", Body: []byte("x")}
+	got, err := decodeReply(encodeReply(want, testID, "orders", false, time.Time{}, testNow).Normalize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestTTL(t *testing.T) {
+	tests := []struct {
+		name     string
+		deadline time.Time
+		want     time.Duration
+	}{
+		{"no deadline", time.Time{}, 0},
+		{"whole milliseconds", testNow.Add(1500*time.Millisecond + 999*time.Microsecond), 1500 * time.Millisecond},
+		{"never none", testNow.Add(time.Microsecond), time.Millisecond},
+		{"past", testNow.Add(-time.Hour), time.Millisecond},
+		{"absurd", time.UnixMilli(1 << 60), maxTTL},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := ttlUntil(test.deadline, testNow); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDecodePlainRequest(t *testing.T) {
+	got, err := decodeRequest("orders.get", messaging.Message{
+		CorrelationID: "7", ReplyTo: "q", ContentType: "text/plain", Body: []byte("hi"), Headers: map[string]any{"x": 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Request{Queue: "orders.get", ID: "7", ContentType: "text/plain", Body: []byte("hi")}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestDecodeRequestTypes(t *testing.T) {
+	for _, version := range []any{1, int8(1), int16(1), int32(1), int64(1), uint8(1), uint16(1), uint32(1)} {
+		got, err := decodeRequest("q", messaging.Message{Headers: map[string]any{
+			"rpc-version": version,
+			"rpc-unknown": "of a later revision",
+			"rpc-headers": map[string]any{"x-b": []any{"3"}, "X-a": []any{"1"}, "X-B": []any{"2"}, "x-B": []any{"4"}},
+		}})
+		if err != nil {
+			t.Fatalf("version as %T: %v", version, err)
+		}
+		want := http.Header{"X-A": {"1"}, "X-B": {"2", "4", "3"}}
+		if diff := cmp.Diff(want, got.Header); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
+// An HTTP header can have any name and still not reach a field of its own.
+func TestHeadersStayHeaders(t *testing.T) {
+	names := []string{headerIdentity, headerMethod, headerDeadline, headerVersion, "Rpc-Identity", "RPC-Identity", "subject"}
+	r := &Request{ID: testID, Header: http.Header{}}
+	for _, name := range names {
+		r.Header[name] = []string{"admin"}
+	}
+	got, err := decodeRequest("q", encodeRequest(r, "reply", "app", false, testNow).Normalize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Identity != nil || got.Method != "" || !got.Deadline.IsZero() {
+		t.Errorf("a header reached a field: %+v", got)
+	}
+}
+
+func TestDecodeMalformedRequest(t *testing.T) {
+	identity := func(name string, value any) map[string]any {
+		return map[string]any{"rpc-version": 1, "rpc-identity": map[string]any{"subject": "u", name: value}}
+	}
+	tests := []struct {
+		name    string
+		headers map[string]any
+		want    string
+	}{
+		{"no version", map[string]any{"rpc-method": "GET"}, "rpc-version is missing"},
+		{"later version", map[string]any{"rpc-version": 2}, "rpc-version is not 1 but 2"},
+		{"version of the wrong type", map[string]any{"rpc-version": "1"}, "rpc-version is string, not an integer"},
+		{"null version", map[string]any{"rpc-version": nil}, "rpc-version is <nil>, not an integer"},
+		{"method", map[string]any{"rpc-version": 1, "rpc-method": 5}, "rpc-method is int, not a string"},
+		{"path", map[string]any{"rpc-version": 1, "rpc-path": []byte("/")}, "rpc-path is []uint8, not a string"},
+		{"params", map[string]any{"rpc-version": 1, "rpc-params": "id=1"}, "rpc-params is string, not a table"},
+		{"a param", map[string]any{"rpc-version": 1, "rpc-params": map[string]any{"id": 1}}, "rpc-params: id is int, not a string"},
+		{"query", map[string]any{"rpc-version": 1, "rpc-query": map[string]any{"a": "b"}}, "rpc-query: a is string, not an array"},
+		{
+			"headers", map[string]any{"rpc-version": 1, "rpc-headers": map[string]any{"a": []any{"b", 1}}},
+			"rpc-headers: a[1] is int, not a string",
+		},
+		{"deadline", map[string]any{"rpc-version": 1, "rpc-deadline": 1.5}, "rpc-deadline is float64, not an integer"},
+		{"deadline of zero", map[string]any{"rpc-version": 1, "rpc-deadline": 0}, "rpc-deadline is 0, not after 1970"},
+		{"identity", map[string]any{"rpc-version": 1, "rpc-identity": "admin"}, "rpc-identity is string, not a table"},
+		{"identity of nobody", map[string]any{"rpc-version": 1, "rpc-identity": map[string]any{}}, "rpc-identity has no subject"},
+		{"subject", identity("subject", 1), "rpc-identity: subject is int, not a string"},
+		{"username", identity("username", 1), "rpc-identity: username is int, not a string"},
+		{"scopes", identity("scopes", "a b"), "rpc-identity: scopes is string, not an array"},
+		{"token id", identity("token-id", true), "rpc-identity: token-id is bool, not a string"},
+		{"expiry", identity("expires-at", "soon"), "rpc-identity: expires-at is string, not an integer"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := decodeRequest("q", messaging.Message{Headers: test.headers})
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestDecodeReply(t *testing.T) {
+	plain := &Reply{Status: 200, ContentType: "text/plain"}
+	tests := []struct {
+		name    string
+		headers map[string]any
+		want    *Reply // nil: an error that contains problem
+		problem string
+	}{
+		{"plain", nil, plain, ""},
+		{"plain with headers of its own", map[string]any{"x-trace": "1"}, plain, ""},
+		{"least", map[string]any{"rpc-version": int8(1), "rpc-status": int16(404)}, &Reply{Status: 404, ContentType: "text/plain"}, ""},
+		{"version", map[string]any{"rpc-version": 2, "rpc-status": 200}, nil, "rpc-version is not 1 but 2"},
+		{"version type", map[string]any{"rpc-version": "1", "rpc-status": 200}, nil, "not an integer"},
+		{"status without version", map[string]any{"rpc-status": 200}, nil, "rpc-version is missing"},
+		{"version without status", map[string]any{"rpc-version": 1}, nil, "rpc-status is missing"},
+		{"status type", map[string]any{"rpc-version": 1, "rpc-status": "200"}, nil, "not an integer"},
+		{"status 0", map[string]any{"rpc-version": 1, "rpc-status": 0}, nil, "not in 200 to 599"},
+		{"status 101", map[string]any{"rpc-version": 1, "rpc-status": 101}, nil, "not in 200 to 599"},
+		{"status 600", map[string]any{"rpc-version": 1, "rpc-status": 600}, nil, "not in 200 to 599"},
+		{"status beyond 32 bits", map[string]any{"rpc-version": 1, "rpc-status": int64(1)<<32 + 200}, nil, "not in 200 to 599"},
+		{"headers", map[string]any{"rpc-version": 1, "rpc-status": 200, "rpc-headers": "a: b"}, nil, "not a table"},
+		{"header", map[string]any{"rpc-version": 1, "rpc-status": 200, "rpc-headers": map[string]any{"a": "b"}}, nil, "not an array"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := decodeReply(messaging.Message{ContentType: "text/plain", Headers: test.headers})
+			if test.want == nil {
+				if !errors.Is(err, ErrMalformedReply) || !strings.Contains(err.Error(), test.problem) {
+					t.Errorf("got %v, want ErrMalformedReply: %s", err, test.problem)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// headersFrom makes headers of every shape out of JSON: whole numbers become int64. nil: not an object.
+func headersFrom(data []byte) map[string]any {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var headers map[string]any
+	if decoder.Decode(&headers) != nil {
+		return nil
+	}
+	if table, ok := fromJSON(headers).(map[string]any); ok {
+		return table
+	}
+	return nil
+}
+
+func fromJSON(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		for i := range v {
+			v[i] = fromJSON(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = fromJSON(v[name])
+		}
+	}
+	return value
+}
+
+func addGoldenSeeds(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.golden.json")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var g struct {
+			Headers json.RawMessage
+			Body    string
+		}
+		if err := json.Unmarshal(data, &g); err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(g.Headers), testID, "application/json", []byte(g.Body))
+	}
+	for _, headers := range []string{
+		`{}`, `{"x":1}`, `{"rpc-version":1}`, `{"rpc-version":2}`, `{"rpc-version":null}`, `{"rpc-status":200}`,
+		`{"rpc-version":1,"rpc-status":"200"}`, `{"rpc-version":1,"rpc-deadline":-1}`, `{"rpc-version":1,"rpc-deadline":9223372036854775807}`,
+		`{"rpc-version":1,"rpc-status":200,"rpc-headers":{"a":["1"],"A":["2"],"x y":[],"":["\r\n"]}}`,
+		`{"rpc-version":1,"rpc-identity":{"subject":"u","scopes":[],"expires-at":-9223372036854775808}}`,
+		`{"rpc-version":1,"rpc-params":{"":""},"rpc-query":{"a[":[""]}}`,
+	} {
+		f.Add([]byte(headers), "", "", []byte(nil))
+	}
+}
+
+// What decodes must survive being sent on.
+func FuzzDecodeRequest(f *testing.F) {
+	addGoldenSeeds(f)
+	f.Fuzz(func(t *testing.T, headers []byte, id, contentType string, body []byte) {
+		m := messaging.Message{CorrelationID: id, ReplyTo: "r", ContentType: contentType, Headers: headersFrom(headers), Body: body}
+		first, err := decodeRequest("q", m)
+		if err != nil {
+			return
+		}
+		second, err := decodeRequest("q", encodeRequest(first, "r", "a", false, testNow).Normalize())
+		if err != nil {
+			t.Fatalf("decode what was encoded: %v", err)
+		}
+		if diff := cmp.Diff(first, second, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("-first +second:\n%s", diff)
+		}
+	})
+}
+
+func FuzzDecodeReply(f *testing.F) {
+	addGoldenSeeds(f)
+	f.Fuzz(func(t *testing.T, headers []byte, id, contentType string, body []byte) {
+		m := messaging.Message{CorrelationID: id, ContentType: contentType, Headers: headersFrom(headers), Body: body}
+		first, err := decodeReply(m)
+		if err != nil {
+			if !errors.Is(err, ErrMalformedReply) {
+				t.Errorf("%v is not ErrMalformedReply", err)
+			}
+			return
+		}
+		_ = replyError(first)
+		second, err := decodeReply(encodeReply(first, id, "a", false, time.Time{}, testNow).Normalize())
+		if err != nil {
+			t.Fatalf("decode what was encoded: %v", err)
+		}
+		if diff := cmp.Diff(first, second, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("-first +second:\n%s", diff)
+		}
+	})
+}
