@@ -28,8 +28,9 @@ type Broker interface {
 	// Subscribe ensures q and returns once the consumer is live. It stays live, across lost connections and deleted
 	// queues, until Drain. While the broker is away Subscribe waits for it. ErrQueueInUse: see Exclusive.
 	Subscribe(ctx context.Context, q Queue, h Handler, options ...SubscribeOption) (Subscription, error)
-	// Ensure declares q unless it exists. Known queues cost nothing: they are remembered as long as the connection
-	// lasts. A queue that exists with other settings is taken as it is. ErrUnavailable if the broker is away.
+	// Ensure declares q unless it exists; one that exists with other settings is taken as it is. Known queues cost
+	// nothing: they are remembered as long as the connection lasts, or until a message to them can't be routed.
+	// ErrUnavailable if the broker is away.
 	Ensure(ctx context.Context, q Queue) error
 	// Ready is nil while messages can be sent and received, and otherwise says why not.
 	Ready() error
@@ -78,5 +79,5 @@ func Prefetch(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Pref
 func Concurrency(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Concurrency = n } }
 
 // Exclusive makes this the queue's only consumer: Subscribe fails with ErrQueueInUse if the queue has one, and so
-// does every later Subscribe on it.
+// does every later Subscribe on it. Classic queues only: RabbitMQ ignores it on a quorum queue.
 func Exclusive() SubscribeOption { return func(o *SubscribeOptions) { o.Exclusive = true } }

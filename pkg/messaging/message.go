@@ -29,7 +29,7 @@ type Message struct {
 	CorrelationID   string // joins a reply to its request
 	ReplyTo         string // the queue that replies go to
 
-	// Headers hold strings, bools, integers, floats, times, []byte, []any and nested map[string]any only. A
+	// Headers hold nil, strings, bools, integers, floats, times, []byte, []any and nested map[string]any only. A
 	// message that crosses a network comes back with its integers as int64, its floats as float64, and its times in
 	// UTC, cut to the second.
 	Headers map[string]any

@@ -11,13 +11,14 @@ import (
 	"net/url"
 	"time"
 
+	"go.uber.org/fx"
+
 	pkgrpc "example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
 	"example.com/warren/services/gateway/internal/adapters/http"
 	"example.com/warren/services/gateway/internal/adapters/rpc"
 	"example.com/warren/services/gateway/internal/adapters/ttlcache"
 	"example.com/warren/services/gateway/internal/app"
-	"go.uber.org/fx"
 )
 
 // Config holds the gateway's own settings.

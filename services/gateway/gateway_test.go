@@ -11,10 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

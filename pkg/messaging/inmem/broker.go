@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"example.com/warren/pkg/messaging"
 )
@@ -45,6 +46,9 @@ func (b *Broker) route(ctx context.Context, queue string, m messaging.Message,
 	}
 	if err := m.Validate(); err != nil {
 		return err
+	}
+	if m.TTL > 0 {
+		m.TTL = max(m.TTL, time.Millisecond) // Normalize would make it none
 	}
 	m = m.Normalize()
 	b.server.mu.Lock()

@@ -229,6 +229,7 @@ func TestTTL(t *testing.T) {
 		ensure(t, b, newQueue("q"))
 		for _, m := range []messaging.Message{
 			{Body: []byte("gone"), TTL: time.Minute},
+			{Body: []byte("gone at once"), TTL: time.Nanosecond},
 			{Body: []byte("there"), TTL: time.Minute + time.Millisecond},
 		} {
 			if err := b.Publish(t.Context(), "q", m); err != nil {

@@ -219,7 +219,7 @@ func testTTL(t *tester) {
 		{"without", 0},
 		{"expired behind another", ttl},
 		{"lasting", time.Hour},
-		{"expired at the tail", ttl},
+		{"expired at once", time.Microsecond},
 	} {
 		message := newMessage(m.text)
 		message.TTL = m.ttl

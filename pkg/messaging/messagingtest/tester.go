@@ -147,15 +147,15 @@ func (t *tester) awaitTime(when time.Time) {
 // eventually returns when condition holds. It is for what no event tells.
 func (t *tester) eventually(what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !condition() {
 		await(t, tick.C, what)
 	}
 }
 
-// awaitNoQueue returns when the broker has no queue of that name. It publishes to find out. RabbitMQ 3.10 may fail to
-// confirm a message to a quorum queue that goes just then, and close the channel after 5 s: ErrUnavailable.
+// awaitNoQueue returns when the broker has no queue of that name. It publishes to find out. RabbitMQ 3.10 closes
+// the channel (ErrUnavailable) when it is published to a quorum queue that goes just then.
 func (t *tester) awaitNoQueue(b messaging.Broker, q messaging.Queue) {
 	t.Helper()
 	t.eventually("the queue to go", func() bool {

@@ -4,8 +4,9 @@ import (
 	"strconv"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // encode returns m as the library publishes it. m is valid.

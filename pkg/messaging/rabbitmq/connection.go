@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/cenkalti/backoff/v5"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
 )
 
 const (
@@ -77,12 +78,12 @@ func (c *connection) run(ctx context.Context) {
 		if err != nil {
 			c.set(nil, err)
 			wait := pause.NextBackOff()
-			log.Warn("broker unreachable", "error", err, "retry_in", wait)
+			log.WarnContext(ctx, "broker unreachable", "error", err, "retry_in", wait)
 			sleep(ctx, wait)
 			continue
 		}
 		c.set(s, nil)
-		log.Info("connected to broker", "node", s.amqp.RemoteAddr().String())
+		log.InfoContext(ctx, "connected to broker", "node", s.amqp.RemoteAddr().String())
 		if dialled {
 			c.options.OnReconnect()
 		}
@@ -92,7 +93,7 @@ func (c *connection) run(ctx context.Context) {
 		c.set(nil, err)
 		s.close(ctx.Err() != nil)
 		if ctx.Err() == nil {
-			log.Warn("connection to broker lost", "error", err)
+			log.WarnContext(ctx, "connection to broker lost", "error", err)
 		}
 		// A connection that ends as soon as it stands must not be dialled in a tight loop.
 		if time.Since(began) > lastRedial {

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"sync"
 
-	"example.com/warren/pkg/messaging"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // defaultDeliveryLimit is RabbitMQ's own for quorum queues, since 4.0.

@@ -3,11 +3,13 @@ package rabbitmq
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/cenkalti/backoff/v5"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // Quorum queues count a message's earlier deliveries in a header; classic queues only say that there was one. For them
@@ -62,9 +64,7 @@ func (c *consumer) handle(d *amqp.Delivery) {
 // recount puts the message at the end of its queue, with the count of its deliveries.
 func (c *consumer) recount(d *amqp.Delivery, m messaging.Message, earlier int64) {
 	headers := make(map[string]any, len(m.Headers)+1)
-	for name, value := range m.Headers {
-		headers[name] = value
-	}
+	maps.Copy(headers, m.Headers)
 	headers[classicCountHeader] = earlier
 	m.Headers = headers
 	c.move(d, c.subscription.queue, m)

@@ -3,8 +3,9 @@ package rabbitmq
 import (
 	"testing"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
 	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
 )
 
 var testURL string

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"sync"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // publisher publishes on one session, through two channels: one that asks for confirms and one that doesn't.

@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/uuid"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // within bounds each wait of these tests. Nothing takes this long unless it is broken.

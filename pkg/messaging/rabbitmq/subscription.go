@@ -8,9 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // subscription keeps a consumer alive: when its channel, its queue or its connection goes, the next consumer begins.
@@ -160,7 +161,9 @@ func (s *subscription) start(ch *amqp.Channel) (*consumer, error) {
 	c.ctx, c.over = context.WithCancel(context.Background())
 	c.acknowledger = newAcknowledger(ch, s.options.Prefetch)
 	s.ended.Go(func() {
-		<-closes
+		for range closes {
+			continue // what closed the channel is the session's to report
+		}
 		c.over()
 	})
 	return c, nil

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/warren/services/gateway/internal/domain"
 	"golang.org/x/sync/singleflight"
+
+	"example.com/warren/services/gateway/internal/domain"
 )
 
 // TokenValidator asks the one who issued the tokens.

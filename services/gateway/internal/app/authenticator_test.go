@@ -9,8 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/warren/services/gateway/internal/domain"
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/services/gateway/internal/domain"
 )
 
 // cache is an IdentityCache that keeps all, and the ttl it was given.
@@ -70,8 +71,10 @@ func TestAuthenticateAsksOnceWhileTheAnswerIsFresh(t *testing.T) {
 		wantAsked     int
 		wantTTLs      []time.Duration
 	}{
-		"cached":                         {ttl: 5 * time.Second, lifetime: time.Hour, wantAsked: 1, wantTTLs: []time.Duration{5 * time.Second}},
-		"never past the token's expiry":  {ttl: 5 * time.Second, lifetime: 2 * time.Second, wantAsked: 1, wantTTLs: []time.Duration{2 * time.Second}},
+		"cached": {ttl: 5 * time.Second, lifetime: time.Hour, wantAsked: 1, wantTTLs: []time.Duration{5 * time.Second}},
+		"never past the token's expiry": {
+			ttl: 5 * time.Second, lifetime: 2 * time.Second, wantAsked: 1, wantTTLs: []time.Duration{2 * time.Second},
+		},
 		"turned off: checked every time": {ttl: 0, lifetime: time.Hour, wantAsked: 3},
 	}
 	for name, test := range tests {

@@ -76,7 +76,7 @@ func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 				return
 			}
 			if cause, ok := r.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
-				panic(r)
+				panic(r) //nolint:forbidigo // net/http asks for this one
 			}
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}()

@@ -13,9 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/gateway/internal/domain"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 const validToken = "valid-token"

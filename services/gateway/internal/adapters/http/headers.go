@@ -4,8 +4,9 @@ import (
 	"net/http"
 	"strings"
 
-	"example.com/warren/pkg/rpc"
 	"github.com/labstack/echo/v4"
+
+	"example.com/warren/pkg/rpc"
 )
 
 const (

@@ -7,9 +7,10 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/labstack/echo/v4"
+
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
-	"github.com/labstack/echo/v4"
 )
 
 // statusClientGone is logged for clients that did not wait for the answer. Nobody receives it.

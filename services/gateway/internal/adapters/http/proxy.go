@@ -8,8 +8,9 @@ import (
 	"net/http"
 	"net/url"
 
-	"example.com/warren/pkg/rpc"
 	"github.com/labstack/echo/v4"
+
+	"example.com/warren/pkg/rpc"
 )
 
 // proxy answers a route by calling the method of a queue.

@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/rpc"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"example.com/warren/pkg/rpc"
 )
 
 func TestRequestMapping(t *testing.T) {

@@ -3,9 +3,10 @@ package http
 import (
 	"time"
 
-	"example.com/warren/services/gateway/internal/domain"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"example.com/warren/services/gateway/internal/domain"
 )
 
 // exchange is what the gateway knows of one request, beside the request itself.

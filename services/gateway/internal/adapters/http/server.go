@@ -11,11 +11,12 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/warren/pkg/rpc"
-	"example.com/warren/services/gateway/internal/domain"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/services/gateway/internal/domain"
 )
 
 // parseableHeaderBytes is where net/http itself stops reading headers, with a plain 431. Below it, requests over
@@ -122,7 +123,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	s.listener = listener
-	s.logger.Info("serving HTTP", "addr", listener.Addr().String())
+	s.logger.InfoContext(ctx, "serving HTTP", "addr", listener.Addr().String())
 	go func() {
 		defer close(s.served)
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

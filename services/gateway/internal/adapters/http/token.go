@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/labstack/echo/v4"
+
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/gateway/internal/domain"
-	"github.com/labstack/echo/v4"
 )
 
 const headerChallenge = "WWW-Authenticate"

@@ -4,8 +4,9 @@ package ttlcache
 import (
 	"time"
 
-	"example.com/warren/services/gateway/internal/domain"
 	"github.com/jellydator/ttlcache/v3"
+
+	"example.com/warren/services/gateway/internal/domain"
 )
 
 // IdentityCache implements app.IdentityCache. It is bounded: the entry unused for longest goes first.
@@ -16,8 +17,8 @@ type IdentityCache struct {
 // NewIdentityCache returns a cache of at most size identities.
 func NewIdentityCache(size int) *IdentityCache {
 	return &IdentityCache{ttlcache.New(
-		ttlcache.WithCapacity[string, domain.Identity](uint64(max(size, 1))), //nolint:gosec // positive
-		ttlcache.WithDisableTouchOnHit[string, domain.Identity](),            // being asked for makes no entry truer
+		ttlcache.WithCapacity[string, domain.Identity](uint64(max(size, 1))),
+		ttlcache.WithDisableTouchOnHit[string, domain.Identity](), // being asked for makes no entry truer
 	)}
 }
 

@@ -19,11 +19,11 @@ func TestIdentityCache(t *testing.T) {
 			return ok
 		}
 		c.Put("a", domain.Identity{Subject: "a"}, 5*time.Second)
-		time.Sleep(4 * time.Second)
+		<-time.After(4 * time.Second)
 		if !has("a") {
 			t.Error("gone before its time")
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		if has("a") {
 			t.Error("being asked for has prolonged it")
 		}

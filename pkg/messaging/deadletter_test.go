@@ -1,0 +1,44 @@
+package messaging_test
+
+import (
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDeadLetter(t *testing.T) {
+	now := time.Date(2026, time.May, 1, 2, 3, 4, 0, time.UTC)
+	own := map[string]any{
+		messaging.DeadLetterQueueHeader:  "orders.create",
+		messaging.DeadLetterReasonHeader: messaging.DeadLetterLimit,
+		messaging.DeadLetterTimeHeader:   now,
+	}
+	for name, test := range map[string]struct{ headers, want map[string]any }{
+		"no headers": {nil, own},
+		"headers": {
+			map[string]any{"key": "value"},
+			map[string]any{
+				"key":                            "value",
+				messaging.DeadLetterQueueHeader:  "orders.create",
+				messaging.DeadLetterReasonHeader: messaging.DeadLetterLimit,
+				messaging.DeadLetterTimeHeader:   now,
+			},
+		},
+		"dead-lettered before": {map[string]any{messaging.DeadLetterQueueHeader: "orders.create.dead"}, own},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := messaging.Message{ID: "1", Body: []byte("body"), Headers: test.headers, TTL: time.Second}
+			before := m.Normalize()
+			got := messaging.DeadLetter(m, "orders.create", messaging.DeadLetterLimit, now)
+			want := messaging.Message{ID: "1", Body: []byte("body"), Headers: test.want, Persistent: true}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("dead letter (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before, m); diff != "" {
+				t.Errorf("the message itself was changed (-before +after):\n%s", diff)
+			}
+		})
+	}
+}

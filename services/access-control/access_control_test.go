@@ -1,0 +1,332 @@
+package accesscontrol
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/service"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func setEnvironment(t *testing.T, environment map[string]string) {
+	t.Helper()
+	for name, value := range environment {
+		t.Setenv(name, value)
+	}
+}
+
+// testEnvironment keeps everything in a directory, and passwords cheap.
+func testEnvironment(directory string) map[string]string {
+	return map[string]string{
+		"ACCESS_CONTROL_DATABASE":    filepath.Join(directory, "access-control.db"),
+		"ACCESS_CONTROL_KEYS":        filepath.Join(directory, "keys"),
+		"ACCESS_CONTROL_BCRYPT_COST": "10",
+		"ADMIN_ADDR":                 "",
+		"LOG_LEVEL":                  "debug",
+		"DEMO_DATA":                  "true",
+	}
+}
+
+// run starts the service on queues and returns once it serves; stop, or the end of the test, ends it. stop returns its
+// log.
+func run(t *testing.T, queues *inmem.Server) (stop func() string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ready := make(chan service.Info, 1)
+	done := make(chan error, 1)
+	var log bytes.Buffer // read once the service has ended
+	go func() {
+		done <- service.Run(ctx, New(), nil,
+			service.WithBroker(queues.Connect()),
+			service.WithOutput(&log, &log),
+			service.WithReady(func(info service.Info) { ready <- info }),
+		)
+	}()
+	select {
+	case <-ready:
+	case err := <-done:
+		cancel()
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	stop = sync.OnceValue(func() string {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		return log.String()
+	})
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+func newClient(t *testing.T, queues *inmem.Server) *rpc.Client {
+	t.Helper()
+	broker := queues.Connect()
+	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "test", Timeout: time.Minute})
+	if err := client.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		if err := errors.Join(client.Close(ctx), broker.Close(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+type credentials struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+type tokenReply struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"`
+}
+
+type tokenInput struct {
+	Token string `json:"token"`
+}
+
+type introspection struct {
+	Active    bool     `json:"active"`
+	Reason    string   `json:"reason"`
+	Subject   string   `json:"subject"`
+	Username  string   `json:"username"`
+	Scopes    []string `json:"scopes"`
+	TokenID   string   `json:"token_id"`
+	ExpiresAt int64    `json:"expires_at"`
+}
+
+func login(t *testing.T, client *rpc.Client, username, password string) string {
+	t.Helper()
+	reply, err := rpc.Call[credentials, tokenReply](t.Context(), client, "accessControl.login", credentials{username, password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply.AccessToken
+}
+
+func validate(t *testing.T, client *rpc.Client, token string) introspection {
+	t.Helper()
+	reply, err := rpc.Call[tokenInput, introspection](t.Context(), client, "accessControl.validateToken", tokenInput{token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+func logout(t *testing.T, client *rpc.Client, who introspection) {
+	t.Helper()
+	reply, err := client.Do(t.Context(), &rpc.Request{Queue: "accessControl.logout", Identity: &rpc.Identity{
+		Subject: who.Subject, Username: who.Username, Scopes: who.Scopes,
+		TokenID: who.TokenID, ExpiresAt: time.Unix(who.ExpiresAt, 0),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply.Status != http.StatusNoContent {
+		t.Fatalf("status %d: %s", reply.Status, reply.Body)
+	}
+}
+
+func TestLoginValidateLogout(t *testing.T) {
+	setEnvironment(t, testEnvironment(t.TempDir()))
+	queues := inmem.NewServer()
+	client := newClient(t, queues)
+	stop := run(t, queues)
+
+	token, other := login(t, client, "demo", "demo"), login(t, client, "demo", "demo")
+	who := validate(t, client, token)
+	want := introspection{
+		Active: true, Subject: "0190a6d0-0000-7000-8000-000000000001", Username: "demo",
+		Scopes: []string{"orders:read", "orders:write"}, TokenID: who.TokenID, ExpiresAt: who.ExpiresAt,
+	}
+	if diff := cmp.Diff(want, who); diff != "" {
+		t.Error(diff)
+	}
+	if left := time.Until(time.Unix(who.ExpiresAt, 0)); left <= 0 || left > 15*time.Minute {
+		t.Errorf("the token lasts for %s", left)
+	}
+	if got := validate(t, client, token[:len(token)-8]); got.Active || got.Subject != "" {
+		t.Errorf("a token that was cut: %+v", got)
+	}
+	admin := validate(t, client, login(t, client, "admin", "admin"))
+	if !slices.Contains(admin.Scopes, "orders:all") {
+		t.Errorf("the admin's scopes are %v", admin.Scopes)
+	}
+	for _, wrong := range []credentials{{"demo", "Demo"}, {"nobody", "demo"}} {
+		wantUnauthorized(t, client, wrong)
+	}
+
+	logout(t, client, who)
+	check := func() {
+		t.Helper()
+		if diff := cmp.Diff(introspection{Reason: "revoked"}, validate(t, client, token)); diff != "" {
+			t.Error(diff)
+		}
+		if got := validate(t, client, other); !got.Active {
+			t.Errorf("the user's other token: %+v", got)
+		}
+	}
+	check()
+	log := stop()
+	for _, secret := range []string{token, other, strings.Split(token, ".")[2]} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log has a token: %s", log)
+		}
+	}
+
+	stop = run(t, queues)
+	check()
+	stop()
+}
+
+func wantUnauthorized(t *testing.T, client *rpc.Client, who credentials) {
+	t.Helper()
+	_, err := rpc.Call[credentials, tokenReply](t.Context(), client, "accessControl.login", who)
+	var problem *rpc.Error
+	if !errors.As(err, &problem) || problem.Status != http.StatusUnauthorized || problem.Detail != "wrong username or password" {
+		t.Errorf("%s: got %v", who.Username, err)
+	}
+}
+
+func TestAlgorithmOfTheFirstKey(t *testing.T) {
+	for algorithm, file := range map[string]string{"RS256": "0001-rs256.pem", "HS256": "0001-hs256.secret"} {
+		t.Run(algorithm, func(t *testing.T) {
+			directory := t.TempDir()
+			setEnvironment(t, testEnvironment(directory))
+			t.Setenv("ACCESS_CONTROL_ALGORITHM", algorithm)
+			t.Setenv("DEMO_DATA", "false")
+			run(t, inmem.NewServer())()
+			if _, err := os.Stat(filepath.Join(directory, "keys", file)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestNoDemoDataUnlessAskedFor(t *testing.T) {
+	environment := testEnvironment(t.TempDir())
+	delete(environment, "DEMO_DATA")
+	setEnvironment(t, environment)
+	queues := inmem.NewServer()
+	stop := run(t, queues)
+	client := newClient(t, queues)
+	wantUnauthorized(t, client, credentials{"demo", "demo"})
+	stop()
+}
+
+// start runs the service where it is expected to end by itself, and returns what it says.
+func start(t *testing.T, args ...string) (output string, err error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out bytes.Buffer
+	err = service.Run(ctx, New(), args,
+		service.WithBroker(inmem.NewServer().Connect()),
+		service.WithOutput(&out, &out),
+		service.WithReady(func(service.Info) {
+			t.Error("the service has started")
+			cancel()
+		}),
+	)
+	return out.String(), err
+}
+
+func TestWrongSettings(t *testing.T) {
+	tests := []struct {
+		name, value string
+		want        string
+	}{
+		{"ACCESS_CONTROL_ALGORITHM", "none", "ACCESS_CONTROL_ALGORITHM"},
+		{"ACCESS_CONTROL_LEEWAY", "31s", "between 0s and 30s"},
+		{"ACCESS_CONTROL_LEEWAY", "-1s", "between 0s and 30s"},
+		{"ACCESS_CONTROL_TOKEN_LIFETIME", "0s", "at least 1s"},
+		{"ACCESS_CONTROL_TOKEN_LIFETIME", "soon", "ACCESS_CONTROL_TOKEN_LIFETIME"},
+		{"ACCESS_CONTROL_BCRYPT_COST", "9", "between 10 and 16"},
+		{"ACCESS_CONTROL_BCRYPT_COST", "17", "between 10 and 16"},
+		{"DEMO_DATA", "perhaps", "DEMO_DATA"},
+	}
+	for _, test := range tests {
+		t.Run(test.name+"="+test.value, func(t *testing.T) {
+			directory := t.TempDir()
+			setEnvironment(t, testEnvironment(directory))
+			t.Setenv(test.name, test.value)
+			if _, err := start(t); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v", err)
+			}
+			if entries, err := os.ReadDir(directory); err != nil || len(entries) != 0 {
+				t.Errorf("files were made: %v, %v", entries, err)
+			}
+		})
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(t *testing.T, directory string)
+		want  string
+	}{
+		{"a key that others can read", func(t *testing.T, directory string) {
+			if err := os.Mkdir(filepath.Join(directory, "keys"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(directory, "keys", "0001-eddsa.pem")
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(path, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, "chmod 600"},
+		{"no directory for the database", func(t *testing.T, directory string) {
+			t.Setenv("ACCESS_CONTROL_DATABASE", filepath.Join(directory, "missing", "test.db"))
+		}, "create database"},
+		{"no issuer", func(t *testing.T, _ string) { t.Setenv("ACCESS_CONTROL_ISSUER", "") }, "ACCESS_CONTROL_ISSUER"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			directory := t.TempDir()
+			setEnvironment(t, testEnvironment(directory))
+			test.spoil(t, directory)
+			if _, err := start(t); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	help, err := start(t, "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"ACCESS_CONTROL_DATABASE", "ACCESS_CONTROL_KEYS", "ACCESS_CONTROL_ALGORITHM", "ACCESS_CONTROL_ISSUER",
+		"ACCESS_CONTROL_AUDIENCE", "ACCESS_CONTROL_TOKEN_LIFETIME", "ACCESS_CONTROL_LEEWAY", "ACCESS_CONTROL_BCRYPT_COST",
+		"DEMO_DATA", "ADMIN_ADDR", "127.0.0.1:9092",
+	} {
+		if !strings.Contains(help, name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}

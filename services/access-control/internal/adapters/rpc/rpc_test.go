@@ -1,0 +1,353 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/services/access-control/internal/app"
+	"example.com/warren/services/access-control/internal/domain"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const lifetime = 15 * time.Minute
+
+var (
+	now       = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	expiry    = now.Add(lifetime)
+	errBroken = errors.New("broken")
+)
+
+// world is all that the use cases need. Its tokens are "good" or the text of the error that they get.
+type world struct {
+	err error // of everything, if not nil
+
+	mu      sync.Mutex
+	revoked map[string]time.Time
+}
+
+func (w *world) UserByName(_ context.Context, username string) (domain.User, error) {
+	if w.err != nil {
+		return domain.User{}, w.err
+	}
+	if username != "ann" {
+		return domain.User{}, domain.ErrUserNotFound
+	}
+	return domain.User{ID: "user-1", Username: "ann", PasswordHash: "hash of secret", Scopes: []string{"orders:read"}}, nil
+}
+
+func (w *world) AddUser(context.Context, domain.User) error { return errBroken }
+
+func (w *world) Verify(hash, password string) error {
+	if hash != "hash of "+password {
+		return domain.ErrInvalidCredentials
+	}
+	return nil
+}
+
+func (w *world) Sign(claims domain.Claims) (string, error) {
+	if claims.Subject != "user-1" {
+		return "", errBroken
+	}
+	return "good", nil
+}
+
+func (w *world) Revoke(_ context.Context, r domain.Revocation) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.revoked[r.TokenID] = r.Until
+	return w.err
+}
+
+func (w *world) IsRevoked(_ context.Context, tokenID string) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, revoked := w.revoked[tokenID]
+	return revoked, w.err
+}
+
+type verifier struct{}
+
+func (verifier) Verify(token string) (domain.Claims, error) {
+	claims := domain.Claims{
+		TokenID: "token-1", Subject: "user-1", Username: "ann", Scopes: []string{"orders:read"}, IssuedAt: now, ExpiresAt: expiry,
+	}
+	switch token {
+	case "good":
+		return claims, nil
+	case "without scopes":
+		claims.Scopes = nil
+		return claims, nil
+	}
+	for _, err := range []error{
+		domain.ErrTokenMalformed, domain.ErrTokenInvalid, domain.ErrTokenNotYetValid, domain.ErrTokenExpired,
+	} {
+		if token == err.Error() {
+			return domain.Claims{}, fmt.Errorf("%w: because", err)
+		}
+	}
+	return domain.Claims{}, errBroken
+}
+
+// fixture is the service behind a broker, and a client of it.
+type fixture struct {
+	client *rpc.Client
+	world  *world
+	log    *bytes.Buffer // read once the test's calls have been answered and stop was called
+	stop   func()
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	var log bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w := &world{revoked: map[string]time.Time{}}
+	queues := inmem.NewServer()
+	serverBroker, clientBroker := queues.Connect(), queues.Connect()
+	server := rpc.NewServer(serverBroker, rpc.ServerOptions{
+		Name: "access-control", Logger: logger, Interceptors: []rpc.Interceptor{rpc.Logging(logger, slog.LevelDebug)},
+	})
+	Register(server,
+		app.NewLogin(w, w, w, lifetime, func() time.Time { return now }),
+		app.NewValidateToken(verifier{}, w),
+		app.NewLogout(w),
+	)
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client := rpc.NewClient(clientBroker, rpc.ClientOptions{Name: "test", Logger: logger})
+	if err := client.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceFunc(func() {
+		for _, stop := range []func(context.Context) error{client.Close, server.Drain, clientBroker.Close, serverBroker.Close} {
+			if err := stop(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Cleanup(stop)
+	return &fixture{client: client, world: w, log: &log, stop: stop}
+}
+
+func (f *fixture) call(t *testing.T, queue, body string, identity *rpc.Identity) *rpc.Reply {
+	t.Helper()
+	request := &rpc.Request{Queue: queue, Identity: identity, Body: []byte(body)}
+	if body != "" {
+		request.ContentType = "application/json"
+	}
+	reply, err := f.client.Do(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+func object(t *testing.T, reply *rpc.Reply) map[string]any {
+	t.Helper()
+	var object map[string]any
+	if err := json.Unmarshal(reply.Body, &object); err != nil {
+		t.Fatalf("%s: %v", reply.Body, err)
+	}
+	return object
+}
+
+func TestLogin(t *testing.T) {
+	reply := newFixture(t).call(t, "accessControl.login", `{"username":"ann","password":"secret"}`, nil)
+	if reply.Status != http.StatusOK || reply.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("status %d, header %v", reply.Status, reply.Header)
+	}
+	want := map[string]any{"access_token": "good", "token_type": "Bearer", "expires_in": 900.}
+	if diff := cmp.Diff(want, object(t, reply)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoginTellsNothingOfTheUser(t *testing.T) {
+	f := newFixture(t)
+	var replies []map[string]any
+	for _, body := range []string{`{"username":"ann","password":"wrong"}`, `{"username":"bob","password":"secret"}`} {
+		reply := f.call(t, "accessControl.login", body, nil)
+		if reply.Status != http.StatusUnauthorized || reply.Header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s: status %d, header %v", body, reply.Status, reply.Header)
+		}
+		problem := object(t, reply)
+		delete(problem, "correlation_id")
+		replies = append(replies, problem)
+	}
+	if diff := cmp.Diff(replies[0], replies[1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoginRefusesBadInput(t *testing.T) {
+	f := newFixture(t)
+	of := func(username, password string) string {
+		body, err := json.Marshal(map[string]string{"username": username, "password": password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	tests := []struct {
+		name, body string
+		want       int
+		field      string
+	}{
+		{"no body", "", http.StatusUnprocessableEntity, "username"},
+		{"not JSON", "hello", http.StatusBadRequest, ""},
+		{"nothing", "{}", http.StatusUnprocessableEntity, "username"},
+		{"no username", of("", "secret"), http.StatusUnprocessableEntity, "username"},
+		{"no password", of("ann", ""), http.StatusUnprocessableEntity, "password"},
+		{"long username", of(strings.Repeat("a", 65), "secret"), http.StatusUnprocessableEntity, "username"},
+		{"longest username", of(strings.Repeat("a", 64), "secret"), http.StatusUnauthorized, ""},
+		{"long password", of("ann", strings.Repeat("x", 73)), http.StatusUnprocessableEntity, "password"},
+		{"long password in few characters", of("ann", strings.Repeat("ü", 37)), http.StatusUnprocessableEntity, "password"},
+		{"longest password", of("ann", strings.Repeat("x", 72)), http.StatusUnauthorized, ""},
+		{"password with NUL", of("ann", "secret\x00secret"), http.StatusUnprocessableEntity, "password"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			reply := f.call(t, "accessControl.login", test.body, nil)
+			if reply.Status != test.want {
+				t.Errorf("status %d, want %d", reply.Status, test.want)
+			}
+			if test.field != "" && !strings.Contains(string(reply.Body), `"field":"`+test.field+`"`) {
+				t.Errorf("the field %s is not named: %s", test.field, reply.Body)
+			}
+		})
+	}
+}
+
+func TestValidateToken(t *testing.T) {
+	f := newFixture(t)
+	good := map[string]any{
+		"active": true, "subject": "user-1", "username": "ann", "scopes": []any{"orders:read"}, "token_id": "token-1",
+		"expires_at": float64(expiry.Unix()),
+	}
+	inactive := func(reason string) map[string]any { return map[string]any{"active": false, "reason": reason} }
+	without := map[string]any{
+		"active": true, "subject": "user-1", "username": "ann", "scopes": []any{}, "token_id": "token-1",
+		"expires_at": float64(expiry.Unix()),
+	}
+	tests := []struct {
+		token string
+		want  map[string]any
+	}{
+		{"good", good},
+		{"without scopes", without},
+		{domain.ErrTokenMalformed.Error(), inactive("malformed")},
+		{domain.ErrTokenInvalid.Error(), inactive("invalid")},
+		{domain.ErrTokenNotYetValid.Error(), inactive("not_yet_valid")},
+		{domain.ErrTokenExpired.Error(), inactive("expired")},
+	}
+	for _, test := range tests {
+		t.Run(test.token, func(t *testing.T) {
+			reply := f.call(t, "accessControl.validateToken", `{"token":"`+test.token+`"}`, nil)
+			if reply.Status != http.StatusOK {
+				t.Errorf("status %d", reply.Status)
+			}
+			if diff := cmp.Diff(test.want, object(t, reply)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestValidateTokenRefusesBadInput(t *testing.T) {
+	f := newFixture(t)
+	for body, want := range map[string]int{
+		"":             http.StatusUnprocessableEntity,
+		"{}":           http.StatusUnprocessableEntity,
+		`{"token":""}`: http.StatusUnprocessableEntity,
+		"hello":        http.StatusBadRequest,
+		`{"token":1}`:  http.StatusUnprocessableEntity,
+	} {
+		if reply := f.call(t, "accessControl.validateToken", body, nil); reply.Status != want {
+			t.Errorf("%s: status %d, want %d", body, reply.Status, want)
+		}
+	}
+}
+
+func TestLogout(t *testing.T) {
+	f := newFixture(t)
+	identity := &rpc.Identity{Subject: "user-1", Username: "ann", TokenID: "token-1", ExpiresAt: expiry}
+	for range 2 { // twice is not an error
+		reply := f.call(t, "accessControl.logout", "", identity)
+		if reply.Status != http.StatusNoContent || len(reply.Body) != 0 {
+			t.Errorf("status %d, body %s", reply.Status, reply.Body)
+		}
+	}
+	if diff := cmp.Diff(map[string]time.Time{"token-1": expiry.Add(domain.MaxLeeway)}, f.world.revoked); diff != "" {
+		t.Error(diff)
+	}
+	reply := f.call(t, "accessControl.validateToken", `{"token":"good"}`, nil)
+	if diff := cmp.Diff(map[string]any{"active": false, "reason": "revoked"}, object(t, reply)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLogoutWithoutToken(t *testing.T) {
+	f := newFixture(t)
+	for name, identity := range map[string]*rpc.Identity{
+		"nobody":    nil,
+		"no token":  {Subject: "user-1", ExpiresAt: expiry},
+		"no expiry": {Subject: "user-1", TokenID: "token-1"},
+	} {
+		reply := f.call(t, "accessControl.logout", "", identity)
+		if reply.Status != http.StatusUnauthorized || reply.Header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s: status %d, header %v", name, reply.Status, reply.Header)
+		}
+	}
+	if len(f.world.revoked) != 0 {
+		t.Errorf("revoked: %v", f.world.revoked)
+	}
+}
+
+// When it is not known whether a token is good, the answer must be neither yes nor no.
+func TestBrokenStore(t *testing.T) {
+	f := newFixture(t)
+	f.world.err = errBroken
+	identity := &rpc.Identity{Subject: "user-1", TokenID: "token-1", ExpiresAt: expiry}
+	for queue, body := range map[string]string{
+		"accessControl.login":         `{"username":"ann","password":"secret"}`,
+		"accessControl.validateToken": `{"token":"good"}`,
+		"accessControl.logout":        "",
+	} {
+		reply := f.call(t, queue, body, identity)
+		if reply.Status != http.StatusInternalServerError || strings.Contains(string(reply.Body), errBroken.Error()) {
+			t.Errorf("%s: status %d, body %s", queue, reply.Status, reply.Body)
+		}
+	}
+}
+
+func TestLogHasNoSecrets(t *testing.T) {
+	f := newFixture(t)
+	const password, token = "pa55word-of-ann", "t0ken-of-ann"
+	f.call(t, "accessControl.login", `{"username":"ann","password":"`+password+`"}`, nil)
+	f.call(t, "accessControl.login", `{"username":"ann","password":"`+password+strings.Repeat("x", 72)+`"}`, nil)
+	f.call(t, "accessControl.validateToken", `{"token":"`+token+`"}`, nil)
+	f.call(t, "accessControl.logout", "", &rpc.Identity{TokenID: "token-1"})
+	f.stop()
+	log := f.log.String()
+	if !strings.Contains(log, "accessControl.login") || !strings.Contains(log, errBroken.Error()) {
+		t.Errorf("the log lacks the calls: %s", log)
+	}
+	if strings.Contains(log, password) || strings.Contains(log, token) {
+		t.Errorf("the log has a secret: %s", log)
+	}
+}

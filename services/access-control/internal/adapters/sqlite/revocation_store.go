@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/warren/services/access-control/internal/domain"
+)
+
+// RevocationStore is an app.RevocationStore.
+type RevocationStore struct {
+	db  *DB
+	now func() time.Time
+}
+
+// NewRevocationStore returns the store of the revocations in db.
+func NewRevocationStore(db *DB, now func() time.Time) *RevocationStore {
+	return &RevocationStore{db: db, now: now}
+}
+
+// Revoke implements app.RevocationStore, and forgets the revocations that are over: the table stays as small as the
+// logouts of one token lifetime.
+func (s *RevocationStore) Revoke(ctx context.Context, r domain.Revocation) error {
+	if _, err := s.db.sql.ExecContext(ctx, `DELETE FROM revocations WHERE revoked_until < ?`, s.now().Unix()); err != nil {
+		return fmt.Errorf("delete old revocations: %w", err)
+	}
+	const statement = `INSERT INTO revocations (token_id, revoked_until) VALUES (?, ?)
+		ON CONFLICT (token_id) DO UPDATE SET revoked_until = max(revoked_until, excluded.revoked_until)`
+	if _, err := s.db.sql.ExecContext(ctx, statement, r.TokenID, r.Until.Unix()); err != nil {
+		return fmt.Errorf("insert revocation: %w", err)
+	}
+	return nil
+}
+
+// IsRevoked implements app.RevocationStore.
+func (s *RevocationStore) IsRevoked(ctx context.Context, tokenID string) (bool, error) {
+	const query = `SELECT EXISTS (SELECT 1 FROM revocations WHERE token_id = ?)`
+	var revoked bool
+	if err := s.db.sql.QueryRowContext(ctx, query, tokenID).Scan(&revoked); err != nil {
+		return false, fmt.Errorf("select revocation: %w", err)
+	}
+	return revoked, nil
+}

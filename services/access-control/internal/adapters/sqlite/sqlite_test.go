@@ -1,0 +1,348 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
+
+	"example.com/warren/services/access-control/internal/domain"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func openDB(t *testing.T, path string) *DB {
+	t.Helper()
+	db := NewDB(path)
+	if err := db.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func testDB(t *testing.T) *DB {
+	t.Helper()
+	return openDB(t, filepath.Join(t.TempDir(), "test.db"))
+}
+
+func testUser() domain.User {
+	return domain.User{
+		ID: "user-1", Username: "ann", PasswordHash: "hash", Scopes: []string{"orders:read", "orders:write"}, CreatedAt: now,
+	}
+}
+
+func cancelled(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+func TestOpenMakesPrivateFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := openDB(t, path)
+	if err := NewUserStore(db).AddUser(t.Context(), testUser()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %#o", name, mode)
+		}
+	}
+}
+
+func TestOpenSetsEveryConnectionUp(t *testing.T) {
+	db := testDB(t)
+	want := map[string]string{"journal_mode": "wal", "busy_timeout": "5000", "foreign_keys": "1", "synchronous": "2"}
+	for range maxConnections {
+		connection, err := db.sql.Conn(t.Context()) // kept, so that the next is another
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = connection.Close() })
+		got := map[string]string{}
+		for name := range want {
+			var value string
+			if err := connection.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&value); err != nil {
+				t.Fatal(err)
+			}
+			got[name] = value
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestOpenTakesAnyPath(t *testing.T) {
+	directory := t.TempDir()
+	for _, name := range []string{"with space.db", "a?b=c.db", "a#b.db", "100%25.db", "ü.db"} {
+		path := filepath.Join(directory, name)
+		openDB(t, path)
+		info, err := os.Stat(path)
+		if err != nil || info.Size() == 0 {
+			t.Errorf("%s: the database is elsewhere: %v", name, err)
+		}
+	}
+}
+
+func TestOpenRelativePath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	openDB(t, "test.db")
+	if info, err := os.Stat("test.db"); err != nil || info.Size() == 0 {
+		t.Errorf("the database is elsewhere: %v", err)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	users := NewUserStore(openDB(t, Memory))
+	if err := users.AddUser(t.Context(), testUser()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.UserByName(t.Context(), "ann"); err != nil {
+		t.Error(err)
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil || len(entries) != 0 {
+		t.Errorf("files: %v, %v", entries, err)
+	}
+}
+
+func TestOpenFails(t *testing.T) {
+	directory := t.TempDir()
+	text := filepath.Join(directory, "text")
+	if err := os.WriteFile(text, []byte("this is no database, however long one looks at it"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"", directory, filepath.Join(directory, "missing", "test.db"), text} {
+		db := NewDB(path)
+		if err := db.Open(t.Context()); err == nil {
+			t.Errorf("%q: opened: %v", path, db.Close())
+		}
+	}
+	if err := NewDB(filepath.Join(directory, "test.db")).Open(cancelled(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDataOutlivesTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := NewDB(path)
+	if err := db.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := NewUserStore(db).AddUser(t.Context(), testUser()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := NewUserStore(openDB(t, path)).UserByName(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(testUser(), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConcurrentFirstStarts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			db := NewDB(path)
+			if err := db.Open(t.Context()); err != nil {
+				return err
+			}
+			return db.Close()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUserByName(t *testing.T) {
+	users := NewUserStore(testDB(t))
+	if err := users.AddUser(t.Context(), testUser()); err != nil {
+		t.Fatal(err)
+	}
+	bob := domain.User{ID: "user-2", Username: "bob", PasswordHash: "another", CreatedAt: now}
+	if err := users.AddUser(t.Context(), bob); err != nil {
+		t.Fatal(err)
+	}
+	got, err := users.UserByName(t.Context(), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.Scopes = []string{}
+	if diff := cmp.Diff(bob, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, name := range []string{"", "carol", "ANN", "ann ", "' OR '1'='1"} {
+		if _, err := users.UserByName(t.Context(), name); !errors.Is(err, domain.ErrUserNotFound) {
+			t.Errorf("%q: got %v", name, err)
+		}
+	}
+}
+
+func TestAddUserTwice(t *testing.T) {
+	users := NewUserStore(testDB(t))
+	if err := users.AddUser(t.Context(), testUser()); err != nil {
+		t.Fatal(err)
+	}
+	same := testUser()
+	same.ID, same.PasswordHash = "user-2", "stolen"
+	if err := users.AddUser(t.Context(), same); !errors.Is(err, domain.ErrUsernameTaken) {
+		t.Errorf("the same name: got %v", err)
+	}
+	same = testUser()
+	same.Username = "bob"
+	if err := users.AddUser(t.Context(), same); err == nil || errors.Is(err, domain.ErrUsernameTaken) {
+		t.Errorf("the same id: got %v", err)
+	}
+	got, err := users.UserByName(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(testUser(), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	revocations := NewRevocationStore(testDB(t), func() time.Time { return now })
+	for range 2 { // twice is not an error
+		err := revocations.Revoke(t.Context(), domain.Revocation{TokenID: "token-1", Until: now.Add(time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, want := range map[string]bool{"token-1": true, "token-2": false, "": false} {
+		got, err := revocations.IsRevoked(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%q: got %t", id, got)
+		}
+	}
+}
+
+func TestRevocationsAreForgottenOnceTheyAreOver(t *testing.T) {
+	at := now
+	revocations := NewRevocationStore(testDB(t), func() time.Time { return at })
+	until := now.Add(time.Minute + 900*time.Millisecond)
+	revoke := func(id string, until time.Time) {
+		t.Helper()
+		if err := revocations.Revoke(t.Context(), domain.Revocation{TokenID: id, Until: until}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revoke("token-1", until)
+	tests := []struct {
+		at   time.Time
+		want bool
+	}{
+		{until.Add(-time.Millisecond), true},
+		{until, true},
+		{until.Add(time.Second), false},
+	}
+	for i, test := range tests {
+		at = test.at
+		revoke("another", until.Add(time.Hour))
+		got, err := revocations.IsRevoked(t.Context(), "token-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != test.want {
+			t.Errorf("%d: got %t", i, got)
+		}
+	}
+}
+
+func TestRevocationIsNeverShortened(t *testing.T) {
+	at := now
+	revocations := NewRevocationStore(testDB(t), func() time.Time { return at })
+	for _, lifetime := range []time.Duration{time.Hour, time.Minute} {
+		err := revocations.Revoke(t.Context(), domain.Revocation{TokenID: "token-1", Until: now.Add(lifetime)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	at = now.Add(30 * time.Minute)
+	if err := revocations.Revoke(t.Context(), domain.Revocation{TokenID: "another", Until: at}); err != nil {
+		t.Fatal(err)
+	}
+	if revoked, err := revocations.IsRevoked(t.Context(), "token-1"); err != nil || !revoked {
+		t.Errorf("got %t, %v", revoked, err)
+	}
+}
+
+// Look-ups and logouts at once must wait for each other, not fail.
+func TestConcurrentUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	replicas := []*DB{openDB(t, path), openDB(t, path)}
+	var group errgroup.Group
+	for i := range 16 {
+		revocations := NewRevocationStore(replicas[i%len(replicas)], func() time.Time { return now })
+		group.Go(func() error {
+			for j := range 20 {
+				id := string(rune('a'+i)) + string(rune('a'+j))
+				if err := revocations.Revoke(t.Context(), domain.Revocation{TokenID: id, Until: now.Add(time.Hour)}); err != nil {
+					return err
+				}
+				revoked, err := revocations.IsRevoked(t.Context(), id)
+				if err != nil {
+					return err
+				}
+				if !revoked {
+					return errors.New(id + " is not revoked")
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestContextIsHonoured(t *testing.T) {
+	db := testDB(t)
+	users := NewUserStore(db)
+	revocations := NewRevocationStore(db, func() time.Time { return now })
+	ctx := cancelled(t)
+	_, byName := users.UserByName(ctx, "ann")
+	_, isRevoked := revocations.IsRevoked(ctx, "token-1")
+	for name, err := range map[string]error{
+		"UserByName": byName,
+		"AddUser":    users.AddUser(ctx, testUser()),
+		"Revoke":     revocations.Revoke(ctx, domain.Revocation{TokenID: "token-1", Until: now}),
+		"IsRevoked":  isRevoked,
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

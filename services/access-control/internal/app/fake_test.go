@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"example.com/warren/services/access-control/internal/domain"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	now       = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	errBroken = errors.New("broken")
+)
+
+func clock() time.Time { return now }
+
+// fakeUsers keeps users by name.
+type fakeUsers struct {
+	users map[string]domain.User
+	err   error
+}
+
+func newFakeUsers(users ...domain.User) *fakeUsers {
+	f := &fakeUsers{users: map[string]domain.User{}}
+	for _, user := range users {
+		f.users[user.Username] = user
+	}
+	return f
+}
+
+func (f *fakeUsers) UserByName(_ context.Context, username string) (domain.User, error) {
+	if f.err != nil {
+		return domain.User{}, f.err
+	}
+	user, ok := f.users[username]
+	if !ok {
+		return domain.User{}, domain.ErrUserNotFound
+	}
+	return user, nil
+}
+
+func (f *fakeUsers) AddUser(_ context.Context, user domain.User) error {
+	if _, ok := f.users[user.Username]; ok {
+		return domain.ErrUsernameTaken
+	}
+	f.users[user.Username] = user
+	return nil
+}
+
+// fakePasswords hashes "x" to "hash of x", and keeps the hashes that it was asked to verify.
+type fakePasswords struct {
+	hashed   int
+	verified []string
+	err      error
+}
+
+func (f *fakePasswords) Hash(password string) (string, error) {
+	f.hashed++
+	return "hash of " + password, f.err
+}
+
+func (f *fakePasswords) Verify(hash, password string) error {
+	f.verified = append(f.verified, hash)
+	if f.err != nil {
+		return f.err
+	}
+	if hash != "hash of "+password {
+		return domain.ErrInvalidCredentials
+	}
+	return nil
+}
+
+// fakeTokens signs claims as their token id, and keeps them.
+type fakeTokens struct {
+	claims map[string]domain.Claims
+	err    error
+}
+
+func newFakeTokens() *fakeTokens { return &fakeTokens{claims: map[string]domain.Claims{}} }
+
+func (f *fakeTokens) Sign(claims domain.Claims) (string, error) {
+	token := "token " + claims.TokenID
+	f.claims[token] = claims
+	return token, f.err
+}
+
+func (f *fakeTokens) Verify(token string) (domain.Claims, error) {
+	claims, ok := f.claims[token]
+	if !ok {
+		return domain.Claims{}, domain.ErrTokenInvalid
+	}
+	return claims, f.err
+}
+
+type fakeRevocations struct {
+	until map[string]time.Time
+	err   error
+}
+
+func newFakeRevocations() *fakeRevocations { return &fakeRevocations{until: map[string]time.Time{}} }
+
+func (f *fakeRevocations) Revoke(_ context.Context, r domain.Revocation) error {
+	f.until[r.TokenID] = r.Until
+	return f.err
+}
+
+func (f *fakeRevocations) IsRevoked(_ context.Context, tokenID string) (bool, error) {
+	_, revoked := f.until[tokenID]
+	return revoked, f.err
+}
