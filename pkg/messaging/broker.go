@@ -1,6 +1,9 @@
 package messaging
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Handler takes one message. nil acknowledges it; an error rejects it: it is delivered again until its queue's
 // delivery limit, then dead-lettered (see Queue). The context ends when a drain's time is up, not when the
@@ -70,6 +73,15 @@ func NewSubscribeOptions(options ...SubscribeOption) SubscribeOptions {
 	o.Concurrency = max(o.Concurrency, 1)
 	o.Prefetch = min(max(o.Prefetch, o.Concurrency), 1<<16-1)
 	return o
+}
+
+// Validate reports, as an error that wraps ErrInvalidQueue, why q can't be consumed so.
+func (o SubscribeOptions) Validate(q Queue) error {
+	if o.Exclusive && q.Type == Quorum {
+		// RabbitMQ would let others in without a word.
+		return fmt.Errorf("%w: %s is a quorum queue and can't have an exclusive consumer", ErrInvalidQueue, q.Name)
+	}
+	return nil
 }
 
 // Prefetch bounds the messages that are delivered and not yet acknowledged.

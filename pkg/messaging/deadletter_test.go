@@ -4,8 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
 )
 
 func TestDeadLetter(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 const (
 	// MaxHeaderNameBytes bounds one header's name, and each of the short strings (ID, Type, …).
 	MaxHeaderNameBytes = 255
+	// MaxLifetime bounds TTL and a queue's Expiry: RabbitMQ refuses more, and closes the channel over it.
+	MaxLifetime = 10 * 365 * 24 * time.Hour
 	// MaxHeadersBytes bounds all headers of a message together, as Headers are counted by HeadersSize.
 	MaxHeadersBytes = 16 << 10
 	// maxHeaderDepth bounds nesting, so that a value that contains itself is an error and not a stack overflow.
@@ -50,8 +52,8 @@ func (m Message) Validate() error {
 			return fmt.Errorf("%w: %s has %d bytes, %d are allowed", ErrInvalidMessage, s.name, len(s.value), MaxHeaderNameBytes)
 		}
 	}
-	if m.TTL < 0 {
-		return fmt.Errorf("%w: negative TTL %s", ErrInvalidMessage, m.TTL)
+	if m.TTL < 0 || m.TTL > MaxLifetime {
+		return fmt.Errorf("%w: TTL %s is not between 0 and %s", ErrInvalidMessage, m.TTL, MaxLifetime)
 	}
 	size, err := HeadersSize(m.Headers)
 	if err != nil {
@@ -93,14 +95,10 @@ func valueSize(value any, depth int) (int, error) {
 	switch v := value.(type) {
 	case nil:
 		return 1, nil
-	case bool, int8, uint8:
+	case bool:
 		return 2, nil
-	case int16, uint16:
-		return 3, nil
-	case int32, uint32, float32:
-		return 5, nil
-	case int, int64, float64, time.Time:
-		return 9, nil
+	case int, int8, int16, int32, int64, uint8, uint16, uint32, float32, float64, time.Time:
+		return 9, nil // numbers travel widened, as Message says
 	case uint:
 		return unsignedSize(uint64(v))
 	case uint64:
@@ -147,7 +145,9 @@ func (m Message) Normalize() Message {
 	m.Headers = normalizeTable(m.Headers)
 	m.Body = slices.Clone(m.Body)
 	m.Timestamp = normalizeTime(m.Timestamp)
-	m.TTL = m.TTL.Truncate(time.Millisecond)
+	if m.TTL > 0 {
+		m.TTL = max(m.TTL.Truncate(time.Millisecond), time.Millisecond)
+	}
 	return m
 }
 

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/messaging"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,6 +45,8 @@ func TestMessageValidate(t *testing.T) {
 		"long correlation id":   {messaging.Message{CorrelationID: tooLong}, invalid},
 		"long reply to":         {messaging.Message{ReplyTo: tooLong}, invalid},
 		"negative TTL":          {messaging.Message{TTL: -1}, invalid},
+		"longest TTL":           {messaging.Message{TTL: messaging.MaxLifetime}, nil},
+		"endless TTL":           {messaging.Message{TTL: messaging.MaxLifetime + 1}, invalid},
 		"large body":            {message: messaging.Message{Body: make([]byte, 10*messaging.MaxHeadersBytes)}},
 
 		"largest headers":   {message: header(strings.Repeat("x", largestString))},
@@ -77,7 +80,7 @@ func TestMessageValidate(t *testing.T) {
 			if test.want != nil && !errors.Is(err, invalid) {
 				t.Errorf("error %v does not wrap ErrInvalidMessage", err)
 			}
-			if test.want == invalid && errors.Is(err, tooLarge) {
+			if errors.Is(err, tooLarge) && !errors.Is(test.want, tooLarge) {
 				t.Errorf("error %v wraps ErrHeadersTooLarge", err)
 			}
 		})
@@ -264,7 +267,7 @@ func FuzzMessage(f *testing.F) {
 		if encoded := len(appendTable(nil, normalized.Headers)); normalizedSize != encoded {
 			t.Errorf("HeadersSize is %d, the encoded table has %d bytes", normalizedSize, encoded)
 		}
-		if size > normalizedSize {
+		if size != normalizedSize {
 			t.Errorf("HeadersSize is %d before Normalize and %d after", size, normalizedSize)
 		}
 		if diff := cmp.Diff(normalized, normalized.Normalize()); diff != "" {
@@ -281,7 +284,7 @@ func checkValidate(t *testing.T, m messaging.Message, size int, sizeErr, validat
 	if validateErr != nil && !errors.Is(validateErr, messaging.ErrInvalidMessage) {
 		t.Errorf("Validate: error %v does not wrap ErrInvalidMessage", validateErr)
 	}
-	valid := len(m.ID) <= messaging.MaxHeaderNameBytes && m.TTL >= 0 && sizeErr == nil && size <= messaging.MaxHeadersBytes
+	valid := len(m.ID) <= messaging.MaxHeaderNameBytes && m.TTL >= 0 && m.TTL <= messaging.MaxLifetime && sizeErr == nil && size <= messaging.MaxHeadersBytes
 	if valid != (validateErr == nil) {
 		t.Errorf("Validate: %v, with an id of %d bytes, TTL %s, %d bytes of headers (error %v)",
 			validateErr, len(m.ID), m.TTL, size, sizeErr)

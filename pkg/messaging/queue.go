@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,9 @@ type Queue struct {
 	AutoDelete bool          // goes when its last consumer goes
 	Expiry     time.Duration // 0: none. Past it, a queue without consumers is deleted
 	Type       QueueType
+
+	// DeadLetter and DeliveryLimit are the consumer's: they hold for the subscription that names them, whoever declared
+	// the queue.
 
 	// DeadLetter names the durable queue that takes the messages given up on: those whose handler asked for it with
 	// Reject, and those delivered more than DeliveryLimit times. Without it they are dropped. Messages that outlive
@@ -44,8 +48,10 @@ func (q Queue) Validate() error {
 		return fmt.Errorf("%w: %s has the unknown type %q", ErrInvalidQueue, q.Name, q.Type)
 	case q.Type == Quorum && q.AutoDelete:
 		return fmt.Errorf("%w: %s is a quorum queue and can't be auto-delete", ErrInvalidQueue, q.Name)
-	case q.Expiry < 0:
-		return fmt.Errorf("%w: %s has the negative expiry %s", ErrInvalidQueue, q.Name, q.Expiry)
+	case strings.HasPrefix(q.Name, "amq."):
+		return fmt.Errorf("%w: %s has the prefix amq., which is the broker's own", ErrInvalidQueue, q.Name)
+	case q.Expiry < 0 || q.Expiry > MaxLifetime:
+		return fmt.Errorf("%w: %s has the expiry %s, not between 0 and %s", ErrInvalidQueue, q.Name, q.Expiry, MaxLifetime)
 	case q.DeliveryLimit < 0:
 		return fmt.Errorf("%w: %s has the negative delivery limit %d", ErrInvalidQueue, q.Name, q.DeliveryLimit)
 	}

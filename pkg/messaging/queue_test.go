@@ -20,14 +20,17 @@ func TestQueueValidate(t *testing.T) {
 		"quorum": {messaging.Queue{
 			Name: "q", Durable: true, Type: messaging.Quorum, Expiry: time.Minute, DeadLetter: "q.dead", DeliveryLimit: 5,
 		}, true},
-		"zero":               {messaging.Queue{}, false},
-		"no name":            {messaging.Queue{Durable: true}, false},
-		"long name":          {messaging.Queue{Name: longest + "q", Durable: true}, false},
-		"not durable":        {messaging.Queue{Name: "q"}, false},
-		"unknown type":       {messaging.Queue{Name: "q", Durable: true, Type: "stream"}, false},
-		"auto-delete quorum": {messaging.Queue{Name: "q", Durable: true, Type: messaging.Quorum, AutoDelete: true}, false},
-		"negative expiry":    {messaging.Queue{Name: "q", Durable: true, Expiry: -1}, false},
-		"negative limit":     {messaging.Queue{Name: "q", Durable: true, DeliveryLimit: -1}, false},
+		"zero":                {messaging.Queue{}, false},
+		"no name":             {messaging.Queue{Durable: true}, false},
+		"long name":           {messaging.Queue{Name: longest + "q", Durable: true}, false},
+		"not durable":         {messaging.Queue{Name: "q"}, false},
+		"unknown type":        {messaging.Queue{Name: "q", Durable: true, Type: "stream"}, false},
+		"auto-delete quorum":  {messaging.Queue{Name: "q", Durable: true, Type: messaging.Quorum, AutoDelete: true}, false},
+		"negative expiry":     {messaging.Queue{Name: "q", Durable: true, Expiry: -1}, false},
+		"longest expiry":      {messaging.Queue{Name: "q", Durable: true, Expiry: messaging.MaxLifetime}, true},
+		"endless expiry":      {messaging.Queue{Name: "q", Durable: true, Expiry: messaging.MaxLifetime + 1}, false},
+		"the broker's prefix": {messaging.Queue{Name: "amq.q", Durable: true}, false},
+		"negative limit":      {messaging.Queue{Name: "q", Durable: true, DeliveryLimit: -1}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.queue.Validate()

@@ -2,9 +2,9 @@ package inmem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"example.com/warren/pkg/messaging"
 )
@@ -46,9 +46,6 @@ func (b *Broker) route(ctx context.Context, queue string, m messaging.Message,
 	}
 	if err := m.Validate(); err != nil {
 		return err
-	}
-	if m.TTL > 0 {
-		m.TTL = max(m.TTL, time.Millisecond) // Normalize would make it none
 	}
 	m = m.Normalize()
 	b.server.mu.Lock()
@@ -159,7 +156,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 
 func (b *Broker) subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options messaging.SubscribeOptions) (*subscription, error) {
-	if err := q.Validate(); err != nil {
+	if err := errors.Join(q.Validate(), options.Validate(q)); err != nil {
 		return nil, err
 	}
 	b.server.mu.Lock()
@@ -171,7 +168,7 @@ func (b *Broker) subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	if !declared.accepts(options.Exclusive) {
 		return nil, messaging.ErrQueueInUse
 	}
-	s := newSubscription(b, declared, h, options)
+	s := newSubscription(b, declared, q, h, options)
 	b.server.subscriptions[s] = struct{}{}
 	declared.addConsumer(s)
 	return s, nil

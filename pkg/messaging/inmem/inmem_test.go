@@ -3,10 +3,11 @@ package inmem_test
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/messaging/messagingtest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

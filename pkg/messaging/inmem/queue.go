@@ -63,25 +63,6 @@ func (q *queue) putBack(m *message) {
 	q.ready = slices.Insert(q.ready, i, m)
 }
 
-// retry returns a message that a handler had, unless it has been delivered often enough.
-func (q *queue) retry(m *message) {
-	if q.DeliveryLimit > 0 && m.deliveries >= q.DeliveryLimit {
-		q.giveUp(m, messaging.DeadLetterLimit)
-		return
-	}
-	q.putBack(m)
-}
-
-// giveUp moves a message to the dead-letter queue, or drops it.
-func (q *queue) giveUp(m *message, reason string) {
-	if q.DeadLetter == "" {
-		return
-	}
-	dead := q.server.declare(messaging.Queue{Name: q.DeadLetter, Durable: true, Type: q.Type})
-	dead.add(messaging.DeadLetter(m.Message, q.Name, reason, time.Now()).Normalize())
-	dead.dispatch()
-}
-
 // dispatch hands messages to the consumers in turn, as far as their prefetch goes.
 func (q *queue) dispatch() {
 	if q.server.away {

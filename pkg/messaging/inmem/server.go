@@ -30,9 +30,9 @@ func (s *Server) Connect() *Broker {
 	return &Broker{server: s, closed: make(chan struct{})}
 }
 
-// SetAvailable(false) simulates that all connections are lost and can't be made again until SetAvailable(true).
-// Queues and their messages stay. Messages that are not yet acknowledged go back to their queues; handlers that run go
-// on, but what they return has no effect.
+// SetAvailable simulates, with false, that all connections are lost and can't be made again until it is called with
+// true. Queues and their messages stay. Messages that are not yet acknowledged go back to their queues; handlers that
+// run go on, but what they return has no effect.
 func (s *Server) SetAvailable(available bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,9 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
-	"github.com/google/go-cmp/cmp"
 )
 
 var errHandler = errors.New("the handler failed")

@@ -3,16 +3,19 @@ package inmem
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"example.com/warren/pkg/messaging"
 )
 
 // subscription is a consumer. Its workers are goroutines that live only while there are messages to handle.
 type subscription struct {
-	broker  *Broker
-	queue   *queue
-	handler messaging.Handler
-	options messaging.SubscribeOptions
+	broker *Broker
+	queue  *queue
+	// settings are those of the subscriber: the queue may have been declared with others.
+	settings messaging.Queue
+	handler  messaging.Handler
+	options  messaging.SubscribeOptions
 
 	ctx    context.Context // the handlers'
 	cancel context.CancelFunc
@@ -26,9 +29,10 @@ type subscription struct {
 	idle chan struct{} // closed when it is draining and the last worker has ended
 }
 
-func newSubscription(b *Broker, q *queue, h messaging.Handler, o messaging.SubscribeOptions) *subscription {
+func newSubscription(b *Broker, q *queue, settings messaging.Queue, h messaging.Handler,
+	o messaging.SubscribeOptions) *subscription {
 	s := &subscription{
-		broker: b, queue: q, handler: h, options: o,
+		broker: b, queue: q, settings: settings, handler: h, options: o,
 		handling: map[*message]struct{}{}, idle: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -84,10 +88,29 @@ func (s *subscription) giveBack() {
 		s.queue.putBack(m)
 	}
 	for m := range s.handling {
-		s.queue.retry(m)
+		s.retry(m)
 	}
 	s.waiting = nil
 	clear(s.handling)
+}
+
+// retry returns a message that a handler had, unless it has been delivered often enough.
+func (s *subscription) retry(m *message) {
+	if s.settings.DeliveryLimit > 0 && m.deliveries >= s.settings.DeliveryLimit {
+		s.giveUp(m, messaging.DeadLetterLimit)
+		return
+	}
+	s.queue.putBack(m)
+}
+
+// giveUp moves a message to the dead-letter queue, or drops it.
+func (s *subscription) giveUp(m *message, reason string) {
+	if s.settings.DeadLetter == "" {
+		return
+	}
+	dead := s.broker.server.declare(messaging.Queue{Name: s.settings.DeadLetter, Durable: true, Type: s.settings.Type})
+	dead.add(messaging.DeadLetter(m.Message, s.settings.Name, reason, time.Now()).Normalize())
+	dead.dispatch()
 }
 
 func (s *subscription) hasRoom() bool {
@@ -137,9 +160,9 @@ func (s *subscription) settle(m *message, err error) {
 	switch {
 	case err == nil:
 	case messaging.IsReject(err):
-		s.queue.giveUp(m, messaging.DeadLetterRejected)
+		s.giveUp(m, messaging.DeadLetterRejected)
 	default:
-		s.queue.retry(m)
+		s.retry(m)
 	}
 	s.queue.dispatch()
 }

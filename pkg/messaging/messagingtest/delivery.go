@@ -6,8 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // numbers returns the texts "0", "1", … up to n-1.

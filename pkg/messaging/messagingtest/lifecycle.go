@@ -3,6 +3,7 @@ package messagingtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"example.com/warren/pkg/messaging"
@@ -90,7 +91,7 @@ func (t *tester) wantLeft(b messaging.Broker, q messaging.Queue, texts []string)
 	left := newInbox()
 	t.publish(b, q, "marker")
 	t.subscribe(b, q, left.handle)
-	t.expect(left, append(texts[:len(texts):len(texts)], "marker")...)
+	t.expect(left, append(slices.Clip(texts), "marker")...)
 }
 
 func testDrainTwice(t *tester) {

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"example.com/warren/pkg/messaging"
 	"golang.org/x/sync/errgroup"
+
+	"example.com/warren/pkg/messaging"
 )
 
 const (

@@ -8,10 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // carry publishes m and returns what is delivered.

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // patience bounds each test. Only a test that fails takes that long.
@@ -54,6 +55,7 @@ func Run(t *testing.T, connect Connect, options Options) {
 		{"RedeliveryWithoutLimit", testRedeliveryWithoutLimit},
 		{"DeliveryLimit", testDeliveryLimit},
 		{"DeliveryLimitWithoutDeadLetter", testDeliveryLimitWithoutDeadLetter},
+		{"DeadLetterOfConsumer", testDeadLetterOfConsumer},
 		{"Reject", testReject},
 		{"RejectWithoutDeadLetter", testRejectWithoutDeadLetter},
 		{"DeadLetterLargestHeaders", testDeadLetterLargestHeaders},

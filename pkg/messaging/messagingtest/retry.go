@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
 )
 
 var errHandler = errors.New("the handler failed")
@@ -133,6 +134,23 @@ func testDeliveryLimitWithoutDeadLetter(t *tester) {
 	t.publish(b, q, "marker")
 	t.expect(h.taken, "marker")
 	t.wantDeliveries(h, 0)
+}
+
+// testDeadLetterOfConsumer: who only sends declares the queue too, and knows nothing of dead letters.
+func testDeadLetterOfConsumer(t *tester) {
+	sender, b, q := t.connect(), t.connect(), t.newQueue()
+	if err := sender.Ensure(t.ctx, q); err != nil {
+		t.Fatalf("Ensure: %v", err)
+	}
+	q.DeliveryLimit = 2
+	_, deadLetters := t.newDeadLetterQueue(b, &q)
+	h := newFailing(errHandler, always)
+	t.subscribe(b, q, h.handle)
+	t.publish(sender, q, "failing")
+	if got := await(t, deadLetters, "the dead letter"); string(got.Body) != "failing" {
+		t.Errorf("dead letter %q, want the message that failed", got.Body)
+	}
+	t.wantDeliveries(h, q.DeliveryLimit)
 }
 
 func testReject(t *tester) {

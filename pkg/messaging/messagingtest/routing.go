@@ -4,8 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
 )
 
 func testPublishUnroutable(t *tester) {

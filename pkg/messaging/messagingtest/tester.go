@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // tester is one test with what it needs of the suite.

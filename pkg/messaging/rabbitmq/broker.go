@@ -189,7 +189,11 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	s := newSubscription(b, q, h, messaging.NewSubscribeOptions(options...))
+	o := messaging.NewSubscribeOptions(options...)
+	if err := o.Validate(q); err != nil {
+		return nil, err
+	}
+	s := newSubscription(b, q, h, o)
 	if err := b.add(s); err != nil {
 		return nil, err
 	}

@@ -109,7 +109,8 @@ func isCode(err error, code int) bool {
 // arguments are those that all users of a queue agree on: its type and expiry. Dead-lettering is the consumer's doing
 // (see delivery.go), so that publishers, who declare queues as well, need not know of it.
 func arguments(q messaging.Queue) amqp.Table {
-	table := amqp.Table{}
+	// Said in so many words, since a virtual host may have another default.
+	table := amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeClassic}
 	if q.Type == messaging.Quorum {
 		table[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
 		if q.DeliveryLimit >= defaultDeliveryLimit {
