@@ -1,0 +1,218 @@
+package rpc_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/services/orders/internal/domain"
+)
+
+// body returns an order of one item, with the JSON values that are given.
+func body(currency, sku, quantity, unitPrice string) string {
+	return fmt.Sprintf(`{"currency":%s,"items":[{"sku":%s,"quantity":%s,"unit_price":%s}]}`, currency, sku, quantity, unitPrice)
+}
+
+// The limits in the tags are those of the domain: what is at a limit is created, what is over it is 422 with the field.
+func TestCreateLimits(t *testing.T) {
+	f := newFixture(t)
+	items := func(n int) string {
+		each := `{"sku":"tea","quantity":1,"unit_price":1}`
+		return `{"currency":"EUR","items":[` + strings.TrimSuffix(strings.Repeat(each+",", n), ",") + `]}`
+	}
+	sku := func(n int) string { return body(`"EUR"`, `"`+strings.Repeat("é", n)+`"`, "1", "1") }
+	quantity := func(n int) string { return body(`"EUR"`, `"tea"`, fmt.Sprint(n), "1") }
+	price := func(n int) string { return body(`"EUR"`, `"tea"`, "1", fmt.Sprint(n)) }
+	tests := []struct {
+		make  func(n int) string
+		from  int
+		to    int
+		field string
+	}{
+		{items, 1, domain.MaxItems, "items"},
+		{sku, 1, domain.MaxSKULength, "items[0].sku"},
+		{quantity, 1, domain.MaxQuantity, "items[0].quantity"},
+		{price, 0, domain.MaxUnitPrice, "items[0].unit_price"},
+	}
+	for _, test := range tests {
+		t.Run(test.field, func(t *testing.T) {
+			f := fixture{t: t, client: f.client}
+			f.want(f.do(create(alice, test.make(test.from))), 201)
+			f.want(f.do(create(alice, test.make(test.to))), 201)
+			if test.from > 0 || test.field == "items[0].unit_price" {
+				f.want(f.do(create(alice, test.make(test.from-1))), 422, test.field)
+			}
+			f.want(f.do(create(alice, test.make(test.to+1))), 422, test.field)
+		})
+	}
+}
+
+func TestCreateInvalid(t *testing.T) {
+	f := newFixture(t)
+	tests := []struct {
+		name   string
+		body   string
+		status int
+		fields []string
+	}{
+		{"no body", ``, 422, []string{"currency", "items"}},
+		{"malformed", `{"currency":`, 400, nil},
+		{"not an object", `[]`, 422, nil},
+		{"empty object", `{}`, 422, []string{"currency", "items"}},
+		{"unknown currency", body(`"ABC"`, `"tea"`, "1", "1"), 422, []string{"currency"}},
+		{"lower case currency", body(`"eur"`, `"tea"`, "1", "1"), 422, []string{"currency"}},
+		{"price left out", `{"currency":"EUR","items":[{"sku":"tea","quantity":1}]}`, 422, []string{"items[0].unit_price"}},
+		{"price null", body(`"EUR"`, `"tea"`, "1", "null"), 422, []string{"items[0].unit_price"}},
+		{"price with a fraction", body(`"EUR"`, `"tea"`, "1", "1.5"), 422, []string{"items.unit_price"}},
+		{"price beyond 64 bits", body(`"EUR"`, `"tea"`, "1", "9223372036854775808"), 422, []string{"items.unit_price"}},
+		{"greatest 64-bit price", body(`"EUR"`, `"tea"`, "1", "9223372036854775807"), 422, []string{"items[0].unit_price"}},
+		{"quantity as text", body(`"EUR"`, `"tea"`, `"1"`, "1"), 422, []string{"items.quantity"}},
+		{
+			"all at once", `{"currency":"X","items":[{"sku":"","quantity":0,"unit_price":-1},{"sku":"tea","quantity":1001,"unit_price":1}]}`,
+			422, []string{"currency", "items[0].sku", "items[0].quantity", "items[0].unit_price", "items[1].quantity"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := fixture{t: t, client: f.client}
+			f.want(f.do(create(alice, test.body)), test.status, test.fields...)
+		})
+	}
+	if list := f.do(getAll(admin, "")); string(list.Body) != `{"orders":[]}` {
+		t.Errorf("created: %s", list.Body)
+	}
+}
+
+func TestLargestTotal(t *testing.T) {
+	f := newFixture(t)
+	item := fmt.Sprintf(`{"sku":"tea","quantity":%d,"unit_price":%d}`, domain.MaxQuantity, domain.MaxUnitPrice)
+	items := strings.Join(slices.Repeat([]string{item}, domain.MaxItems), ",")
+	reply := f.do(create(alice, `{"currency":"EUR","items":[`+items+`]}`))
+	f.want(reply, 201)
+	var created struct {
+		Total float64 `json:"total"` // as JavaScript reads it
+	}
+	if err := json.Unmarshal(reply.Body, &created); err != nil || created.Total != 1e15 {
+		t.Errorf("total %f, %v; want 10^15", created.Total, err)
+	}
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	f := newFixture(t)
+	spaced := strings.ReplaceAll(tea, ",", " ,\n ")
+	other := strings.ReplaceAll(tea, "450", "451")
+	key := strings.Repeat("k", 255)
+	first := f.do(createWithKey(alice, tea, key))
+	f.want(first, 201)
+	replays := map[string]*rpc.Request{
+		"the same":                   createWithKey(alice, tea, key),
+		"the same, in another style": createWithKey(alice, spaced, key),
+	}
+	for name, request := range replays {
+		if diff := cmp.Diff(first, f.do(request)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	f.want(f.do(createWithKey(alice, other, key)), 422)
+	f.want(f.do(cancel(alice, "0001")), 200)
+	if diff := cmp.Diff(first, f.do(createWithKey(alice, tea, key))); diff != "" {
+		t.Errorf("after a cancel: %s", diff)
+	}
+	for name, request := range map[string]*rpc.Request{
+		"another key":      createWithKey(alice, tea, `"k"`),
+		"another customer": createWithKey(bob, tea, key),
+	} {
+		reply := f.do(request)
+		f.want(reply, 201)
+		if reply.Header.Get("Location") == first.Header.Get("Location") {
+			t.Errorf("%s gave the same order", name)
+		}
+	}
+}
+
+func TestBadIdempotencyKey(t *testing.T) {
+	f := newFixture(t)
+	for name, key := range map[string]string{
+		"empty": "", "long": strings.Repeat("k", 256), "space": "a b", "control": "a\x01", "delete": "a\x7f", "not ASCII": "clé",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := fixture{t: t, client: f.client}
+			f.want(f.do(createWithKey(alice, tea, key)), 422, "Idempotency-Key")
+		})
+	}
+}
+
+// A request that is delivered twice, as the broker may do, has the same correlation id.
+func TestRedeliveredRequest(t *testing.T) {
+	f := newFixture(t)
+	request := create(alice, tea)
+	request.ID = "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f"
+	first, again := f.do(request), f.do(request)
+	f.want(first, 201)
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Error(diff)
+	}
+	next := f.do(create(alice, tea))
+	f.want(next, 201)
+	if next.Header.Get("Location") == first.Header.Get("Location") {
+		t.Error("a new request gave the same order")
+	}
+}
+
+// A request with neither a key nor a correlation id could not be told from the next one.
+func TestCreateWithoutAnyKey(t *testing.T) {
+	f := newFixture(t)
+	requests, replies := f.subscribe("requests"), f.subscribe("replies")
+	request := create(alice, tea)
+	request.Queue = "requests"
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = f.client.Do(ctx, request) // which nobody answers
+	}()
+	m := <-requests
+	cancel()
+	<-done
+	m.CorrelationID, m.ReplyTo = "", "replies"
+	if err := f.broker.Publish(t.Context(), "orders.create", m); err != nil {
+		t.Fatal(err)
+	}
+	if reply := <-replies; !bytes.Contains(reply.Body, []byte(`"status":400`)) {
+		t.Errorf("got %s, want status 400", reply.Body)
+	}
+}
+
+// subscribe returns what arrives on a queue.
+func (f fixture) subscribe(queue string) <-chan messaging.Message {
+	f.t.Helper()
+	messages := make(chan messaging.Message, 1)
+	_, err := f.broker.Subscribe(f.t.Context(), messaging.Queue{Name: queue, Durable: true},
+		func(_ context.Context, m messaging.Message) error {
+			messages <- m
+			return nil
+		})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return messages
+}
+
+func TestConcurrentEqualKeys(t *testing.T) {
+	f := newFixture(t)
+	statuses := f.concurrently(64, func() *rpc.Request { return createWithKey(alice, tea, "k") })
+	if diff := cmp.Diff(slices.Repeat([]int{201}, 64), statuses); diff != "" {
+		t.Error(diff)
+	}
+	if orders, next := f.page(alice, "limit=100"); len(orders) != 1 || next != "" {
+		t.Errorf("%d orders, want 1", len(orders))
+	}
+}

@@ -1,0 +1,51 @@
+package rpc
+
+import (
+	"time"
+
+	"example.com/warren/services/orders/internal/domain"
+)
+
+// order is an order on the wire. Amounts are minor units of its currency, times RFC 3339 in UTC.
+type order struct {
+	ID         string        `json:"id"`
+	CustomerID string        `json:"customer_id"`
+	Status     domain.Status `json:"status"`
+	Currency   string        `json:"currency"`
+	Total      domain.Money  `json:"total"`
+	Items      []item        `json:"items"`
+	CreatedAt  time.Time     `json:"created_at"`
+	UpdatedAt  time.Time     `json:"updated_at"`
+}
+
+type item struct {
+	SKU       string       `json:"sku"`
+	Quantity  int64        `json:"quantity"`
+	UnitPrice domain.Money `json:"unit_price"`
+}
+
+func newOrder(o domain.Order) order {
+	items := make([]item, len(o.Items))
+	for i, each := range o.Items {
+		items[i] = item(each)
+	}
+	return order{
+		ID:         o.ID,
+		CustomerID: o.CustomerID,
+		Status:     o.Status,
+		Currency:   o.Currency,
+		Total:      o.Total,
+		Items:      items,
+		CreatedAt:  o.CreatedAt,
+		UpdatedAt:  o.UpdatedAt,
+	}
+}
+
+// newOrders never returns nil: an empty list is [] in JSON, not null.
+func newOrders(list []domain.Order) []order {
+	orders := make([]order, len(list))
+	for i, o := range list {
+		orders[i] = newOrder(o)
+	}
+	return orders
+}

@@ -1,0 +1,101 @@
+// Package domain holds orders and their rules. It does no I/O and needs the standard library alone.
+package domain
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// MaxItems bounds an order's items.
+const MaxItems = 100
+
+// An ISO 4217 code. Which of them exist is for the edge to check: the list changes, the form does not.
+var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// Order is what a customer asked for and how far it has come. All but Status and UpdatedAt stays as it was placed.
+type Order struct {
+	ID         string
+	CustomerID string
+	Status     Status
+	Currency   string // ISO 4217
+	Items      []Item
+	Total      Money
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// NewOrder returns a pending order, or an *InvalidError.
+func NewOrder(id, customerID, currency string, items []Item, now time.Time) (Order, error) {
+	if !currencyCode.MatchString(currency) {
+		return Order{}, &InvalidError{Field: "currency", Message: "must be an ISO 4217 code"}
+	}
+	if err := validate(items); err != nil {
+		return Order{}, err
+	}
+	total, err := sum(items)
+	if err != nil {
+		return Order{}, err
+	}
+	return Order{
+		ID:         id,
+		CustomerID: customerID,
+		Status:     Pending,
+		Currency:   currency,
+		Items:      slices.Clone(items),
+		Total:      total,
+		CreatedAt:  now,
+		UpdatedAt:  now,
+	}, nil
+}
+
+func validate(items []Item) error {
+	if len(items) < 1 || len(items) > MaxItems {
+		return &InvalidError{Field: "items", Message: fmt.Sprintf("must have 1 to %d items", MaxItems)}
+	}
+	for i, item := range items {
+		if err := item.validate(fmt.Sprintf("items[%d]", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sum returns what the items cost together. The limits keep it far from overflowing; whoever raises them too far gets
+// an error, not a wrong total.
+func sum(items []Item) (Money, error) {
+	var total Money
+	for i, item := range items {
+		price, err := item.Total()
+		if err != nil {
+			return 0, fmt.Errorf("price of item %d: %w", i, err)
+		}
+		if total, err = total.Add(price); err != nil {
+			return 0, fmt.Errorf("total up to item %d: %w", i, err)
+		}
+	}
+	return total, nil
+}
+
+// Cancel cancels the order, or returns a *NotCancellableError and leaves it alone.
+func (o *Order) Cancel(now time.Time) error {
+	if !o.Status.Cancellable() {
+		return &NotCancellableError{Status: o.Status}
+	}
+	o.Status = Cancelled
+	o.UpdatedAt = now
+	return nil
+}
+
+// AsPlaced returns the order as it was when it was placed.
+func (o Order) AsPlaced() Order {
+	o.Status = Pending
+	o.UpdatedAt = o.CreatedAt
+	return o
+}
+
+// SameContent reports whether o and other ask for the same things at the same prices.
+func (o Order) SameContent(other Order) bool {
+	return o.Currency == other.Currency && slices.Equal(o.Items, other.Items)
+}
