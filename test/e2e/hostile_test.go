@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq"
+)
+
+// TestUnknownReply: a message that answers nothing is dropped and counted.
+func TestUnknownReply(t *testing.T) {
+	s := startSystem(t)
+	// Any of the broker's users may publish.
+	b, err := rabbitmq.New(rabbitmq.Options{URLs: []string{brokerURL("orders")}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close(context.Background()) }()
+	poll(t, "connected", func(context.Context) error { return b.Ready() })
+	for _, id := range []string{uuid.NewString(), "", "made up"} {
+		m := messaging.Message{CorrelationID: id, ContentType: "application/json", Body: []byte(`{"forged":true}`)}
+		if err := b.Publish(t.Context(), "gateway.rpc.response", m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poll(t, "counted", func(context.Context) error {
+		if n := s.gateway.metric(t, "rpc_client_orphan_replies_total"); n != "3" {
+			return fmt.Errorf("%s orphan replies counted, want 3", n)
+		}
+		return nil
+	})
+	s.api.login(t, "demo").want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	poll(t, "acknowledged", s.empty("gateway.rpc.response"))
+}
+
+// TestHostileRequests sends what would break a shared connection to the broker, beside calls that must not notice.
+func TestHostileRequests(t *testing.T) {
+	s := startSystem(t)
+	demo := s.api.login(t, "demo")
+
+	stop := make(chan struct{})
+	var beside sync.WaitGroup
+	for range 8 {
+		beside.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				a, err := demo.call(t.Context(), http.MethodGet, "/v1/orders", "")
+				if err != nil || a.status != http.StatusOK {
+					t.Errorf("a call beside: status %d, %v: %s", a.status, err, a.body)
+				}
+			}
+		})
+	}
+	large := strings.Repeat("x", 1000)
+	var many strings.Builder // within the limit on the wire, beyond it in a message's table
+	for i := range 1000 {
+		fmt.Fprintf(&many, "X-%d: y\r\n", i)
+	}
+	tests := map[string]struct {
+		request string
+		want    int
+	}{
+		"200 KiB of headers":        {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 200)), 431},
+		"20 KiB of headers":         {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 20)), 431},
+		"1000 small headers":        {head("GET", "/v1/orders", strings.TrimSuffix(many.String(), "\r\n"), "Authorization: Bearer "+demo.token), 431},
+		"a 300-byte header name":    {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x"), 431},
+		"a control character":       {head("GET", "/v1/orders", "X-Control: a\x01b"), 400},
+		"a NUL":                     {head("GET", "/v1/orders", "X-Control: a\x00b"), 400},
+		"20 KiB of query":           {head("GET", "/v1/orders?q="+strings.Repeat(large, 20)), 431},
+		"a 300-byte query name":     {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.token), 431},
+		"a 2 MiB body":              {head("POST", "/v1/orders", "Content-Length: 2097152", "Authorization: Bearer "+demo.token), 413},
+		"a 2 MiB body, in the open": {head("POST", "/v1/login", "Content-Length: 2097152"), 413},
+		"not HTTP":                  {"warren\r\n\r\n", 400},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			for range 10 {
+				if status := s.raw(t, test.request); status != test.want {
+					t.Errorf("status %d, want %d", status, test.want)
+				}
+			}
+		})
+	}
+	close(stop)
+	beside.Wait()
+	if n := s.gateway.metric(t, "broker_reconnects_total"); n != "0" {
+		t.Errorf("the gateway lost its connection to the broker %s times", n)
+	}
+}
+
+func head(method, target string, headers ...string) string {
+	return method + " " + target + " HTTP/1.1\r\nHost: warren\r\nConnection: close\r\n" +
+		strings.Join(append(headers, "", ""), "\r\n")
+}
+
+// raw sends bytes as they are and returns the response's status.
+func (s *system) raw(t *testing.T, request string) int {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.api.url, "http://"), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	// The server may answer, and close, before it has read all.
+	go func() { _, _ = io.WriteString(conn, request) }()
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("no response: %v", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	return response.StatusCode
+}
