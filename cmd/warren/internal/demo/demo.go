@@ -1,0 +1,81 @@
+// Package demo runs the whole system on this machine, for people who want to try it. Whatever it starts or writes is
+// gone when it ends.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Command is warren demo.
+type Command struct {
+	Broker string `enum:"inmem,rabbitmq" default:"inmem" help:"inmem: all services in this process. rabbitmq: each in its own, over a private RabbitMQ node."`
+	Addr   string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the HTTP API (${default}); port 0: any free one."`
+	Bin    string `placeholder:"FOLDER" help:"With rabbitmq: where the built services are (the folder of warren itself)."`
+}
+
+// Run runs the system until ctx ends or a service fails.
+func (c *Command) Run(ctx context.Context) error { return c.run(ctx, os.Stdout, os.Stderr) }
+
+// run talks to the user on out. Services log to logs, several at a time.
+func (c *Command) run(ctx context.Context, out, logs io.Writer) (err error) {
+	folder, err := os.MkdirTemp("", "warren-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo's data: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	specs, url, err := newSpecs(ctx, folder, c.Addr)
+	if err != nil {
+		return err
+	}
+	d := &demo{folder: folder, url: url, specs: specs, out: out, logs: logs}
+	if c.Broker == "inmem" {
+		return d.runInProcess(ctx)
+	}
+	return d.runProcesses(ctx, c.Bin)
+}
+
+// demo is one run.
+type demo struct {
+	folder string // removed at the end
+	url    string // of the HTTP API
+	specs  []spec
+	out    io.Writer
+	logs   io.Writer
+}
+
+// serve waits until the services in g are ready, prints what to try, and returns when ctx ends or a service fails. The
+// services are stopped then.
+func (d *demo) serve(ctx context.Context, g *group, node *nodeGuide) error {
+	err := d.present(ctx, g, node)
+	if err == nil {
+		g.wait(ctx, d.out)
+		d.say("\nStopping.\n")
+	}
+	return errors.Join(unlessEnded(ctx, err), g.stop())
+}
+
+func (d *demo) present(ctx context.Context, g *group, node *nodeGuide) error {
+	if err := g.awaitReady(ctx); err != nil {
+		return err
+	}
+	s, err := newSession(ctx, d.url)
+	if err != nil {
+		return fmt.Errorf("try the API: %w", err)
+	}
+	return guide{URL: d.url, Session: s, Services: g.services(), Node: node}.write(d.out)
+}
+
+// say tells the user something. Nobody is left to tell if that fails.
+func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format, args...) }
+
+// unlessEnded drops an error that comes from the end of ctx: the user asked for that.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/service"
+)
+
+// runInProcess runs the services in this process, each with its own connection to one broker.
+func (d *demo) runInProcess(ctx context.Context) error {
+	if err := d.unsetEnvironment(); err != nil {
+		return err
+	}
+	server := inmem.NewServer()
+	g := newGroup(len(d.specs))
+	for _, s := range d.specs {
+		if err := s.chooseAdminAddr(ctx); err != nil {
+			return errors.Join(unlessEnded(ctx, err), g.stop())
+		}
+		g.add(s, startInProcess(ctx, s, server.Connect(), d.logs))
+	}
+	return d.serve(ctx, g, nil)
+}
+
+// unsetEnvironment removes the variables in whose place the services get flags. A value that can't be parsed is an error
+// even with the flag, and the user's shell should not matter.
+func (d *demo) unsetEnvironment() error {
+	names := []string{"ADMIN_ADDR", "BROKER_URL"}
+	for _, s := range d.specs {
+		for _, setting := range s.env {
+			name, _, _ := strings.Cut(setting, "=")
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inProcess is a service that runs in this process.
+type inProcess struct {
+	name   string
+	cancel context.CancelFunc
+	done   chan struct{}
+	result error // why it has ended, once done is closed
+}
+
+// startInProcess runs a service until it is stopped: in order, so not by the end of ctx.
+func startInProcess(ctx context.Context, s spec, broker *inmem.Broker, logs io.Writer) *inProcess {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p := &inProcess{name: s.service.Name, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.result = service.Run(ctx, s.service, s.args(), service.WithBroker(broker), service.WithOutput(io.Discard, logs))
+	}()
+	return p
+}
+
+func (p *inProcess) ended() <-chan struct{} { return p.done }
+
+func (p *inProcess) err() error {
+	<-p.done
+	return p.result
+}
+
+func (p *inProcess) stop() {
+	p.cancel()
+	<-p.done // the service keeps its own time limit
+}
+
+func (p *inProcess) pid() int { return 0 }
+
+func (p *inProcess) notice() string { return fmt.Sprintf("\n%s has stopped.\n", p.name) }

@@ -1,0 +1,51 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+)
+
+// runProcesses runs the services as processes of their own, over a private RabbitMQ node.
+func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
+	programs, err := findPrograms(bin, d.specs)
+	if err != nil {
+		return err
+	}
+	d.say("Starting a private RabbitMQ node; it takes some seconds.\n")
+	node, err := startNode(ctx, d.folder)
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
+	defer func() { err = errors.Join(err, node.Close()) }()
+	g := newGroup(len(d.specs))
+	guide, err := d.startProcesses(ctx, g, programs, node)
+	if err != nil {
+		return errors.Join(unlessEnded(ctx, err), g.stop())
+	}
+	return d.serve(ctx, g, guide)
+}
+
+// startProcesses adds them to g, also if it fails.
+func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, node *rabbitmqnode.Node) (*nodeGuide, error) {
+	guide := &nodeGuide{}
+	for i, s := range d.specs {
+		if err := s.chooseAdminAddr(ctx); err != nil {
+			return nil, err
+		}
+		p, err := startProcess(s.service.Name, programs[i], append(s.env, "BROKER_URL="+node.URL()), d.logs)
+		if err != nil {
+			return nil, err
+		}
+		g.add(s, p)
+		if p.name == "orders" {
+			guide.StopOrders = fmt.Sprintf("kill %d", p.pid())
+			guide.StartOrders = p.commandLine()
+		}
+	}
+	var err error
+	guide.Ctl, err = ctlCommand(ctx, node)
+	return guide, err
+}

@@ -1,0 +1,144 @@
+package demo
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// programs are what make build makes.
+var programs = []string{
+	"example.com/warren/cmd/warren",
+	"example.com/warren/services/access-control/cmd/access-control",
+	"example.com/warren/services/gateway/cmd/gateway",
+	"example.com/warren/services/orders/cmd/orders",
+}
+
+// build builds them into folder.
+func build(t *testing.T, folder string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"build", "-trimpath", "-o", folder}, programs...)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// program is a running command.
+type program struct {
+	cmd       *exec.Cmd
+	out, logs *output
+	ended     chan struct{}
+	err       error // once ended is closed
+}
+
+func startProgram(t *testing.T, env []string, path string, args ...string) *program {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*testTimeout)
+	p := &program{cmd: exec.CommandContext(ctx, path, args...), out: newOutput(), logs: newOutput(), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout = p.out
+	p.cmd.Stderr = p.logs
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.ended)
+		p.err = p.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(os.Interrupt)
+		<-p.ended
+		cancel()
+		if t.Failed() {
+			t.Logf("%s ended: %v\n%s%s", path, p.err, p.out, p.logs)
+		}
+	})
+	return p
+}
+
+// stop ends it as Ctrl-C does.
+func (p *program) stop(t *testing.T) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(os.Interrupt)
+	<-p.ended // its context bounds that
+	if p.err != nil {
+		t.Error(p.err)
+	}
+}
+
+// The programs that people get, over a real RabbitMQ. It takes about 20 s, on an idle machine.
+func TestProcesses(t *testing.T) {
+	bin := t.TempDir()
+	build(t, bin)
+	t.Run("until Ctrl-C", func(t *testing.T) {
+		temp := t.TempDir()
+		warren := startDemo(t, bin, temp)
+		guide := warren.out.await(t, "DEMO_DATA", warren.ended)
+		tryGuide(t, guide)
+		tryQueues(t, guide)
+		tryRestart(t, guide, warren)
+		warren.stop(t)
+		assertEmpty(t, temp)
+		awaitNoProcess(t, temp)
+	})
+	t.Run("until a service fails", func(t *testing.T) {
+		temp := t.TempDir()
+		warren := startDemo(t, bin, temp)
+		guide := warren.out.await(t, "DEMO_DATA", warren.ended)
+		pid := regexp.MustCompile(`access-control +pid (\d+)`).FindStringSubmatch(guide)
+		if pid == nil {
+			t.Fatalf("no pid of access-control in:\n%s", guide)
+		}
+		newShell(t, guide).run(t, "kill -9 "+pid[1])
+		<-warren.ended
+		want := "access-control (pid " + pid[1] + "): signal: killed"
+		if got := warren.cmd.ProcessState.ExitCode(); got != 1 {
+			t.Errorf("exit status = %d, want 1", got)
+		}
+		if !strings.Contains(warren.logs.String(), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, warren.logs)
+		}
+		assertEmpty(t, temp)
+		awaitNoProcess(t, temp)
+	})
+}
+
+// startDemo starts a demo with temp as its folder for temporary files.
+func startDemo(t *testing.T, bin, temp string) *program {
+	t.Helper()
+	return startProgram(t, []string{"TMPDIR=" + temp}, filepath.Join(bin, "warren"), "demo", "--broker=rabbitmq", "--addr=127.0.0.1:0")
+}
+
+// tryQueues runs the guide's rabbitmqctl.
+func tryQueues(t *testing.T, guide string) {
+	t.Helper()
+	table := newShell(t, guide).run(t, lineWith(t, guide, "list_queues"))
+	for _, want := range []string{"gateway.rpc.response\ttrue\tfalse\tfalse\t1", "orders.getAll\ttrue\tfalse\tfalse\t1"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q among the queues:\n%s", want, table)
+		}
+	}
+}
+
+// tryRestart stops orders and starts it again, as the guide says.
+func tryRestart(t *testing.T, guide string, warren *program) {
+	t.Helper()
+	sh := newShell(t, guide)
+	sh.run(t, lineWith(t, guide, "kill "))
+	notice := warren.out.await(t, "was stopped", warren.ended)
+	command := lineWith(t, guide, "DEMO_DATA")
+	if strings.Count(notice, command) != 2 {
+		t.Errorf("the notice does not say how to start orders again, with %s:\n%s", command, notice)
+	}
+	orders := startProgram(t, nil, "/bin/sh", "-c", "exec env "+command)
+	list := strings.TrimSuffix(lineWith(t, guide, "&"), "&")
+	if got := sh.run(t, list); got != "200" {
+		t.Errorf("status %s from the orders that was started again, want 200", got)
+	}
+	orders.stop(t)
+}

@@ -1,0 +1,29 @@
+package demo
+
+import (
+	"regexp"
+	"strings"
+)
+
+var needsQuotes = regexp.MustCompile(`[^A-Za-z0-9_@%+=:,./-]`)
+
+// quote makes s one word of a POSIX shell.
+func quote(s string) string {
+	if s != "" && !needsQuotes.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// commandLine runs a command with env, a list of NAME=value, added to the shell's environment.
+func commandLine(env []string, args ...string) string {
+	words := []string{}
+	for _, setting := range env {
+		name, value, _ := strings.Cut(setting, "=")
+		words = append(words, name+"="+quote(value))
+	}
+	for _, arg := range args {
+		words = append(words, quote(arg))
+	}
+	return strings.Join(words, " ")
+}
