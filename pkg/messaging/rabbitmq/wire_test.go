@@ -1,0 +1,65 @@
+package rabbitmq
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// basicPublish begins a method frame, on channel 1, of basic.publish: what sends use.
+var basicPublish = []byte{1, 0, 1}
+
+// TestWireBytes pins what a message is on the wire, frame by frame. Tables have one entry each, for their order is not
+// fixed.
+func TestWireBytes(t *testing.T) {
+	p := newProxy(t, testURL)
+	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}})
+	const queue = "messaging.wire"
+	before := len(p.bytesSent())
+	if err := b.Send(testContext(t), queue, messaging.Message{
+		ID: "message id", Type: "type", AppID: "app", ContentType: "application/json", ContentEncoding: "identity",
+		CorrelationID: "correlation id", ReplyTo: "reply to",
+		Headers: map[string]any{"table": map[string]any{"array": []any{
+			"text", true, int8(1), 2, uint64(3), 1.5, float32(0.5), []byte{4}, time.Unix(5, 0), nil, map[string]any{},
+		}}},
+		Body:       []byte(`{"body":true}`),
+		Timestamp:  time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+		TTL:        1500*time.Millisecond + time.Microsecond,
+		Persistent: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	await(t, "the publish to pass", func() bool {
+		sent := p.bytesSent()[before:]
+		start := bytes.Index(sent, basicPublish)
+		end := bytes.Index(sent, []byte("{\"body\":true}\xce"))
+		if start < 0 || end < start {
+			return false
+		}
+		got = sent[start : end+len("{\"body\":true}\xce")]
+		return true
+	})
+	const golden = "testdata/publish.golden"
+	dump := hex.Dump(got)
+	if *update {
+		if err := os.WriteFile(golden, []byte(dump), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), dump); diff != "" {
+		t.Errorf("bytes (-want +got):\n%s", diff)
+	}
+}
