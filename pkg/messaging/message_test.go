@@ -284,7 +284,8 @@ func checkValidate(t *testing.T, m messaging.Message, size int, sizeErr, validat
 	if validateErr != nil && !errors.Is(validateErr, messaging.ErrInvalidMessage) {
 		t.Errorf("Validate: error %v does not wrap ErrInvalidMessage", validateErr)
 	}
-	valid := len(m.ID) <= messaging.MaxHeaderNameBytes && m.TTL >= 0 && m.TTL <= messaging.MaxLifetime && sizeErr == nil && size <= messaging.MaxHeadersBytes
+	valid := len(m.ID) <= messaging.MaxHeaderNameBytes && m.TTL >= 0 && m.TTL <= messaging.MaxLifetime &&
+		sizeErr == nil && size <= messaging.MaxHeadersBytes
 	if valid != (validateErr == nil) {
 		t.Errorf("Validate: %v, with an id of %d bytes, TTL %s, %d bytes of headers (error %v)",
 			validateErr, len(m.ID), m.TTL, size, sizeErr)

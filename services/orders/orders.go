@@ -19,7 +19,7 @@ import (
 
 // Config holds the service's settings.
 type Config struct {
-	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" help:"SQLite file of the orders; :memory: keeps them until the service stops."`
+	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" help:"SQLite file of the orders."`
 	DemoData bool   `name:"demo-data" env:"DEMO_DATA" default:"false" help:"Adds some orders of the user demo."`
 }
 

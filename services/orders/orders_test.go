@@ -132,7 +132,7 @@ func TestNoDemoDataUnlessAsked(t *testing.T) {
 	}
 	queues := inmem.NewServer()
 	client := newClient(t, queues)
-	run(t, queues, "--orders-database=:memory:")
+	run(t, queues, "--orders-database="+filepath.Join(t.TempDir(), "orders.db"))
 	if list := statuses(t, client, demo); len(list) != 0 {
 		t.Errorf("%d orders at first start", len(list))
 	}

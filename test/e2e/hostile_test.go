@@ -78,7 +78,7 @@ func TestHostileRequests(t *testing.T) {
 	}{
 		"200 KiB of headers":        {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 200)), 431},
 		"20 KiB of headers":         {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 20)), 431},
-		"1000 small headers":        {head("GET", "/v1/orders", strings.TrimSuffix(many.String(), "\r\n"), "Authorization: Bearer "+demo.token), 431},
+		"1000 small headers":        {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.token), 431},
 		"a 300-byte header name":    {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x"), 431},
 		"a control character":       {head("GET", "/v1/orders", "X-Control: a\x01b"), 400},
 		"a NUL":                     {head("GET", "/v1/orders", "X-Control: a\x00b"), 400},

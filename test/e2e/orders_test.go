@@ -59,7 +59,8 @@ func TestOrders(t *testing.T) {
 // checkQueues looks at the broker: one callback queue, and the methods' queues.
 func (s *system) checkQueues(t *testing.T) {
 	t.Helper()
-	out, err := node.Ctl(t.Context(), "--quiet", "list_queues", "--no-table-headers", "name", "durable", "auto_delete", "exclusive", "consumers")
+	out, err := node.Ctl(t.Context(), "--quiet", "list_queues", "--no-table-headers",
+		"name", "durable", "auto_delete", "exclusive", "consumers")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/messaging"
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// curl stands in for the program: it understands what the guide prints, and prints the status of the response alone.
+// curl stands in for the program: it understands what the guide prints, and prints the status of the response
+// for all that curl would print of it.
 func curl(args []string) int {
 	flags := flag.NewFlagSet("curl", flag.ContinueOnError)
 	header := http.Header{}
@@ -22,7 +23,7 @@ func curl(args []string) int {
 		header.Add(name, value)
 		return nil
 	})
-	flags.Bool("i", false, "")
+	after := flags.String("iw", "", "") // -i and -w
 	method := flags.String("X", "", "")
 	body := flags.String("d", "", "")
 	// The guide has the URL before most flags; the flag package wants it last.
@@ -53,7 +54,7 @@ func curl(args []string) int {
 		return 1
 	}
 	_ = response.Body.Close()
-	fmt.Println(response.StatusCode)
+	fmt.Print(response.StatusCode, strings.ReplaceAll(*after, `\n`, "\n"))
 	return 0
 }
 
@@ -87,7 +88,7 @@ func (s *shell) run(t *testing.T, lines string) string {
 	if err != nil {
 		t.Errorf("%s\n%v\n%s%s", lines, err, out, stderr.String())
 	}
-	return strings.TrimSpace(string(out))
+	return string(out)
 }
 
 // lineWith returns the first line that contains part.

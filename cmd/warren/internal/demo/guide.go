@@ -44,23 +44,23 @@ Set a token of the user demo in another shell; it lasts {{.Session.Lifetime}}:
 Then try:
 
   # 401: no token
-  curl -i {{.URL}}/v1/orders
+  curl -iw '\n' {{.URL}}/v1/orders
   # 200: a new token
-  curl -i {{.URL}}/v1/login -H 'Content-Type: application/json' -d '{"username":"demo","password":"demo"}'
+  curl -iw '\n' {{.URL}}/v1/login -H 'Content-Type: application/json' -d '{"username":"demo","password":"demo"}'
   # 200: the orders of demo
-  curl -i {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN"
+  curl -iw '\n' {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN"
   # 201: a new order; once more with the same key, it is the same order
-  curl -i {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" \
+  curl -iw '\n' {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \
     -d '{"currency":"EUR","items":[{"sku":"carrot","quantity":3,"unit_price":250}]}'
   # 422: a bad order
-  curl -i {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" \
+  curl -iw '\n' {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Idempotency-Key: second' \
     -d '{"currency":"EUR","items":[]}'
   # 200: an order is cancelled; once more, 409
-  curl -i -X POST {{.URL}}/v1/orders/{{.Session.OrderID}}/cancel -H "Authorization: Bearer $TOKEN"
+  curl -iw '\n' -X POST {{.URL}}/v1/orders/{{.Session.OrderID}}/cancel -H "Authorization: Bearer $TOKEN"
   # 404: no such order
-  curl -i {{.URL}}/v1/orders/{{.UnknownID}} -H "Authorization: Bearer $TOKEN"
+  curl -iw '\n' {{.URL}}/v1/orders/{{.UnknownID}} -H "Authorization: Bearer $TOKEN"
 
 {{with .Node -}}
 Each service is a process of its own, over a private RabbitMQ node:
@@ -75,7 +75,7 @@ All services run in this process:
   {{.Ctl}} list_queues name durable auto_delete exclusive consumers
   # stop orders, call it, start it again: the call waits for {{$.CallTimeout}}, then it would get 502
   {{.StopOrders}}
-  curl -i {{$.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" &
+  curl -iw '\n' {{$.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" &
   {{.StartOrders}}
 {{end}}
 `))

@@ -31,12 +31,12 @@ func tryGuide(t *testing.T, guide string) {
 	var statuses []string
 	for _, r := range requestsOf(guide) {
 		statuses = append(statuses, r.status)
-		if got := sh.run(t, r.lines); got != r.status {
-			t.Errorf("got status %s, want %s, from\n%s", got, r.status, r.lines)
+		if got := sh.run(t, r.lines); got != r.status+"\n" {
+			t.Errorf("got %q, want status %s on a line, from\n%s", got, r.status, r.lines)
 		}
 		if strings.Contains(r.lines, "/cancel") {
-			if got := sh.run(t, r.lines); got != "409" {
-				t.Errorf("got status %s the second time, want 409, from\n%s", got, r.lines)
+			if got := sh.run(t, r.lines); got != "409\n" {
+				t.Errorf("got %q the second time, want status 409, from\n%s", got, r.lines)
 			}
 		}
 	}

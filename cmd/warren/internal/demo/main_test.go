@@ -11,12 +11,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-const (
-	// roleVariable makes the test binary another program.
-	roleVariable = "DEMO_TEST_ROLE"
-	// markVariable tells its processes from others.
-	markVariable = "DEMO_TEST_MARK"
-)
+// roleVariable makes the test binary another program.
+const roleVariable = "DEMO_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "curl" {
@@ -39,18 +35,8 @@ func play(role string) int {
 		return 3
 	case "obey":
 		<-stop
-		fmt.Println("stopping")
 	case "ignore":
 		select {}
-	case "own": // has a process of its own
-		env := []string{roleVariable + "=ignore", markVariable + "=" + os.Getenv(markVariable)}
-		p, err := startProcess("orders", os.Args[0], env, os.Stdout)
-		if err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		fmt.Println("started one")
-		<-p.ended()
 	}
 	return 0
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -50,39 +48,4 @@ func processes(t *testing.T, mark string) []string {
 		}
 	}
 	return found
-}
-
-// A terminal sends Ctrl-C to the group that is in its foreground.
-func TestProcessHasItsOwnGroup(t *testing.T) {
-	p, _ := startRole(t, "obey")
-	group, err := syscall.Getpgid(p.pid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if group != p.pid() {
-		t.Errorf("process group = %d, want the process's own, %d", group, p.pid())
-	}
-}
-
-// A demo that is killed can't stop its services, so the kernel does.
-func TestProcessEndsWithItsOwner(t *testing.T) {
-	mark := t.TempDir() // no other process knows it
-	owner := exec.CommandContext(t.Context(), os.Args[0])
-	owner.Env = []string{roleVariable + "=own", markVariable + "=" + mark}
-	out, ended := newOutput(), make(chan struct{})
-	owner.Stdout = out
-	if err := owner.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(ended)
-		_ = owner.Wait() // it is killed
-	}()
-	out.await(t, "started one", ended)
-	if got := processes(t, mark); len(got) != 2 {
-		t.Errorf("processes = %q, want the owner and its service", got)
-	}
-	_ = owner.Process.Kill()
-	<-ended
-	awaitNoProcess(t, mark)
 }

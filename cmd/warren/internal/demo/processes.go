@@ -30,22 +30,20 @@ func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
 
 // startProcesses adds them to g, also if it fails.
 func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, node *rabbitmqnode.Node) (*nodeGuide, error) {
-	guide := &nodeGuide{}
+	guide := &nodeGuide{Ctl: commandLine(node.CtlCommand())}
 	for i, s := range d.specs {
 		if err := s.chooseAdminAddr(ctx); err != nil {
 			return nil, err
 		}
-		p, err := startProcess(s.service.Name, programs[i], append(s.env, "BROKER_URL="+node.URL()), d.logs)
+		p, err := startOwnProcess(s.service.Name, programs[i], append(s.env, "BROKER_URL="+node.URL()), d.logs)
 		if err != nil {
 			return nil, err
 		}
 		g.add(s, p)
 		if p.name == "orders" {
 			guide.StopOrders = fmt.Sprintf("kill %d", p.pid())
-			guide.StartOrders = p.commandLine()
+			guide.StartOrders = p.command
 		}
 	}
-	var err error
-	guide.Ctl, err = ctlCommand(ctx, node)
-	return guide, err
+	return guide, nil
 }

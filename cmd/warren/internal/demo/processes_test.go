@@ -137,8 +137,8 @@ func tryRestart(t *testing.T, guide string, warren *program) {
 	}
 	orders := startProgram(t, nil, "/bin/sh", "-c", "exec env "+command)
 	list := strings.TrimSuffix(lineWith(t, guide, "&"), "&")
-	if got := sh.run(t, list); got != "200" {
-		t.Errorf("status %s from the orders that was started again, want 200", got)
+	if got := sh.run(t, list); got != "200\n" {
+		t.Errorf("got %q from the orders that was started again, want status 200", got)
 	}
 	orders.stop(t)
 }

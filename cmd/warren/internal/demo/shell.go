@@ -16,7 +16,7 @@ func quote(s string) string {
 }
 
 // commandLine runs a command with env, a list of NAME=value, added to the shell's environment.
-func commandLine(env []string, args ...string) string {
+func commandLine(env, args []string) string {
 	words := []string{}
 	for _, setting := range env {
 		name, value, _ := strings.Cut(setting, "=")

@@ -20,13 +20,13 @@ func TestCommandLine(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := commandLine(test.env, test.args...); got != test.want {
+			if got := commandLine(test.env, test.args); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}
 	t.Run("shell", func(t *testing.T) {
-		line := commandLine([]string{"A=" + weird}, "sh", "-c", `printf %s "$A"`)
+		line := commandLine([]string{"A=" + weird}, []string{"sh", "-c", `printf %s "$A"`})
 		got, err := exec.CommandContext(t.Context(), "sh", "-c", line).Output()
 		if err != nil {
 			t.Fatal(err)

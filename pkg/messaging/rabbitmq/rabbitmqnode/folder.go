@@ -66,7 +66,7 @@ func environment(folder, name string, port, distributionPort int) []string {
 	}
 	const loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
 	return append(env,
-		"HOME="+folder, // holds the cookie
+		home(folder),
 		"LC_ALL=C.UTF-8",
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		"ERL_CRASH_DUMP="+filepath.Join(folder, "erl_crash.dump"),
@@ -92,3 +92,6 @@ func environment(folder, name string, port, distributionPort int) []string {
 		"RUNNING_UNDER_SYSTEMD=true",
 	)
 }
+
+// home lets Erlang find the node's cookie.
+func home(folder string) string { return "HOME=" + folder }

@@ -8,9 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/warren/pkg/process"
 )
 
 const (
@@ -37,9 +40,9 @@ type Node struct {
 	port         int
 	env          []string
 
-	mu      sync.Mutex
-	process *process // nil: stopped
-	closed  bool
+	mu     sync.Mutex
+	server *process.Process // nil: stopped
+	closed bool
 }
 
 // Start returns once the node takes connections, or ErrNotInstalled. ctx ends the start, not the node: that runs until
@@ -107,6 +110,12 @@ func (n *Node) Ctl(ctx context.Context, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
+// CtlCommand is for people: a rabbitmqctl command, to be completed, and what it needs in its environment to run against
+// the node, as NAME=value. It works for the user of this process, who can read the node's cookie.
+func (n *Node) CtlCommand() (env, command []string) {
+	return []string{home(n.folder)}, []string{n.installation.ctl, "--node", n.name}
+}
+
 // Restart starts a node that was stopped or killed, with the data and the ports it had, and returns once it takes
 // connections. ErrRunning if it runs.
 func (n *Node) Restart(ctx context.Context) error {
@@ -118,25 +127,48 @@ func (n *Node) Restart(ctx context.Context) error {
 	if n.running() {
 		return fmt.Errorf("start %s: %w", n.name, ErrRunning)
 	}
-	if err := checkFree(ctx, n.port); err != nil {
+	err := n.start(ctx)
+	if errors.Is(err, errEpmd) {
+		err = n.start(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("start %s: %w", n.name, err)
 	}
-	p, err := startProcess(n.installation.server, n.env, n.options.Output)
+	return nil
+}
+
+// errEpmd means that another start may do better: nodes that start together on a busy machine can fail to start or to
+// reach the epmd that they share (https://github.com/rabbitmq/rabbitmq-server/issues/5322).
+var errEpmd = errors.New("epmd failed")
+
+// epmdComplaint is what the server, or rabbitmqctl, says then.
+var epmdComplaint = regexp.MustCompile(`no_epmd_port|epmd_error|epmd error|connect to epmd|nodistribution`)
+
+// start sets server once that takes connections. Called with mu held.
+func (n *Node) start(ctx context.Context) error {
+	if err := checkFree(ctx, n.port); err != nil {
+		return err
+	}
+	server, err := process.Start(n.installation.server, n.env, n.options.Output)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := n.awaitStart(ctx, p); err != nil {
-		p.kill()
-		return fmt.Errorf("start %s: %w; its output ends with:\n%s", n.name, err, p.output)
+	if err := n.awaitStart(ctx, server); err != nil {
+		server.Kill()
+		err = fmt.Errorf("%w; its output ends with:\n%s", err, server.Tail())
+		if epmdComplaint.MatchString(err.Error()) {
+			err = fmt.Errorf("%w: %w", errEpmd, err)
+		}
+		return err
 	}
-	n.process = p
+	n.server = server
 	return nil
 }
 
-func (n *Node) awaitStart(ctx context.Context, p *process) error {
-	if err := p.awaitAMQP(ctx, n.port); err != nil {
+func (n *Node) awaitStart(ctx context.Context, server *process.Process) error {
+	if err := awaitAMQP(ctx, server, n.port); err != nil {
 		return err
 	}
 	// The listeners open a little before the start is complete. This also finds out another server on our port.
@@ -146,11 +178,11 @@ func (n *Node) awaitStart(ctx context.Context, p *process) error {
 
 // running reports whether the server has not ended, be it by itself. Called with mu held.
 func (n *Node) running() bool {
-	if n.process == nil {
+	if n.server == nil {
 		return false
 	}
 	select {
-	case <-n.process.done:
+	case <-n.server.Done():
 		return false
 	default:
 		return true
@@ -161,9 +193,9 @@ func (n *Node) running() bool {
 func (n *Node) Kill() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.process != nil {
-		n.process.kill()
-		n.process = nil
+	if n.server != nil {
+		n.server.Kill()
+		n.server = nil
 	}
 }
 
@@ -175,12 +207,15 @@ func (n *Node) Stop(ctx context.Context) error {
 }
 
 func (n *Node) stop(ctx context.Context) error {
-	if n.process == nil {
+	if n.server == nil {
 		return nil
 	}
-	err := n.process.stop(ctx)
-	n.process = nil
-	return err
+	err := n.server.Stop(ctx)
+	n.server = nil
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", n.name, err)
+	}
+	return nil
 }
 
 // Close stops the node and removes its folder. A second call does nothing.

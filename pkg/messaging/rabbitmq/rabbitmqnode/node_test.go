@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -29,6 +30,9 @@ func TestNode(t *testing.T) {
 	publish(ctx, t, node.URL(), "orders", "survivor")
 	if got, want := queues(ctx, t, node), "orders\t1"; got != want {
 		t.Errorf("list_queues = %q, want %q", got, want)
+	}
+	if got, want := runCtlCommand(ctx, t, node, "list_queues", "--quiet", "--no-table-headers"), "orders\t1"; got != want {
+		t.Errorf("list_queues of the command for people = %q, want %q", got, want)
 	}
 	if err := node.Restart(ctx); !errors.Is(err, rabbitmqnode.ErrRunning) {
 		t.Errorf("Restart of a running node = %v, want ErrRunning", err)
@@ -172,6 +176,18 @@ func queues(ctx context.Context, t *testing.T, node *rabbitmqnode.Node) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(out)
+}
+
+func runCtlCommand(ctx context.Context, t *testing.T, node *rabbitmqnode.Node, args ...string) string {
+	t.Helper()
+	env, command := node.CtlCommand()
+	cmd := exec.CommandContext(ctx, command[0], append(command[1:], args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 func dial(t *testing.T, url string) *amqp.Connection {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"example.com/warren/pkg/process"
 )
 
 const (
@@ -23,8 +25,8 @@ const (
 
 var errEnded = errors.New("the server ended")
 
-// awaitAMQP returns once the server answers on port.
-func (p *process) awaitAMQP(ctx context.Context, port int) error {
+// awaitAMQP returns once server answers on port.
+func awaitAMQP(ctx context.Context, server *process.Process, port int) error {
 	ticker := time.NewTicker(readyInterval)
 	defer ticker.Stop()
 	for {
@@ -34,7 +36,7 @@ func (p *process) awaitAMQP(ctx context.Context, port int) error {
 		}
 		select {
 		case <-ticker.C:
-		case <-p.done:
+		case <-server.Done():
 			return errEnded
 		case <-ctx.Done():
 			return fmt.Errorf("%w, last: %w", ctx.Err(), err)

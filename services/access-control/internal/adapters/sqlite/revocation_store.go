@@ -22,12 +22,12 @@ func NewRevocationStore(db *DB, now func() time.Time) *RevocationStore {
 // Revoke implements app.RevocationStore, and forgets the revocations that are over: the table stays as small as the
 // logouts of one token lifetime.
 func (s *RevocationStore) Revoke(ctx context.Context, r domain.Revocation) error {
-	if _, err := s.db.sql.ExecContext(ctx, `DELETE FROM revocations WHERE revoked_until < ?`, s.now().Unix()); err != nil {
+	if _, err := s.db.Writer().ExecContext(ctx, `DELETE FROM revocations WHERE revoked_until < ?`, s.now().Unix()); err != nil {
 		return fmt.Errorf("delete old revocations: %w", err)
 	}
 	const statement = `INSERT INTO revocations (token_id, revoked_until) VALUES (?, ?)
 		ON CONFLICT (token_id) DO UPDATE SET revoked_until = max(revoked_until, excluded.revoked_until)`
-	if _, err := s.db.sql.ExecContext(ctx, statement, r.TokenID, r.Until.Unix()); err != nil {
+	if _, err := s.db.Writer().ExecContext(ctx, statement, r.TokenID, r.Until.Unix()); err != nil {
 		return fmt.Errorf("insert revocation: %w", err)
 	}
 	return nil
@@ -37,7 +37,7 @@ func (s *RevocationStore) Revoke(ctx context.Context, r domain.Revocation) error
 func (s *RevocationStore) IsRevoked(ctx context.Context, tokenID string) (bool, error) {
 	const query = `SELECT EXISTS (SELECT 1 FROM revocations WHERE token_id = ?)`
 	var revoked bool
-	if err := s.db.sql.QueryRowContext(ctx, query, tokenID).Scan(&revoked); err != nil {
+	if err := s.db.Reader().QueryRowContext(ctx, query, tokenID).Scan(&revoked); err != nil {
 		return false, fmt.Errorf("select revocation: %w", err)
 	}
 	return revoked, nil

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
+	"example.com/warren/pkg/sqlite/sqlitetest"
 	"example.com/warren/services/access-control/internal/domain"
 )
 
@@ -51,136 +51,7 @@ func cancelled(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestOpenMakesPrivateFiles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	db := openDB(t, path)
-	if err := NewUserStore(db).AddUser(t.Context(), testUser()); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
-		info, err := os.Stat(name)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if mode := info.Mode().Perm(); mode != 0o600 {
-			t.Errorf("%s has mode %#o", name, mode)
-		}
-	}
-}
-
-func TestOpenSetsEveryConnectionUp(t *testing.T) {
-	db := testDB(t)
-	want := map[string]string{"journal_mode": "wal", "busy_timeout": "5000", "foreign_keys": "1", "synchronous": "2"}
-	for range maxConnections {
-		connection, err := db.sql.Conn(t.Context()) // kept, so that the next is another
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = connection.Close() })
-		got := map[string]string{}
-		for name := range want {
-			var value string
-			if err := connection.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&value); err != nil {
-				t.Fatal(err)
-			}
-			got[name] = value
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-	}
-}
-
-func TestOpenTakesAnyPath(t *testing.T) {
-	directory := t.TempDir()
-	for _, name := range []string{"with space.db", "a?b=c.db", "a#b.db", "100%25.db", "ü.db"} {
-		path := filepath.Join(directory, name)
-		openDB(t, path)
-		info, err := os.Stat(path)
-		if err != nil || info.Size() == 0 {
-			t.Errorf("%s: the database is elsewhere: %v", name, err)
-		}
-	}
-}
-
-func TestOpenRelativePath(t *testing.T) {
-	t.Chdir(t.TempDir())
-	openDB(t, "test.db")
-	if info, err := os.Stat("test.db"); err != nil || info.Size() == 0 {
-		t.Errorf("the database is elsewhere: %v", err)
-	}
-}
-
-func TestMemory(t *testing.T) {
-	t.Chdir(t.TempDir())
-	users := NewUserStore(openDB(t, Memory))
-	if err := users.AddUser(t.Context(), testUser()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := users.UserByName(t.Context(), "ann"); err != nil {
-		t.Error(err)
-	}
-	entries, err := os.ReadDir(".")
-	if err != nil || len(entries) != 0 {
-		t.Errorf("files: %v, %v", entries, err)
-	}
-}
-
-func TestOpenFails(t *testing.T) {
-	directory := t.TempDir()
-	text := filepath.Join(directory, "text")
-	if err := os.WriteFile(text, []byte("this is no database, however long one looks at it"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"", directory, filepath.Join(directory, "missing", "test.db"), text} {
-		db := NewDB(path)
-		if err := db.Open(t.Context()); err == nil {
-			t.Errorf("%q: opened: %v", path, db.Close())
-		}
-	}
-	if err := NewDB(filepath.Join(directory, "test.db")).Open(cancelled(t)); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestDataOutlivesTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	db := NewDB(path)
-	if err := db.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := NewUserStore(db).AddUser(t.Context(), testUser()); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := NewUserStore(openDB(t, path)).UserByName(t.Context(), "ann")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(testUser(), got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestConcurrentFirstStarts(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	var group errgroup.Group
-	for range 8 {
-		group.Go(func() error {
-			db := NewDB(path)
-			if err := db.Open(t.Context()); err != nil {
-				return err
-			}
-			return db.Close()
-		})
-	}
-	if err := group.Wait(); err != nil {
-		t.Error(err)
-	}
-}
+func TestMigrations(t *testing.T) { sqlitetest.Migrations(t, migrations) }
 
 func TestUserByName(t *testing.T) {
 	users := NewUserStore(testDB(t))

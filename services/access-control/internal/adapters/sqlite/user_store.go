@@ -29,7 +29,7 @@ func (s *UserStore) UserByName(ctx context.Context, username string) (domain.Use
 		scopes    string
 		createdAt int64
 	)
-	err := s.db.sql.QueryRowContext(ctx, query, username).
+	err := s.db.Reader().QueryRowContext(ctx, query, username).
 		Scan(&user.ID, &user.Username, &user.PasswordHash, &scopes, &createdAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.User{}, domain.ErrUserNotFound
@@ -46,7 +46,7 @@ func (s *UserStore) UserByName(ctx context.Context, username string) (domain.Use
 func (s *UserStore) AddUser(ctx context.Context, user domain.User) error {
 	const statement = `INSERT INTO users (id, username, password_hash, scopes, created_at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (username) DO NOTHING`
-	result, err := s.db.sql.ExecContext(ctx, statement,
+	result, err := s.db.Writer().ExecContext(ctx, statement,
 		user.ID, user.Username, user.PasswordHash, strings.Join(user.Scopes, " "), user.CreatedAt.Unix())
 	if err != nil {
 		return fmt.Errorf("insert user: %w", err)

@@ -2,13 +2,8 @@ package sqlite_test
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -23,10 +18,7 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-const (
-	replicaEnv = "ORDERS_TEST_REPLICA" // makes of this test program a replica on the database it names
-	sharedKeys = 25
-)
+const sharedKeys = 25
 
 // createShared creates one order for each of the shared keys, all at once, and returns the ids that it got by key.
 func createShared(ctx context.Context, store *sqlite.OrderStore) (map[string]string, error) {
@@ -68,7 +60,7 @@ func checkShared(t *testing.T, path string, replicas []map[string]string) {
 	}
 }
 
-func TestEqualKeysInOneProcess(t *testing.T) {
+func TestEqualKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orders.db")
 	replicas := make([]map[string]string, 8)
 	var group errgroup.Group
@@ -83,45 +75,6 @@ func TestEqualKeysInOneProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkShared(t, path, replicas)
-}
-
-// Several processes start on one new file at once, so this also has them migrate it at once.
-func TestEqualKeysInSeveralProcesses(t *testing.T) {
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "orders.db")
-	replicas := make([]map[string]string, 4)
-	var group errgroup.Group
-	for i := range replicas {
-		group.Go(func() error {
-			cmd := exec.CommandContext(t.Context(), program)
-			cmd.Env = append(os.Environ(), replicaEnv+"="+path)
-			cmd.Stderr = os.Stderr
-			out, err := cmd.Output()
-			if err != nil {
-				return fmt.Errorf("replica %d: %w", i, err)
-			}
-			return json.Unmarshal(out, &replicas[i])
-		})
-	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	checkShared(t, path, replicas)
-}
-
-// replica is the other process of TestEqualKeysInSeveralProcesses.
-func replica(path string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	db := sqlite.NewDB(path)
-	if err := db.Open(ctx); err != nil {
-		return err
-	}
-	ids, err := createShared(ctx, sqlite.NewOrderStore(db))
-	return errors.Join(err, db.Close(), json.NewEncoder(os.Stdout).Encode(ids))
 }
 
 // Of concurrent cancels, through several replicas, one wins.
@@ -157,59 +110,5 @@ func TestConcurrentCancels(t *testing.T) {
 	}
 	if won != 1 {
 		t.Errorf("%d cancels won, want 1", won)
-	}
-}
-
-// A write that waits for another process's lock ends with its context; reads don't wait.
-func TestContextEndsWaitForLock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "orders.db")
-	store := sqlite.NewOrderStore(open(t, path))
-	create(t, store, order("o1", "c1", noon))
-
-	other, err := sql.Open("sqlite", "file:"+path+"?"+url.Values{"_txlock": {"immediate"}}.Encode())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := other.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	lock, err := other.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	writes := map[string]func(context.Context) error{
-		"create": func(ctx context.Context) error {
-			_, err := store.Create(ctx, order("o2", "c1", noon), "k")
-			return err
-		},
-		"update": func(ctx context.Context) error {
-			return store.UpdateStatus(ctx, order("o1", "c1", noon), domain.Pending)
-		},
-	}
-	for name, write := range writes {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		start := time.Now()
-		if err := write(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: got %v, want context.DeadlineExceeded", name, err)
-		}
-		if took := time.Since(start); took > 2*time.Second { // far below the busy time-out
-			t.Errorf("%s: waited %s past its context", name, took)
-		}
-		cancel()
-	}
-	if _, err := store.Get(t.Context(), "o1"); err != nil {
-		t.Errorf("read beside a writer: %v", err)
-	}
-
-	if err := lock.Rollback(); err != nil {
-		t.Fatal(err)
-	}
-	for name, write := range writes {
-		if err := write(t.Context()); err != nil {
-			t.Errorf("%s after the lock was released: %v", name, err)
-		}
 	}
 }

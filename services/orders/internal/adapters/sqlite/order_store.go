@@ -24,7 +24,7 @@ var _ app.OrderStore = (*OrderStore)(nil)
 
 // Create implements app.OrderStore.
 func (s *OrderStore) Create(ctx context.Context, o domain.Order, key string) (domain.Order, error) {
-	tx, err := s.db.writes.BeginTx(ctx, nil)
+	tx, err := s.db.Writer().BeginTx(ctx, nil)
 	if err != nil {
 		return domain.Order{}, fmt.Errorf("create order: %w", err)
 	}
@@ -79,7 +79,7 @@ func insert(ctx context.Context, tx *sql.Tx, o domain.Order) error {
 
 // Get implements app.OrderStore.
 func (s *OrderStore) Get(ctx context.Context, id string) (domain.Order, error) {
-	o, err := get(ctx, s.db.reads, id)
+	o, err := get(ctx, s.db.Reader(), id)
 	if err != nil {
 		return domain.Order{}, fmt.Errorf("get order %s: %w", id, err)
 	}
@@ -88,7 +88,7 @@ func (s *OrderStore) Get(ctx context.Context, id string) (domain.Order, error) {
 
 // UpdateStatus implements app.OrderStore.
 func (s *OrderStore) UpdateStatus(ctx context.Context, o domain.Order, from domain.Status) error {
-	result, err := s.db.writes.ExecContext(ctx, `UPDATE orders SET status = ?, updated_at = ? WHERE id = ? AND status = ?`,
+	result, err := s.db.Writer().ExecContext(ctx, `UPDATE orders SET status = ?, updated_at = ? WHERE id = ? AND status = ?`,
 		o.Status, o.UpdatedAt.UnixMicro(), o.ID, from)
 	if err != nil {
 		return fmt.Errorf("update order %s: %w", o.ID, err)
@@ -106,7 +106,7 @@ func (s *OrderStore) UpdateStatus(ctx context.Context, o domain.Order, from doma
 // List implements app.OrderStore.
 func (s *OrderStore) List(ctx context.Context, q app.Query) ([]domain.Order, error) {
 	where, args := conditions(q)
-	orders, err := query(ctx, s.db.reads, where+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, q.Limit)...)
+	orders, err := query(ctx, s.db.Reader(), where+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, q.Limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}

@@ -28,6 +28,20 @@ func order(id, customer string, createdAt time.Time) domain.Order {
 	}
 }
 
+func open(t *testing.T, path string) *sqlite.DB {
+	t.Helper()
+	db := sqlite.NewDB(path)
+	if err := db.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
 // newStore returns a store in a new file.
 func newStore(t *testing.T) *sqlite.OrderStore {
 	t.Helper()
@@ -57,25 +71,21 @@ func list(t *testing.T, store *sqlite.OrderStore, q app.Query) (ids []string) {
 }
 
 func TestCreateAndGet(t *testing.T) {
-	for name, path := range map[string]string{"file": filepath.Join(t.TempDir(), "orders.db"), "memory": sqlite.Memory} {
-		t.Run(name, func(t *testing.T) {
-			store := sqlite.NewOrderStore(open(t, path))
-			want := order("o1", "c1", noon)
-			created, err := store.Create(t.Context(), want, "k")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := store.Get(t.Context(), "o1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, created); diff != "" {
-				t.Errorf("created: %s", diff)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("read back: %s", diff)
-			}
-		})
+	store := newStore(t)
+	want := order("o1", "c1", noon)
+	created, err := store.Create(t.Context(), want, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := store.Get(t.Context(), "o1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, created); diff != "" {
+		t.Errorf("created: %s", diff)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("read back: %s", diff)
 	}
 }
 
@@ -267,5 +277,25 @@ func TestPagesWhileInserting(t *testing.T) {
 	slices.Sort(seen)
 	if n := len(slices.Compact(seen)); n != len(seen) {
 		t.Errorf("%d orders came twice", len(seen)-n)
+	}
+}
+
+func TestContextIsHonoured(t *testing.T) {
+	store := newStore(t)
+	create(t, store, order("o1", "c1", noon))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, createErr := store.Create(ctx, order("o2", "c1", noon), "k")
+	_, getErr := store.Get(ctx, "o1")
+	_, listErr := store.List(ctx, app.Query{AllCustomers: true, Limit: 10})
+	for name, err := range map[string]error{
+		"Create":       createErr,
+		"Get":          getErr,
+		"List":         listErr,
+		"UpdateStatus": store.UpdateStatus(ctx, order("o1", "c1", noon), domain.Pending),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v, want context.Canceled", name, err)
+		}
 	}
 }

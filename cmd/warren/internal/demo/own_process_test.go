@@ -8,10 +8,10 @@ import (
 )
 
 // startRole starts this binary as a process that behaves as role says.
-func startRole(t *testing.T, role string) (*process, *output) {
+func startRole(t *testing.T, role string) (*ownProcess, *output) {
 	t.Helper()
 	logs := newOutput()
-	p, err := startProcess("orders", os.Args[0], []string{roleVariable + "=" + role, noExitDelay}, logs)
+	p, err := startOwnProcess("orders", os.Args[0], []string{roleVariable + "=" + role, noExitDelay}, logs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func startRole(t *testing.T, role string) (*process, *output) {
 	return p, logs
 }
 
-func TestProcessFails(t *testing.T) {
+func TestOwnProcessFails(t *testing.T) {
 	p, logs := startRole(t, "crash")
 	err := p.err()
 	if err == nil {
@@ -35,19 +35,16 @@ func TestProcessFails(t *testing.T) {
 	}
 }
 
-func TestProcessStops(t *testing.T) {
+func TestOwnProcessStops(t *testing.T) {
 	p, logs := startRole(t, "obey")
 	logs.await(t, "starting", p.ended())
 	p.stop()
 	if err := p.err(); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(logs.String(), "stopping") {
-		t.Errorf("log = %q, want that of an orderly stop", logs)
-	}
 }
 
-func TestProcessIsKilled(t *testing.T) {
+func TestOwnProcessIsKilled(t *testing.T) {
 	p, logs := startRole(t, "ignore")
 	logs.await(t, "starting", p.ended())
 	p.killDelay = time.Millisecond
@@ -57,28 +54,16 @@ func TestProcessIsKilled(t *testing.T) {
 	}
 }
 
-func TestProcessNotice(t *testing.T) {
+func TestOwnProcessNotice(t *testing.T) {
 	p, _ := startRole(t, "crash")
 	if got, want := p.notice(), roleVariable+"=crash "+noExitDelay+" "+quote(os.Args[0]); !strings.Contains(got, want) {
 		t.Errorf("notice %q does not contain %q", got, want)
 	}
 }
 
-func TestProcessMissing(t *testing.T) {
-	_, err := startProcess("orders", "/nowhere/orders", nil, newOutput())
+func TestOwnProcessMissing(t *testing.T) {
+	_, err := startOwnProcess("orders", "/nowhere/orders", nil, newOutput())
 	if err == nil || !strings.Contains(err.Error(), "start orders") {
 		t.Errorf("error = %v, want that orders can't be started", err)
-	}
-}
-
-func TestTail(t *testing.T) {
-	tail := &tail{next: newOutput()}
-	for range 100 {
-		_, _ = tail.Write([]byte("a\nb\n"))
-	}
-	_, _ = tail.Write([]byte("last\n"))
-	want := strings.Repeat("b\na\n", 4) + "b\nlast"
-	if got := tail.String(); got != want {
-		t.Errorf("tail = %q, want %q", got, want)
 	}
 }

@@ -1,4 +1,4 @@
-package rabbitmqnode
+package process
 
 import (
 	"io"
@@ -6,7 +6,6 @@ import (
 	"sync"
 )
 
-// tailBytes of a server's output are kept for the error of a start that failed.
 const tailBytes = 4 << 10
 
 // tail passes what is written to next, which may be nil, and keeps the end of it.
@@ -17,15 +16,16 @@ type tail struct {
 	kept []byte
 }
 
+// Write returns no error: a process goes on when nobody reads its output.
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	t.kept = append(t.kept, p...)
 	t.kept = t.kept[max(0, len(t.kept)-tailBytes):]
 	t.mu.Unlock()
-	if t.next == nil {
-		return len(p), nil
+	if t.next != nil {
+		_, _ = t.next.Write(p)
 	}
-	return t.next.Write(p)
+	return len(p), nil
 }
 
 func (t *tail) String() string {

@@ -1,0 +1,52 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"example.com/warren/pkg/process"
+)
+
+// killDelay is how long a service may take to stop before it is killed: somewhat more than it gives itself.
+const killDelay = stopTimeout + 5*time.Second
+
+// ownProcess is a service that runs in its own process.
+type ownProcess struct {
+	name      string
+	process   *process.Process
+	command   string // starts it again, from a shell
+	killDelay time.Duration
+}
+
+// startOwnProcess runs the program at path with env as its whole environment.
+func startOwnProcess(name, path string, env []string, logs io.Writer) (*ownProcess, error) {
+	p, err := process.Start(path, env, logs)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	return &ownProcess{name: name, process: p, command: commandLine(env, []string{path}), killDelay: killDelay}, nil
+}
+
+func (p *ownProcess) pid() int { return p.process.PID() }
+
+func (p *ownProcess) ended() <-chan struct{} { return p.process.Done() }
+
+func (p *ownProcess) err() error {
+	if err := p.process.Wait(); err != nil {
+		return fmt.Errorf("%s (pid %d): %w; its log ends with:\n%s", p.name, p.pid(), err, p.process.Tail())
+	}
+	return nil
+}
+
+func (p *ownProcess) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), p.killDelay)
+	defer cancel()
+	_ = p.process.Stop(ctx) // err says it if the process was killed
+}
+
+func (p *ownProcess) notice() string {
+	return fmt.Sprintf("\n%s (pid %d) was stopped. This starts another, which you have to stop yourself:\n\n  %s\n",
+		p.name, p.pid(), p.command)
+}

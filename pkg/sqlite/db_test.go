@@ -1,0 +1,233 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/sqlite"
+)
+
+// migrations make a table of counters, and one that refers to it.
+var migrations = fstest.MapFS{
+	"migrations/00001_create_counters.sql": {Data: []byte(`-- +goose Up
+CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+INSERT INTO counters (name, value) VALUES ('visits', 0);
+-- +goose Down
+DROP TABLE counters;
+`)},
+	"migrations/00002_create_notes.sql": {Data: []byte(`-- +goose Up
+CREATE TABLE notes (counter TEXT NOT NULL REFERENCES counters (name), text TEXT NOT NULL) STRICT;
+CREATE INDEX notes_of_counter ON notes (counter);
+-- +goose Down
+DROP TABLE notes;
+`)},
+}
+
+func open(t *testing.T, path string) *sqlite.DB {
+	t.Helper()
+	db := sqlite.NewDB(path, migrations)
+	if err := db.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func newDB(t *testing.T) *sqlite.DB {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "test.db"))
+}
+
+// count adds one to the counter, in a transaction that reads before it writes.
+func count(ctx context.Context, db *sqlite.DB) error {
+	tx, err := db.Writer().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	n, err := value(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE counters SET value = ? WHERE name = 'visits'`, n+1); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// queryer is a *sql.DB or a *sql.Tx.
+type queryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func value(ctx context.Context, db queryer) (n int, err error) {
+	err = db.QueryRowContext(ctx, `SELECT value FROM counters WHERE name = 'visits'`).Scan(&n)
+	return n, err
+}
+
+func wantValue(t *testing.T, db *sqlite.DB, want int) {
+	t.Helper()
+	if got, err := value(t.Context(), db.Reader()); err != nil || got != want {
+		t.Errorf("the counter is at %d, %v; want %d", got, err, want)
+	}
+}
+
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	open(t, path)
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %o, want 600", filepath.Base(name), mode)
+		}
+	}
+}
+
+func TestReopen(t *testing.T) {
+	for _, name := range []string{
+		"test.db", "with space.db", "question?mode=memory.db", "50%20off#1.db", "a:b.db", ":memory:", "file:ü.db",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			db := sqlite.NewDB(name, migrations)
+			if err := db.Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := count(t.Context(), db); err != nil {
+				t.Error(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			entries, err := os.ReadDir(".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(entries) != 1 || entries[0].Name() != name {
+				t.Errorf("files after close: %v, want %s alone", entries, name)
+			}
+			path, err := filepath.Abs(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantValue(t, open(t, "/"+path), 1) // with two slashes it is the same file
+		})
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	t.Run("no path", func(t *testing.T) {
+		if err := sqlite.NewDB("", migrations).Open(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v, want fs.ErrNotExist", err)
+		}
+	})
+	t.Run("no such directory", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "missing", "test.db")
+		err := sqlite.NewDB(path, migrations).Open(t.Context())
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+			t.Errorf("got %v, want one that names the path", err)
+		}
+	})
+	t.Run("a directory", func(t *testing.T) {
+		path := t.TempDir()
+		if err := sqlite.NewDB(path, migrations).Open(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("got %v, want one that names the path", err)
+		}
+	})
+	t.Run("not a database", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "test.db")
+		content := []byte(strings.Repeat("not a database. ", 100))
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := sqlite.NewDB(path, migrations).Open(t.Context())
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "not a database") {
+			t.Errorf("got %v, want one that names the path and the cause", err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, content) {
+			t.Errorf("the file was changed (read error %v)", err)
+		}
+	})
+	t.Run("no migrations", func(t *testing.T) {
+		err := sqlite.NewDB(filepath.Join(t.TempDir(), "test.db"), fstest.MapFS{}).Open(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "migrat") {
+			t.Errorf("got %v, want one about the migrations", err)
+		}
+	})
+	t.Run("context", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := sqlite.NewDB(filepath.Join(t.TempDir(), "test.db"), migrations).Open(ctx)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+	})
+}
+
+// Every connection has the settings, not the first alone.
+func TestConnections(t *testing.T) {
+	db := newDB(t)
+	tests := map[string]struct {
+		pool        *sql.DB
+		connections int
+		queryOnly   string
+	}{
+		"writer": {db.Writer(), 1, "0"},
+		"reader": {db.Reader(), 4, "1"},
+	}
+	for name, test := range tests {
+		want := map[string]string{
+			"journal_mode": "wal", "busy_timeout": "5000", "foreign_keys": "1", "synchronous": "2", "query_only": test.queryOnly,
+		}
+		for range test.connections {
+			connection, err := test.pool.Conn(t.Context()) // kept, so that the next is another
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = connection.Close() })
+			got := map[string]string{}
+			for setting := range want {
+				var value string
+				if err := connection.QueryRowContext(t.Context(), "PRAGMA "+setting).Scan(&value); err != nil {
+					t.Fatal(err)
+				}
+				got[setting] = value
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+	}
+}
+
+func TestReaderRefusesToWrite(t *testing.T) {
+	db := newDB(t)
+	if _, err := db.Reader().ExecContext(t.Context(), `UPDATE counters SET value = 7`); err == nil {
+		t.Error("no error")
+	}
+	wantValue(t, db, 0)
+}
+
+func TestForeignKeys(t *testing.T) {
+	_, err := newDB(t).Writer().ExecContext(t.Context(), `INSERT INTO notes (counter, text) VALUES ('unknown', 'x')`)
+	if err == nil || !strings.Contains(err.Error(), "FOREIGN KEY") {
+		t.Errorf("got %v, want one about the foreign key", err)
+	}
+}

@@ -1,0 +1,17 @@
+// Package sqlite keeps users and revocations in an SQLite file.
+package sqlite
+
+import (
+	"embed"
+
+	"example.com/warren/pkg/sqlite"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// DB is the database of the users and revocations.
+type DB = sqlite.DB
+
+// NewDB returns the database in the file at path.
+func NewDB(path string) *DB { return sqlite.NewDB(path, migrations) }
