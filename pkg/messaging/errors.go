@@ -1,6 +1,9 @@
 package messaging
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The errors that brokers return, wrapped with what was tried.
 var (
@@ -19,13 +22,11 @@ var (
 	ErrClosed = errors.New("broker closed")
 )
 
-// ErrHeadersTooLarge is the ErrInvalidMessage of headers that exceed a limit.
-var ErrHeadersTooLarge error = headersTooLarge{}
-
-type headersTooLarge struct{}
-
-func (headersTooLarge) Error() string { return "invalid message: headers too large" }
-func (headersTooLarge) Unwrap() error { return ErrInvalidMessage }
+// The kinds of ErrInvalidMessage that a sender can do something about.
+var (
+	ErrHeadersTooLarge = fmt.Errorf("%w: headers too large", ErrInvalidMessage)
+	ErrBodyTooLarge    = fmt.Errorf("%w: body too large", ErrInvalidMessage)
+)
 
 // Reject marks a handler's error as final: the message is not delivered again, it goes to the queue's dead-letter
 // queue at once.

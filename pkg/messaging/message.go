@@ -17,6 +17,8 @@ const (
 	MaxLifetime = 10 * 365 * 24 * time.Hour
 	// MaxHeadersBytes bounds all headers of a message together, as Headers are counted by HeadersSize.
 	MaxHeadersBytes = 16 << 10
+	// MaxBodyBytes bounds a body. RabbitMQ 4 refuses more by default, and closes the channel over it.
+	MaxBodyBytes = 16 << 20
 	// maxHeaderDepth bounds nesting, so that a value that contains itself is an error and not a stack overflow.
 	maxHeaderDepth = 8
 )
@@ -54,6 +56,9 @@ func (m Message) Validate() error {
 	}
 	if m.TTL < 0 || m.TTL > MaxLifetime {
 		return fmt.Errorf("%w: TTL %s is not between 0 and %s", ErrInvalidMessage, m.TTL, MaxLifetime)
+	}
+	if len(m.Body) > MaxBodyBytes {
+		return fmt.Errorf("%w: it has %d bytes, %d are allowed", ErrBodyTooLarge, len(m.Body), MaxBodyBytes)
 	}
 	size, err := HeadersSize(m.Headers)
 	if err != nil {

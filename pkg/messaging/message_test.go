@@ -44,6 +44,8 @@ func TestMessageValidate(t *testing.T) {
 		"long content encoding": {messaging.Message{ContentEncoding: tooLong}, invalid},
 		"long correlation id":   {messaging.Message{CorrelationID: tooLong}, invalid},
 		"long reply to":         {messaging.Message{ReplyTo: tooLong}, invalid},
+		"largest body":          {messaging.Message{Body: make([]byte, messaging.MaxBodyBytes)}, nil},
+		"too large a body":      {messaging.Message{Body: make([]byte, messaging.MaxBodyBytes+1)}, messaging.ErrBodyTooLarge},
 		"negative TTL":          {messaging.Message{TTL: -1}, invalid},
 		"longest TTL":           {messaging.Message{TTL: messaging.MaxLifetime}, nil},
 		"endless TTL":           {messaging.Message{TTL: messaging.MaxLifetime + 1}, invalid},

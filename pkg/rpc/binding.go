@@ -261,12 +261,18 @@ func (b *binding) path(jsonPath string) string {
 func (b *binding) decodeSource(s *source, r *Request, in any) error {
 	var values url.Values
 	for _, f := range b.fields[s] {
-		if found := s.get(r, f.name); len(found) > 0 {
-			if values == nil {
-				values = url.Values{}
-			}
-			values[f.name] = found
+		found := s.get(r, f.name)
+		if len(found) == 0 {
+			continue
 		}
+		if len(found) > 1 && f.typ.Kind() != reflect.Slice {
+			// To take the first would leave the caller to guess which of them counts.
+			return invalidInput(FieldError{Field: f.name, Message: "must be given once"})
+		}
+		if values == nil {
+			values = url.Values{}
+		}
+		values[f.name] = found
 	}
 	if values == nil {
 		return nil

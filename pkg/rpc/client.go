@@ -130,8 +130,10 @@ func (c *Client) Close(ctx context.Context) error {
 	select {
 	case <-c.pending.idle:
 	case <-ctx.Done():
-		errs = append(errs, fmt.Errorf("wait for %d replies: %w", c.Pending(), ctx.Err()))
-		c.pending.finishAll(outcome{err: ErrClosed})
+		if n := c.Pending(); n > 0 {
+			errs = append(errs, fmt.Errorf("wait for %d replies: %w", n, ctx.Err()))
+			c.pending.finishAll(outcome{err: ErrClosed})
+		}
 	}
 	c.stopReturns()
 	if err := c.subscription.Drain(ctx); err != nil {

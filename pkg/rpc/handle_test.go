@@ -52,7 +52,7 @@ func TestDecodeInput(t *testing.T) {
 	request := &Request{
 		Params: map[string]string{"shop": "7", "number": "-12", "name": "param", "Key": "param"},
 		Query: url.Values{
-			"limit": {"10", "99"}, "dry": {"true"}, "tag": {"a", "b"}, "size": {"1", "255"}, "since": {"2026-03-01T12:00:00Z"},
+			"limit": {"10"}, "dry": {"true"}, "tag": {"a", "b"}, "size": {"1", "255"}, "since": {"2026-03-01T12:00:00Z"},
 			"shop": {"query"}, "Shop": {"query"}, "name": {"query"}, "Idempotency-Key": {"query"}, "odd]": {"1"}, "tag[99999999]": {"1"},
 		},
 		Header:      http.Header{"Idempotency-Key": {"k"}, "X-Weight": {"1.5"}, "Shop": {"header"}, "Limit": {"header"}},
@@ -123,6 +123,9 @@ func TestDecodeWrongInput(t *testing.T) {
 		)},
 		{"a broken rule in an embedded struct", query("limit", "101"), fields("limit", "must be at most 100")},
 		{"too many values", query("tag", "a", "tag", "b", "tag", "c"), fields("tag", "must have at most 2 items")},
+		{"a value given twice", query("limit", "1", "limit", "2"), fields("limit", "must be given once")},
+		{"a header given twice", &Request{Params: shop, Header: http.Header{"Idempotency-Key": {"a", "b"}}},
+			fields("Idempotency-Key", "must be given once")},
 		{"wrong queries", query("limit", "ten", "dry", "perhaps", "size", "1", "size", "256", "since", "now"), fields(
 			"limit", "must be an integer of at most 64 bits",
 			"dry", "must be true or false",

@@ -45,6 +45,9 @@ func decodeReply(m messaging.Message) (*Reply, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, errNoVersion)
 	case !versioned:
 		r.Status = http.StatusOK
+		if m.ContentEncoding != "" {
+			r.Header = http.Header{"Content-Encoding": {m.ContentEncoding}}
+		}
 		return r, nil
 	case !ok:
 		return nil, fmt.Errorf("%w: %s is missing", ErrMalformedReply, headerStatus)

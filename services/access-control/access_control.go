@@ -31,7 +31,7 @@ type Config struct {
 	Audience      string        `name:"access-control-audience" env:"ACCESS_CONTROL_AUDIENCE" default:"warren" help:"The aud of tokens."`
 	TokenLifetime time.Duration `name:"access-control-token-lifetime" env:"ACCESS_CONTROL_TOKEN_LIFETIME" default:"15m" help:"How long a token lasts."`
 	Leeway        time.Duration `name:"access-control-leeway" env:"ACCESS_CONTROL_LEEWAY" default:"5s" help:"Difference between clocks to allow for, at most 30s."`
-	BcryptCost    int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" help:"Work to check a password, 10 to 16; one more takes twice as long."`
+	BcryptCost    int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" help:"Work to check a password, 10 to 16; one more takes twice as long. Hashes that exist keep theirs."`
 	DemoData      bool          `name:"demo-data" env:"DEMO_DATA" default:"false" help:"Adds the users demo and admin, whose passwords are their names."`
 }
 

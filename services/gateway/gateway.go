@@ -5,7 +5,6 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	stdhttp "net/http"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/messaging"
 	pkgrpc "example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
 	"example.com/warren/services/gateway/internal/adapters/http"
@@ -48,8 +48,8 @@ func (c *Config) Validate() error {
 		c.checkStatus(),
 		atLeast("GATEWAY_TOKEN_CACHE", c.TokenCache, 0),
 		atLeast("GATEWAY_TOKEN_CACHE_SIZE", c.TokenCacheSize, 1),
-		atLeast("GATEWAY_MAX_BODY_BYTES", c.MaxBodyBytes, 0),
-		atLeast("GATEWAY_MAX_HEADER_BYTES", c.MaxHeaderBytes, 1024),
+		between("GATEWAY_MAX_BODY_BYTES", c.MaxBodyBytes, 0, messaging.MaxBodyBytes),
+		between("GATEWAY_MAX_HEADER_BYTES", c.MaxHeaderBytes, 1024, messaging.MaxHeadersBytes),
 		atLeast("GATEWAY_READ_HEADER_TIMEOUT", c.ReadHeaderTimeout, time.Millisecond),
 		atLeast("GATEWAY_READ_TIMEOUT", c.ReadTimeout, time.Millisecond),
 		atLeast("GATEWAY_WRITE_TIMEOUT", c.WriteTimeout, time.Millisecond),
@@ -83,8 +83,15 @@ func (c *Config) checkOrigins() error {
 }
 
 func atLeast[T int | time.Duration](name string, value, low T) error {
-	if value < low || int64(value) > math.MaxInt64/2 {
+	if value < low {
 		return fmt.Errorf("%s must be at least %v, is %v", name, low, value)
+	}
+	return nil
+}
+
+func between(name string, value, low, high int) error {
+	if value < low || value > high {
+		return fmt.Errorf("%s must be between %d and %d, is %d", name, low, high, value)
 	}
 	return nil
 }
@@ -119,11 +126,7 @@ func newAuthenticator(c *Config, validator app.TokenValidator) *app.Authenticato
 	return app.NewAuthenticator(validator, ttlcache.NewIdentityCache(c.TokenCacheSize), c.TokenCache, time.Now)
 }
 
-func newServerOptions(c *Config, shared *service.Config) (http.Options, error) {
-	if c.WriteTimeout <= shared.RPCTimeout {
-		return http.Options{}, fmt.Errorf("GATEWAY_WRITE_TIMEOUT (%s) must be longer than RPC_TIMEOUT (%s)",
-			c.WriteTimeout, shared.RPCTimeout)
-	}
+func newServerOptions(c *Config, shared *service.Config) http.Options {
 	return http.Options{
 		Addr:              c.Addr,
 		Timeout:           shared.RPCTimeout,
@@ -135,7 +138,7 @@ func newServerOptions(c *Config, shared *service.Config) (http.Options, error) {
 		WriteTimeout:      c.WriteTimeout,
 		IdleTimeout:       c.IdleTimeout,
 		CORSOrigins:       c.CORSOrigins,
-	}, nil
+	}
 }
 
 func serve(l fx.Lifecycle, server *http.Server, fail service.Fail) {

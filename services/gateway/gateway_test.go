@@ -123,7 +123,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"origin":         {"--gateway-cors-origins=example.com", "GATEWAY_CORS_ORIGINS"},
 		"token cache":    {"--gateway-token-cache=-1s", "GATEWAY_TOKEN_CACHE"},
 		"not a duration": {"--gateway-token-cache=soon", "GATEWAY_TOKEN_CACHE"},
-		"write timeout":  {"--gateway-write-timeout=1s", "must be longer than RPC_TIMEOUT"},
+		"write timeout":  {"--gateway-write-timeout=1s", "write time-out 1s is not longer than the longest call, 10s"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

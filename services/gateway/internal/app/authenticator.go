@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -32,13 +34,25 @@ type Authenticator struct {
 	cache     IdentityCache
 	ttl       time.Duration
 	now       func() time.Time
+
 	checks    singleflight.Group
+	forgotten atomic.Uint64 // how often Forget was called
+
+	mu      sync.Mutex
+	askings map[string]*asking
+}
+
+// asking is a check that callers wait for. It ends with the last of them.
+type asking struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	waiters int
 }
 
 // NewAuthenticator returns an Authenticator that takes an answer for true until ttl has passed or the token expires. A
 // revoked token is therefore let in for ttl at most; with a ttl of 0 every request is checked.
 func NewAuthenticator(validator TokenValidator, cache IdentityCache, ttl time.Duration, now func() time.Time) *Authenticator {
-	return &Authenticator{validator: validator, cache: cache, ttl: ttl, now: now}
+	return &Authenticator{validator: validator, cache: cache, ttl: ttl, now: now, askings: map[string]*asking{}}
 }
 
 // Authenticate returns whom token speaks for, or domain.ErrInvalidToken. Any other error means that nobody could be
@@ -51,10 +65,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (domain.
 	if identity, ok := a.cache.Get(key); ok && a.now().Before(identity.ExpiresAt) {
 		return identity, nil
 	}
-	check := a.checks.DoChan(key, func() (any, error) {
-		// Others wait for this answer: it must not be lost with the caller who happened to ask first.
-		return a.check(context.WithoutCancel(ctx), key, token)
-	})
+	asking := a.join(ctx, key)
+	defer a.leave(key, asking)
+	check := a.checks.DoChan(key, func() (any, error) { return a.check(asking.ctx, key, token) })
 	select {
 	case result := <-check:
 		identity, _ := result.Val.(domain.Identity)
@@ -64,7 +77,34 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (domain.
 	}
 }
 
+// join counts a caller in. The answer must not be lost with the caller who happened to ask first, nor waited for when
+// nobody wants it any more.
+func (a *Authenticator) join(ctx context.Context, key string) *asking {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	x := a.askings[key]
+	if x == nil {
+		x = &asking{}
+		x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		a.askings[key] = x
+	}
+	x.waiters++
+	return x
+}
+
+func (a *Authenticator) leave(key string, x *asking) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if x.waiters--; x.waiters > 0 {
+		return
+	}
+	delete(a.askings, key)
+	a.checks.Forget(key) // the next caller must not get the answer of a check that was given up
+	x.cancel()
+}
+
 func (a *Authenticator) check(ctx context.Context, key, token string) (domain.Identity, error) {
+	forgotten := a.forgotten.Load()
 	identity, err := a.validator.Validate(ctx, token)
 	if err != nil {
 		return domain.Identity{}, err
@@ -76,12 +116,16 @@ func (a *Authenticator) check(ctx context.Context, key, token string) (domain.Id
 	if ttl := min(a.ttl, left); ttl > 0 {
 		a.cache.Put(key, identity, ttl)
 	}
+	if a.forgotten.Load() != forgotten {
+		a.cache.Delete(key) // this answer may be older than a logout
+	}
 	return identity, nil
 }
 
 // Forget has the next request with token checked again, after a logout.
 func (a *Authenticator) Forget(token string) {
 	key := fingerprint(token)
+	a.forgotten.Add(1)
 	a.checks.Forget(key)
 	a.cache.Delete(key)
 }

@@ -197,3 +197,68 @@ func TestForget(t *testing.T) {
 		t.Errorf("asked %d times, want again after Forget", v.asked)
 	}
 }
+
+func TestCheckEndsWithItsLastCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		v := &validator{f: func(ctx context.Context, _ string) (domain.Identity, error) {
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return domain.Identity{}, ctx.Err()
+		}}
+		a := NewAuthenticator(v, newCache(), time.Minute, func() time.Time { return now })
+		var leave [2]context.CancelFunc
+		left := make(chan error)
+		for i := range leave {
+			var ctx context.Context
+			ctx, leave[i] = context.WithCancel(t.Context())
+			go func() {
+				_, err := a.Authenticate(ctx, "token")
+				left <- err
+			}()
+		}
+		synctest.Wait()
+		leave[0]()
+		<-left
+		synctest.Wait()
+		if len(ended) != 0 {
+			t.Error("the check ended while a caller waited")
+		}
+		leave[1]()
+		<-left
+		<-ended
+		if len(a.askings) != 0 {
+			t.Errorf("%d checks are remembered", len(a.askings))
+		}
+		v.f = valid(time.Hour)
+		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
+			t.Errorf("the next caller got %v", err)
+		}
+	})
+}
+
+// TestForgetDuringACheck: an answer given before a logout must not be remembered after it.
+func TestForgetDuringACheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		v, c := &validator{f: func(ctx context.Context, token string) (domain.Identity, error) {
+			<-answer
+			return valid(time.Hour)(ctx, token)
+		}}, newCache()
+		a := NewAuthenticator(v, c, time.Hour, func() time.Time { return now })
+		done := make(chan error)
+		go func() {
+			_, err := a.Authenticate(t.Context(), "token")
+			done <- err
+		}()
+		synctest.Wait()
+		a.Forget("token")
+		close(answer)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if len(c.entries) != 0 {
+			t.Error("cached after the logout")
+		}
+	})
+}

@@ -15,8 +15,9 @@ import (
 
 // Register makes server answer the service's methods.
 func Register(server *rpc.Server, login *app.Login, validateToken *app.ValidateToken, logout *app.Logout) {
-	// Each check of a password keeps a processor busy: more of them at once would only hold up everything else.
-	rpc.Handle(server, "accessControl.login", loginHandler{login}.handle, rpc.WithConcurrency(runtime.GOMAXPROCS(0)))
+	// Each check of a password keeps a processor busy: half of them stay free for the checks of tokens.
+	processors := max(runtime.GOMAXPROCS(0)/2, 1)
+	rpc.Handle(server, "accessControl.login", loginHandler{login}.handle, rpc.WithConcurrency(processors))
 	rpc.Handle(server, "accessControl.validateToken", validateTokenHandler{validateToken}.handle)
 	rpc.Handle(server, "accessControl.logout", logoutHandler{logout}.handle)
 }

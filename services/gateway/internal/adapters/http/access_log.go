@@ -22,7 +22,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 		x, status := exchangeOf(c), c.Response().Status
-		duration := time.Since(x.received)
+		duration := time.Since(x.began)
 		method := methodLabel(c.Request().Method)
 		s.metrics.requests.WithLabelValues(method, routeLabel(c), strconv.Itoa(status)).Inc()
 		s.metrics.durations.WithLabelValues(method, routeLabel(c)).Observe(duration.Seconds())

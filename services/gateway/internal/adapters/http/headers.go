@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/net/http/httpguts"
 
 	"example.com/warren/pkg/rpc"
 )
@@ -20,12 +21,21 @@ const (
 var hopByHop = canonicalSet("Connection", "Proxy-Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding",
 	"Upgrade", "Expect", "Content-Length")
 
-// heldBack are headers that a service sees only if its route asks for them: credentials, and the claims of others
-// about where a request comes from.
-var heldBack = canonicalSet("Authorization", "Cookie", "Forwarded", "X-Real-Ip", headerForwardedFor)
+// heldBack are headers that a service sees only if its route asks for them: credentials, and, with the prefixes below,
+// the claims of others about where a request comes from.
+var heldBack = canonicalSet("Authorization", "Cookie", "Forwarded", "X-Real-Ip", "True-Client-Ip")
+
+func isHeldBack(name string) bool {
+	return heldBack[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "X-Forwarded-")
+}
 
 // ownResponse are headers of a response that only the gateway sets.
 var ownResponse = canonicalSet(headerCorrelationID, "Content-Type", "Date", "Server")
+
+// isOwnResponse also names CORS: which origins may read the API is not for a service to say.
+func isOwnResponse(name string) bool {
+	return ownResponse[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Access-Control-")
+}
 
 func canonicalSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))
@@ -40,8 +50,7 @@ func forwardable(header http.Header, asked map[string]bool, remoteIP string) htt
 	dropped := namedByConnection(header)
 	out := make(http.Header, len(header))
 	for name, values := range header {
-		held := heldBack[name] || strings.HasPrefix(name, "Proxy-")
-		if hopByHop[name] || dropped[name] || name == echo.HeaderContentType || held && !asked[name] {
+		if hopByHop[name] || dropped[name] || name == echo.HeaderContentType || isHeldBack(name) && !asked[name] {
 			continue
 		}
 		out[name] = values
@@ -57,8 +66,11 @@ func returnable(reply, response http.Header) {
 	dropped := namedByConnection(reply)
 	for name, values := range reply {
 		name = http.CanonicalHeaderKey(name)
-		if hopByHop[name] || ownResponse[name] || dropped[name] || strings.HasPrefix(name, "Proxy-") {
+		if hopByHop[name] || dropped[name] || isOwnResponse(name) || !httpguts.ValidHeaderFieldName(name) {
 			continue
+		}
+		if name == echo.HeaderVary { // CORS has its own
+			values = append(response[name], values...)
 		}
 		response[name] = values
 	}
@@ -66,8 +78,12 @@ func returnable(reply, response http.Header) {
 
 // namedByConnection are further hop-by-hop headers, as the sender declares them.
 func namedByConnection(header http.Header) map[string]bool {
+	connection := header["Connection"]
+	if len(connection) == 0 {
+		return nil
+	}
 	var names []string
-	for _, value := range header.Values("Connection") {
+	for _, value := range connection {
 		for name := range strings.SplitSeq(value, ",") {
 			names = append(names, strings.TrimSpace(name))
 		}

@@ -3,9 +3,7 @@ package http
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"os"
 
 	"github.com/labstack/echo/v4"
 
@@ -13,7 +11,7 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// statusClientGone is logged for clients that did not wait for the answer. Nobody receives it.
+// statusClientGone is logged for clients that did not wait for the answer.
 const statusClientGone = 499
 
 // problem says what the caller is told about an error: problem+json (RFC 9457) of this status and text. The causes are
@@ -23,7 +21,6 @@ func (s *Server) problem(err error) *rpc.Error {
 		known   *rpc.Error
 		routing *echo.HTTPError
 		body    *http.MaxBytesError
-		network net.Error
 	)
 	switch {
 	case errors.As(err, &known):
@@ -40,6 +37,8 @@ func (s *Server) problem(err error) *rpc.Error {
 		return rpc.NewError(http.StatusBadGateway, "the answer was not understood").WithCause(err)
 	case errors.Is(err, rpc.ErrTooManyPending):
 		return unavailable("too many requests are in flight").WithCause(err)
+	case errors.Is(err, messaging.ErrBodyTooLarge):
+		return rpc.NewError(http.StatusRequestEntityTooLarge, "the body is too large to be passed on").WithCause(err)
 	case errors.Is(err, messaging.ErrHeadersTooLarge):
 		return headersTooLarge("request line and headers are too large to be passed on").WithCause(err)
 	case errors.Is(err, messaging.ErrInvalidMessage):
@@ -47,8 +46,6 @@ func (s *Server) problem(err error) *rpc.Error {
 	case errors.Is(err, messaging.ErrUnavailable), errors.Is(err, messaging.ErrUnroutable),
 		errors.Is(err, messaging.ErrClosed), errors.Is(err, rpc.ErrClosed):
 		return unavailable("the service can't be reached now").WithCause(err)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return rpc.NewError(http.StatusRequestTimeout, "the request took too long to arrive").WithCause(err)
 	default:
 		return rpc.NewError(http.StatusInternalServerError, "internal error").WithCause(err)
 	}
@@ -68,12 +65,8 @@ func (s *Server) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	p := s.problem(err)
-	if p.Status == statusClientGone {
-		c.Response().Status = statusClientGone
-		return
-	}
-	if err := s.writeReply(c, p.Reply(x.id)); err != nil {
+	// Also to a client that has gone: one that only closed its sending side must not take silence for success.
+	if err := s.writeReply(c, s.problem(err).Reply(x.id)); err != nil {
 		x.err = errors.Join(x.err, err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,6 +26,12 @@ func (s *Server) proxy(queue string) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if reply.Status >= http.StatusBadRequest && len(reply.Body) == 0 {
+			// Not every service speaks problem+json; no caller should be left without a word.
+			reply = &rpc.Reply{Status: reply.Status, Header: reply.Header}
+			problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(request.ID)
+			reply.ContentType, reply.Body = problem.ContentType, problem.Body
+		}
 		return s.writeReply(c, reply)
 	}
 }
@@ -40,14 +48,12 @@ func (s *Server) request(c echo.Context, queue string) (*rpc.Request, error) {
 	if err != nil {
 		return nil, rpc.BadRequest("the query can't be parsed").WithCause(err)
 	}
+	began := time.Now()
 	body, err := s.readBody(c)
 	if err != nil {
 		return nil, err
 	}
-	limit := s.options.Timeout
-	if x.limit > 0 {
-		limit = x.limit
-	}
+	x.received = x.received.Add(time.Since(began)) // a slow upload is not the service's fault
 	return &rpc.Request{
 		Queue:       queue,
 		ID:          x.id,
@@ -60,7 +66,7 @@ func (s *Server) request(c echo.Context, queue string) (*rpc.Request, error) {
 		Identity:    rpcIdentity(x.identity),
 		ContentType: r.Header.Get(echo.HeaderContentType),
 		Body:        body,
-		Deadline:    x.received.Add(limit),
+		Deadline:    s.deadline(x),
 	}, nil
 }
 
@@ -84,6 +90,9 @@ func params(c echo.Context) (map[string]string, error) {
 	return out, nil
 }
 
+// trustedBodyBytes is how much memory a client gets for its word alone, in Content-Length.
+const trustedBodyBytes = 16 << 10
+
 // readBody reads up to the limit; more is a *http.MaxBytesError.
 func (s *Server) readBody(c echo.Context) ([]byte, error) {
 	r := c.Request()
@@ -95,24 +104,27 @@ func (s *Server) readBody(c echo.Context) ([]byte, error) {
 		return nil, &http.MaxBytesError{Limit: limit}
 	}
 	var body bytes.Buffer
-	if r.ContentLength > 0 {
-		body.Grow(int(r.ContentLength))
-	}
+	body.Grow(int(min(max(r.ContentLength, 0), trustedBodyBytes)))
 	if _, err := body.ReadFrom(http.MaxBytesReader(c.Response(), r.Body, limit)); err != nil {
 		return nil, bodyError(r, err)
 	}
 	return body.Bytes(), nil
 }
 
-// bodyError tells a client that went away in the middle of its body from what else ends one early.
+// bodyError says why a body could not be read: too large, too slow, its client gone, or not a body at all. A time-out
+// ends the request's context too, and so comes first.
 func bodyError(r *http.Request, err error) error {
-	if r.Context().Err() != nil {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return rpc.NewError(http.StatusRequestTimeout, "the body took too long to arrive").WithCause(err)
+	case r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return r.Context().Err()
+	default:
+		return rpc.BadRequest("the body can't be read").WithCause(err)
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return rpc.BadRequest("the body ends too early").WithCause(err)
-	}
-	return fmt.Errorf("read body: %w", err)
 }
 
 // writeReply maps a reply to the HTTP response.

@@ -50,6 +50,9 @@ func TestRequestMapping(t *testing.T) {
 	if limit := got.Deadline.Sub(before); limit < time.Second || limit > 2*time.Second {
 		t.Errorf("deadline in %s, want about a second", limit)
 	}
+	if check := f.authenticator.deadline.Sub(before); check < time.Second || check > 2*time.Second {
+		t.Errorf("the token check has %s, want the call's limit", check)
+	}
 }
 
 func TestRouteLimit(t *testing.T) {
@@ -80,6 +83,8 @@ func TestHeldBackHeaders(t *testing.T) {
 		"Content-Type":        {"x"},
 		"Content-Length":      {"1"},
 		"X-Forwarded-For":     {"10.0.0.1"},
+		"X-Forwarded-Host":    {"evil.example.com"},
+		"True-Client-Ip":      {"10.0.0.1"},
 		"Forwarded":           {"for=10.0.0.1"},
 		"Rpc-Identity":        {"plain data"},
 	}
@@ -127,10 +132,12 @@ func TestReplyMapping(t *testing.T) {
 			reply: rpc.Reply{
 				Status: 201, ContentType: "application/json", Body: []byte(`{"id":1}`),
 				Header: http.Header{"Location": {"/v1/orders/1"}, "Connection": {"X-Hop"}, "X-Hop": {"x"}, "Content-Length": {"999"},
-					"Transfer-Encoding": {"x"}, "X-Correlation-Id": {"forged"}, "content-type": {"text/html"}},
+					"Transfer-Encoding": {"x"}, "X-Correlation-Id": {"forged"}, "content-type": {"text/html"},
+					"Access-Control-Allow-Origin": {"*"}, "Trailer:X-Trailer": {"x"}},
 			},
 			wantHeader: map[string]string{
 				"Location": "/v1/orders/1", "X-Hop": "", "Content-Length": "", "Transfer-Encoding": "",
+				"Access-Control-Allow-Origin": "", "Trailer:X-Trailer": "",
 				"Content-Type": "application/json", "X-Content-Type-Options": "nosniff",
 			},
 			wantBody: `{"id":1}`,
@@ -145,6 +152,11 @@ func TestReplyMapping(t *testing.T) {
 			wantHeader: map[string]string{"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"},
 			wantBody:   "<html>",
 		},
+		"an error without a word": {
+			reply:      rpc.Reply{Status: 404},
+			wantHeader: map[string]string{"Content-Type": "application/problem+json"},
+			wantBody:   "404",
+		},
 		"no content": {
 			reply:      rpc.Reply{Status: 204, ContentType: "application/json", Body: []byte("ignored")},
 			wantHeader: map[string]string{"Content-Type": ""},
@@ -155,7 +167,7 @@ func TestReplyMapping(t *testing.T) {
 			f := newFixture(t, options())
 			f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &test.reply, nil }
 			w := f.do(newRequest(http.MethodGet, "/v1/orders", ""))
-			if w.Code != test.reply.Status || w.Body.String() != test.wantBody {
+			if w.Code != test.reply.Status || !strings.Contains(w.Body.String(), test.wantBody) || test.wantBody == "" && w.Body.Len() > 0 {
 				t.Errorf("got %d %q", w.Code, w.Body)
 			}
 			for header, want := range test.wantHeader {
@@ -198,6 +210,7 @@ func TestRoutesTable(t *testing.T) {
 		"POST /v1/login":             "accessControl.login",
 		"POST /v1/logout":            "accessControl.logout",
 		"GET /v1/orders":             "orders.getAll",
+		"HEAD /v1/orders":            "orders.getAll",
 		"POST /v1/orders":            "orders.create",
 		"GET /v1/orders/7":           "orders.get",
 		"POST /v1/orders/7/cancel":   "orders.cancel",

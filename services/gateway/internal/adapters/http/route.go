@@ -12,7 +12,8 @@ import (
 // exchange is what the gateway knows of one request, beside the request itself.
 type exchange struct {
 	id       string // the correlation id, in the response and in every message
-	received time.Time
+	began    time.Time
+	received time.Time       // with its body
 	limit    time.Duration   // 0: the default
 	forward  map[string]bool // headers that this route passes on although others don't
 	token    string
@@ -30,16 +31,26 @@ func exchangeOf(c echo.Context) *exchange {
 // identify gives each request its correlation id, which the caller can quote and every log line carries.
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		x := &exchange{id: uuid.NewString(), received: time.Now()}
+		now := time.Now()
+		x := &exchange{id: uuid.NewString(), began: now, received: now}
 		c.Set(exchangeKey, x)
 		c.Response().Header().Set(headerCorrelationID, x.id)
 		return next(c)
 	}
 }
 
-// within bounds a route's call, in place of the default.
-func within(limit time.Duration) echo.MiddlewareFunc {
+// within bounds a route's token check and call together, in place of the default. It stands before requireToken.
+func (s *Server) within(limit time.Duration) echo.MiddlewareFunc {
+	s.longestLimit = max(s.longestLimit, limit)
 	return forExchange(func(x *exchange) { x.limit = limit })
+}
+
+// deadline is when the answer to the client must be known.
+func (s *Server) deadline(x *exchange) time.Time {
+	if x.limit > 0 {
+		return x.received.Add(x.limit)
+	}
+	return x.received.Add(s.options.Timeout)
 }
 
 // forwarding has a route pass on headers that are held back by default, e.g. Cookie.

@@ -12,7 +12,7 @@ func (s *Server) routes(e *echo.Echo) {
 	proxy, requireToken := s.proxy, s.requireToken
 
 	v1 := e.Group("/v1")
-	v1.POST("/login", proxy("accessControl.login"), within(10*time.Second)) // hashing a password takes its time
+	v1.POST("/login", proxy("accessControl.login"), s.within(10*time.Second)) // hashing a password takes its time
 	v1.POST("/logout", proxy("accessControl.logout"), requireToken, s.forgetToken)
 
 	v1.GET("/orders", proxy("orders.getAll"), requireToken, scope("orders:read"))

@@ -59,6 +59,7 @@ type Server struct {
 	metrics       *metrics
 	http          *http.Server
 	fail          func(error)
+	longestLimit  time.Duration // of the routes
 
 	listener net.Listener  // nil before Start
 	served   chan struct{} // closed when no more connections are accepted
@@ -79,10 +80,15 @@ func NewServer(options Options, caller Caller, authenticator Authenticator, logg
 		logger:        logger,
 		metrics:       m,
 		fail:          func(error) {},
+		longestLimit:  options.Timeout,
 		served:        make(chan struct{}),
 	}
+	handler := s.handler()
+	if options.WriteTimeout <= s.longestLimit {
+		return nil, fmt.Errorf("the write time-out %s is not longer than the longest call, %s", options.WriteTimeout, s.longestLimit)
+	}
 	s.http = &http.Server{
-		Handler:           s.handler(),
+		Handler:           handler,
 		MaxHeaderBytes:    parseableHeaderBytes,
 		ReadHeaderTimeout: options.ReadHeaderTimeout,
 		ReadTimeout:       options.ReadTimeout,
@@ -110,7 +116,19 @@ func (s *Server) handler() http.Handler {
 	}
 	e.Use(s.limitHeaders)
 	s.routes(e)
-	return e
+	return headAsGet(e)
+}
+
+// headAsGet routes a HEAD as the GET whose headers it asks for (RFC 9110, section 9.3.2). net/http, which looks at the
+// request that it made itself, leaves out the body.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.WithContext(r.Context())
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // OnFailure has f called if the listener breaks. It must be called before Start.

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,7 +23,10 @@ func (s *Server) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		identity, err := s.authenticator.Authenticate(c.Request().Context(), token)
+		x := exchangeOf(c)
+		ctx, cancel := context.WithDeadline(c.Request().Context(), s.deadline(x))
+		identity, err := s.authenticator.Authenticate(ctx, token)
+		cancel()
 		if errors.Is(err, domain.ErrInvalidToken) {
 			return rpc.Unauthorized("the token is not valid: log in again").WithCause(err).
 				WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_token"`)
@@ -30,7 +34,6 @@ func (s *Server) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return checkFailed(err)
 		}
-		x := exchangeOf(c)
 		x.token, x.identity = token, &identity
 		return next(c)
 	}
@@ -74,7 +77,7 @@ func scope(name string) echo.MiddlewareFunc {
 	}
 }
 
-// forgetToken drops what is remembered of the token once the call behind it has gone well.
+// forgetToken drops what is remembered of the token, whatever became of the call behind it.
 func (s *Server) forgetToken(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)

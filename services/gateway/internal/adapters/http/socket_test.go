@@ -1,0 +1,169 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/rpc"
+)
+
+// start serves on a real socket until the test ends.
+func (f *fixture) start(t *testing.T) {
+	t.Helper()
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := f.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (f *fixture) dial(t *testing.T) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", f.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	tcp, _ := conn.(*net.TCPConn)
+	return tcp
+}
+
+func head(method, target string, headers ...string) string {
+	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: warren", "Authorization: Bearer " + validToken}, headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+// TestBrokenClients: what is not a whole request must never get a success.
+func TestBrokenClients(t *testing.T) {
+	const post = "/v1/orders"
+	tests := map[string]struct {
+		bytes     string
+		halfClose bool
+		want      int
+	}{
+		"a body that stalls":         {bytes: head("POST", post, "Content-Length: 10") + "12345", want: 408},
+		"a chunked body that stalls": {bytes: head("POST", post, "Transfer-Encoding: chunked") + "5\r\n12345\r\n", want: 408},
+		"a body cut off":             {bytes: head("POST", post, "Content-Length: 10") + "12345", halfClose: true, want: 400},
+		"a bad chunk":                {bytes: head("POST", post, "Transfer-Encoding: chunked") + "zz\r\n", want: 400},
+		"a half-closed request":      {bytes: head("GET", post), halfClose: true, want: 499},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := options()
+			o.ReadTimeout = 200 * time.Millisecond
+			f := newFixture(t, o)
+			f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
+				<-ctx.Done() // of a service that takes its time
+				return nil, fmt.Errorf("call: %w", ctx.Err())
+			}
+			f.start(t)
+			conn := f.dial(t)
+			if _, err := io.WriteString(conn, test.bytes); err != nil {
+				t.Fatal(err)
+			}
+			if test.halfClose {
+				if err := conn.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != test.want {
+				t.Errorf("status %d, want %d", response.StatusCode, test.want)
+			}
+		})
+	}
+}
+
+// TestDisconnectEndsTheCall: the registry of calls must not fill with those of clients that have gone.
+func TestDisconnectEndsTheCall(t *testing.T) {
+	f := newFixture(t, options())
+	called, ended := make(chan struct{}), make(chan error, 1)
+	f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
+		close(called)
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return nil, ctx.Err()
+	}
+	f.start(t)
+	conn := f.dial(t)
+	if _, err := io.WriteString(conn, head("GET", "/v1/orders")); err != nil {
+		t.Fatal(err)
+	}
+	<-called
+	_ = conn.Close()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the call goes on without its client")
+	}
+}
+
+// TestSlowUpload: the time that a client takes for its body is not taken from the call.
+func TestSlowUpload(t *testing.T) {
+	o := options()
+	o.Timeout = 300 * time.Millisecond
+	f := newFixture(t, o)
+	left := make(chan time.Duration, 1)
+	f.caller.f = func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
+		left <- time.Until(r.Deadline)
+		return &rpc.Reply{Status: http.StatusNoContent}, nil
+	}
+	f.start(t)
+	conn := f.dial(t)
+	if _, err := io.WriteString(conn, head("POST", "/v1/orders", "Content-Length: 2")+"{"); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(2 * o.Timeout)
+	if _, err := io.WriteString(conn, "}"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case d := <-left:
+		if d <= 0 {
+			t.Errorf("%s left for the call", d)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("not called")
+	}
+}
+
+func TestHead(t *testing.T) {
+	f := newFixture(t, options())
+	f.start(t)
+	conn := f.dial(t)
+	if _, err := io.WriteString(conn, head("HEAD", "/v1/orders")+head("GET", "/v1/orders")); err != nil {
+		t.Fatal(err)
+	}
+	reader := bufio.NewReader(conn)
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
+		response, err := http.ReadResponse(reader, &http.Request{Method: method})
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != http.StatusOK || (len(body) > 0) != (method == http.MethodGet) {
+			t.Errorf("%s: status %d, body %q", method, response.StatusCode, body)
+		}
+	}
+}
