@@ -23,6 +23,10 @@ const (
 	maxHeaderDepth = 8
 )
 
+// reservedHeaders are those by which RabbitMQ sends copies to other queues, and those that count deliveries. In a table
+// within a header they are plain data.
+var reservedHeaders = [...]string{"CC", "BCC", "x-delivery-count", "x-classic-delivery-count"}
+
 // Message is what queues carry. Its fields are data to the broker: nothing in them chooses a queue.
 type Message struct {
 	ID              string // unique, made by the sender
@@ -56,6 +60,11 @@ func (m Message) Validate() error {
 	}
 	if m.TTL < 0 || m.TTL > MaxLifetime {
 		return fmt.Errorf("%w: TTL %s is not between 0 and %s", ErrInvalidMessage, m.TTL, MaxLifetime)
+	}
+	for _, name := range reservedHeaders {
+		if _, ok := m.Headers[name]; ok {
+			return fmt.Errorf("%w: the header %s is the broker's own", ErrInvalidMessage, name)
+		}
 	}
 	if len(m.Body) > MaxBodyBytes {
 		return fmt.Errorf("%w: it has %d bytes, %d are allowed", ErrBodyTooLarge, len(m.Body), MaxBodyBytes)

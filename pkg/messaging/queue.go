@@ -30,7 +30,10 @@ type Queue struct {
 	// Reject, and those delivered more than DeliveryLimit times. Without it they are dropped. Messages that outlive
 	// their TTL are always dropped.
 	DeadLetter string
-	// DeliveryLimit is how often a message may be delivered before it is given up on. 0: no limit.
+	// DeliveryLimit is how often a message may be delivered before it is given up on. 0: no limit. A message counts as
+	// delivered when it is sent to a consumer that is then lost, even if no handler has seen it: with a limit, the prefetch
+	// should not exceed the concurrency. On a classic queue, a message that is delivered again goes to the end of the
+	// queue, and its TTL begins anew.
 	DeliveryLimit int
 }
 

@@ -18,7 +18,8 @@ type ServerOptions struct {
 	Name string
 	// Concurrency bounds the requests of one queue that are handled at once. Default: 64. See WithConcurrency.
 	Concurrency int
-	// Prefetch is how many requests of one queue the broker may send ahead. Default: twice the concurrency.
+	// Prefetch is how many requests of one queue the broker may send ahead. Default: the concurrency. With more, requests
+	// that no handler has seen count as delivered when the process ends; see DeliveryLimit.
 	Prefetch int
 	// QueueType is the type of the queues. Default: classic.
 	QueueType messaging.QueueType
@@ -142,7 +143,7 @@ func (s *Server) subscribe(ctx context.Context, e *endpoint) (messaging.Subscrip
 		DeliveryLimit: s.options.DeliveryLimit,
 	}
 	return s.broker.Subscribe(ctx, q, e.receive,
-		messaging.Concurrency(e.concurrency), messaging.Prefetch(cmp.Or(s.options.Prefetch, 2*e.concurrency)))
+		messaging.Concurrency(e.concurrency), messaging.Prefetch(cmp.Or(s.options.Prefetch, e.concurrency)))
 }
 
 // Drain takes no more requests and returns when those that run have been answered. When ctx ends first, the contexts

@@ -194,7 +194,7 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 		b := newBroker(t)
 		expired := 0
 		handled := 0
-		serve(t, b, ServerOptions{OnExpired: func() { expired++ }}, "slow", func(context.Context, *Request) (*Reply, error) {
+		serve(t, b, ServerOptions{Prefetch: 2, OnExpired: func() { expired++ }}, "slow", func(context.Context, *Request) (*Reply, error) {
 			handled++
 			<-time.After(2 * time.Second) // of the bubble's clock
 			return &Reply{}, nil
@@ -547,7 +547,7 @@ func TestServedQueue(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b := &subscribed{Broker: newBroker(t)}
 			serve(t, b, test.options, "q", ok)
-			if b.queue != test.want || b.options.Concurrency != 64 || b.options.Prefetch != 128 || b.options.Exclusive {
+			if b.queue != test.want || b.options.Concurrency != 64 || b.options.Prefetch != 64 || b.options.Exclusive {
 				t.Errorf("got %+v %+v", b.queue, b.options)
 			}
 		})

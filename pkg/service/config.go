@@ -29,7 +29,7 @@ type Config struct {
 
 	RPCTimeout            time.Duration       `env:"RPC_TIMEOUT" default:"5s" help:"How long a call waits for its reply."`
 	RPCConcurrency        int                 `env:"RPC_CONCURRENCY" default:"64" help:"Requests that are handled at once, for each queue."`
-	RPCPrefetch           int                 `env:"RPC_PREFETCH" default:"0" help:"Requests that the broker sends ahead, for each queue; 0: twice RPC_CONCURRENCY."`
+	RPCPrefetch           int                 `env:"RPC_PREFETCH" default:"0" help:"Requests that the broker sends ahead, for each queue; 0: as many as RPC_CONCURRENCY."`
 	RPCQueueType          messaging.QueueType `env:"RPC_QUEUE_TYPE" default:"classic" help:"classic or quorum (replicated); queues that exist keep theirs."`
 	RPCPersistent         bool                `env:"RPC_PERSISTENT" default:"false" help:"Requests survive a restart of the broker."`
 	RPCDeliveryLimit      int                 `env:"RPC_DELIVERY_LIMIT" default:"5" help:"Deliveries of a request that ends its process each time, before it goes to the queue's dead-letter queue."`

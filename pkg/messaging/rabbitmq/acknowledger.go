@@ -10,15 +10,6 @@ import (
 // acknowledgeWithin is how long an acknowledgement may wait for others to share its frame.
 const acknowledgeWithin = 2 * time.Millisecond
 
-// settlement is where a delivery tag stands whose message is done with.
-type settlement uint8
-
-const (
-	settled     settlement = iota // the broker knows
-	handled                       // to be acknowledged
-	handledLong                   // to be acknowledged, and waiting since the last flush for an earlier one
-)
-
 // acknowledger gathers the acknowledgements of one channel: what is handled without a gap goes out as one frame with
 // `multiple`, what waits behind a slow handler follows one by one.
 //
@@ -28,10 +19,11 @@ type acknowledger struct {
 	channel   *amqp.Channel
 	threshold int // as many handled messages don't wait
 
-	mu      sync.Mutex
-	upTo    uint64 // all tags up to here are settled
-	done    map[uint64]settlement
-	pending int // handled since the last flush
+	mu   sync.Mutex
+	last uint64              // the highest tag that was handled; the channel counts its deliveries up from 1
+	gaps map[uint64]struct{} // the tags below it that are not handled yet, prefetch at most
+	// pending are handled and not yet acknowledged: true if they have waited for a gap to close since the last flush.
+	pending map[uint64]bool
 
 	wake    chan struct{} // something is pending
 	full    chan struct{} // the threshold is reached
@@ -43,7 +35,8 @@ func newAcknowledger(ch *amqp.Channel, prefetch int) *acknowledger {
 	a := &acknowledger{
 		channel:   ch,
 		threshold: max(prefetch/4, 1),
-		done:      map[uint64]settlement{},
+		gaps:      map[uint64]struct{}{},
+		pending:   map[uint64]bool{},
 		wake:      make(chan struct{}, 1),
 		full:      make(chan struct{}, 1),
 		stop:      make(chan struct{}),
@@ -56,9 +49,9 @@ func newAcknowledger(ch *amqp.Channel, prefetch int) *acknowledger {
 // ack takes note that the message of tag is handled.
 func (a *acknowledger) ack(tag uint64) {
 	a.mu.Lock()
-	a.done[tag] = handled
-	a.pending++
-	full := a.pending >= a.threshold
+	a.see(tag)
+	a.pending[tag] = false
+	full := len(a.pending) >= a.threshold
 	a.mu.Unlock()
 	signal(a.wake)
 	if full {
@@ -82,7 +75,19 @@ func (a *acknowledger) requeue(tag uint64) {
 func (a *acknowledger) settle(tag uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.done[tag] = settled
+	a.see(tag)
+}
+
+// see closes the gap at tag, or opens those below it.
+func (a *acknowledger) see(tag uint64) {
+	if tag <= a.last {
+		delete(a.gaps, tag)
+		return
+	}
+	for gap := a.last + 1; gap < tag; gap++ {
+		a.gaps[gap] = struct{}{}
+	}
+	a.last = tag
 }
 
 // close sends what is pending and ends.
@@ -134,30 +139,30 @@ func (a *acknowledger) flush(all bool) (more bool) {
 func (a *acknowledger) take(all bool) (multiple uint64, single []uint64, more bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pending = 0
-	for {
-		state, ok := a.done[a.upTo+1]
-		if !ok {
-			break
-		}
-		a.upTo++
-		delete(a.done, a.upTo)
-		if state != settled {
-			// The broker refuses `multiple` up to a tag that it has settled already.
-			multiple = a.upTo
-		}
-	}
-	for tag, state := range a.done {
+	first := a.firstGap()
+	for tag, waited := range a.pending {
 		switch {
-		case state == handledLong, state == handled && all:
+		case tag < first:
+			// The broker refuses `multiple` up to a tag that it has settled already: this one it has not.
+			multiple = max(multiple, tag)
+			delete(a.pending, tag)
+		case waited || all:
 			single = append(single, tag)
-			a.done[tag] = settled
-		case state == handled:
-			a.done[tag] = handledLong
+			delete(a.pending, tag)
+		default:
+			a.pending[tag] = true
 			more = true
 		}
 	}
 	return multiple, single, more
+}
+
+func (a *acknowledger) firstGap() uint64 {
+	first := a.last + 1
+	for gap := range a.gaps {
+		first = min(first, gap)
+	}
+	return first
 }
 
 func signal(c chan struct{}) {

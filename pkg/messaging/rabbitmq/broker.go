@@ -25,7 +25,8 @@ type Broker struct {
 	subscriptions map[*subscription]struct{}
 	publishes     sync.WaitGroup
 	closeOnce     sync.Once
-	closeErr      error
+	closeDone     chan struct{}
+	closeErr      error // valid once closeDone is closed
 }
 
 var _ messaging.Broker = (*Broker)(nil)
@@ -39,7 +40,7 @@ func New(options Options) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{options: options, subscriptions: map[*subscription]struct{}{}}
+	b := &Broker{options: options, subscriptions: map[*subscription]struct{}{}, closeDone: make(chan struct{})}
 	b.returns.Store(&[]*returnObserver{})
 	b.publishing = newConnection("publish", options, b.openPublisher)
 	b.consuming = newConnection("consume", options, openDeclarer)
@@ -205,8 +206,6 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 			return nil, fmt.Errorf("subscribe to queue %s: %w", q.Name, err)
 		}
 		return s, nil
-	case <-s.stopped:
-		return nil, fmt.Errorf("subscribe to queue %s: %w", q.Name, messaging.ErrClosed)
 	case <-ctx.Done():
 		s.drain()
 		return nil, fmt.Errorf("subscribe to queue %s: %w", q.Name, ctx.Err())
@@ -256,8 +255,19 @@ func (b *Broker) Ready() error {
 
 // Close implements messaging.Broker.
 func (b *Broker) Close(ctx context.Context) error {
-	b.closeOnce.Do(func() { b.closeErr = b.close(ctx) })
-	return b.closeErr
+	first := false
+	b.closeOnce.Do(func() { first = true })
+	if first {
+		b.closeErr = b.close(ctx)
+		close(b.closeDone)
+		return b.closeErr
+	}
+	select {
+	case <-b.closeDone:
+		return b.closeErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (b *Broker) close(ctx context.Context) error {

@@ -143,6 +143,9 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 	node := net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))
 
 	var sock *socket
+	// The library's calls take no context: cutting the line is what ends them.
+	intact := func() bool { return true }
+	defer func() { intact() }()
 	conn, err := amqp.DialConfig(url, amqp.Config{
 		Heartbeat:       c.options.Heartbeat,
 		TLSClientConfig: c.options.TLS.Clone(),
@@ -152,11 +155,8 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 			if err != nil {
 				return nil, err
 			}
-			// The library clears the deadline once the handshakes are through.
-			if deadline, ok := ctx.Deadline(); ok {
-				_ = raw.SetDeadline(deadline)
-			}
 			sock = newSocket(raw, c.options.WriteTimeout, 2*c.options.Heartbeat)
+			intact = context.AfterFunc(ctx, func() { _ = raw.Close() })
 			return sock, nil
 		},
 	})
@@ -307,7 +307,10 @@ func (s *session) wait(ctx context.Context) error {
 // close disconnects and waits for the session's goroutines. In good order the broker is told; otherwise the line is cut.
 func (s *session) close(orderly bool) {
 	if orderly {
+		// CloseDeadline alone may last: each heartbeat that comes moves the deadline on.
+		cut := time.AfterFunc(farewell, func() { _ = s.socket.Close() })
 		_ = s.amqp.CloseDeadline(time.Now().Add(farewell))
+		cut.Stop()
 	} else {
 		_ = s.socket.Close()
 	}

@@ -92,7 +92,7 @@ func deadLetterQueue(q messaging.Queue) messaging.Queue {
 // move publishes m to a queue and then acknowledges the delivery, so that a crash between the two leaves two copies
 // and never none. If the broker doesn't take it before the consumer ends, the delivery goes back where it came from.
 func (c *consumer) move(d *amqp.Delivery, to messaging.Queue, m messaging.Message) bool {
-	ctx, cancel := context.WithCancel(c.subscription.accepting)
+	ctx, cancel := context.WithCancel(c.subscription.handling)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {

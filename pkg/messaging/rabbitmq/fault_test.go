@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -222,4 +223,63 @@ func TestBlackHole(t *testing.T) {
 	publishers.Wait()
 	p.pass()
 	await(t, "ready again", func() bool { return b.Ready() == nil })
+}
+
+// TestIdleBlackHole has nothing to write: the read deadline alone must notice.
+func TestIdleBlackHole(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, testURL)
+	const heartbeat = 2 * time.Second // of which the AMQP library itself waits three
+	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}, Heartbeat: heartbeat, WriteTimeout: time.Minute})
+	p.swallow()
+	began := time.Now()
+	await(t, "noticed", func() bool { return b.Ready() != nil })
+	if took := time.Since(began); took > 2*heartbeat+time.Second {
+		t.Errorf("noticed after %s, want within two heartbeats of %s", took, heartbeat)
+	}
+	p.pass()
+	await(t, "ready again", func() bool { return b.Ready() == nil })
+}
+
+// TestBrokerStopsReading has a peer that still sends: the write deadline alone must notice.
+func TestBrokerStopsReading(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, testURL)
+	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}, Heartbeat: time.Minute, WriteTimeout: time.Second})
+	q := testQueue(t)
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	p.swallowRequests()
+	began := time.Now()
+	body := make([]byte, 1<<20)
+	await(t, "told", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		return errors.Is(b.Send(ctx, q.Name, messaging.Message{Body: body}), messaging.ErrUnavailable)
+	})
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("told after %s, with a write time-out of 1 s", took)
+	}
+	p.pass()
+	await(t, "ready again", func() bool { return b.Ready() == nil })
+}
+
+// TestCloseWhileDialling: a peer that accepts and says nothing must not hold up Close.
+func TestCloseWhileDialling(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, testURL)
+	p.swallow()
+	b, err := New(Options{URLs: []string{p.url(t, testURL)}, DialTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "dialled", func() bool { return len(p.bytesSent()) > 0 })
+	began := time.Now()
+	if err := b.Close(testContext(t)); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("close took %s", took)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -36,10 +37,13 @@ func (o Options) withDefaults() (Options, error) {
 	if len(o.URLs) == 0 {
 		return o, errors.New("rabbitmq: no broker URL")
 	}
-	for i, url := range o.URLs {
+	for i, raw := range o.URLs {
 		// The parser's error may quote the URL, and with it the password.
-		if _, err := amqp.ParseURI(url); err != nil {
+		if _, err := amqp.ParseURI(raw); err != nil {
 			return o, fmt.Errorf("rabbitmq: broker URL %d of %d is not a valid amqp:// or amqps:// URL", i+1, len(o.URLs))
+		}
+		if u, err := url.Parse(raw); err == nil && u.Query().Has("heartbeat") {
+			return o, fmt.Errorf("rabbitmq: broker URL %d of %d sets a heartbeat: use the option, on which time-outs rest", i+1, len(o.URLs))
 		}
 	}
 	if o.Heartbeat == 0 {

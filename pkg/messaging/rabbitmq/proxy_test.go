@@ -14,11 +14,12 @@ type proxy struct {
 	listener net.Listener
 	target   string
 
-	mu      sync.Mutex
-	hole    chan struct{} // closed: bytes pass
-	conns   []net.Conn
-	sent    bytes.Buffer
-	serving sync.WaitGroup
+	mu       sync.Mutex
+	requests chan struct{} // closed: bytes to the broker pass
+	replies  chan struct{} // closed: bytes from the broker pass
+	conns    []net.Conn
+	sent     bytes.Buffer
+	serving  sync.WaitGroup
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -27,8 +28,9 @@ func newProxy(t *testing.T, target string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, target: hostOf(t, target), hole: make(chan struct{})}
-	close(p.hole)
+	p := &proxy{listener: listener, target: hostOf(t, target), requests: make(chan struct{}), replies: make(chan struct{})}
+	close(p.requests)
+	close(p.replies)
 	p.serving.Go(p.serve)
 	t.Cleanup(p.close)
 	return p
@@ -48,20 +50,20 @@ func (p *proxy) serve() {
 		p.mu.Lock()
 		p.conns = append(p.conns, client, server)
 		p.mu.Unlock()
-		p.serving.Go(func() { p.copy(client, server, io.Discard) })
-		p.serving.Go(func() { p.copy(server, client, &p.sent) })
+		p.serving.Go(func() { p.copy(client, server, io.Discard, &p.replies) })
+		p.serving.Go(func() { p.copy(server, client, &p.sent, &p.requests) })
 	}
 }
 
-func (p *proxy) copy(to, from net.Conn, tap io.Writer) {
+func (p *proxy) copy(to, from net.Conn, tap io.Writer, way *chan struct{}) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		p.mu.Lock()
 		_, _ = tap.Write(buffer[:n])
-		hole := p.hole
+		open := *way
 		p.mu.Unlock()
-		<-hole
+		<-open
 		if _, werr := to.Write(buffer[:n]); err != nil || werr != nil {
 			_ = to.Close()
 			return
@@ -76,19 +78,30 @@ func (p *proxy) bytesSent() []byte {
 	return bytes.Clone(p.sent.Bytes())
 }
 
+// swallow lets no byte pass, either way.
 func (p *proxy) swallow() {
+	p.swallowRequests()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.hole = make(chan struct{})
+	p.replies = make(chan struct{})
+}
+
+// swallowRequests lets no byte pass to the broker, whose own still come.
+func (p *proxy) swallowRequests() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests = make(chan struct{})
 }
 
 func (p *proxy) pass() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	select {
-	case <-p.hole:
-	default:
-		close(p.hole)
+	for _, way := range []chan struct{}{p.requests, p.replies} {
+		select {
+		case <-way:
+		default:
+			close(way)
+		}
 	}
 }
 

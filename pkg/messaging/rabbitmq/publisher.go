@@ -17,7 +17,10 @@ type publisher struct {
 	sends    *amqp.Channel
 	confirms *amqp.Channel
 
-	mu      sync.Mutex            // a waiter stands before its confirm can come
+	beginning sync.Mutex // publishes take their tags in order
+
+	// Never held across a call into the library: its reader may be waiting for who takes the confirms, and they need it.
+	mu      sync.Mutex
 	waiting map[uint64]*confirmed // by the confirm channel's delivery tag; nil once the channel has closed
 }
 
@@ -121,18 +124,39 @@ func (p *publisher) publish(ctx context.Context, queue string, m messaging.Messa
 	}
 }
 
+// begin publishes m. The waiter stands before its confirm can come.
 func (p *publisher) begin(ctx context.Context, queue string, m messaging.Message, waiter *confirmed) error {
+	p.beginning.Lock()
+	defer p.beginning.Unlock()
+	tag := p.confirms.GetNextPublishSeqNo()
+	if !p.await(tag, waiter) {
+		return amqp.ErrClosed
+	}
+	err := p.confirms.PublishWithContext(ctx, "", queue, true, false, encode(m))
+	if err != nil {
+		p.take(tag)
+	}
+	return err
+}
+
+// await reports false if the channel has closed.
+func (p *publisher) await(tag uint64, waiter *confirmed) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting == nil {
-		return amqp.ErrClosed
-	}
-	tag := p.confirms.GetNextPublishSeqNo()
-	if err := p.confirms.PublishWithContext(ctx, "", queue, true, false, encode(m)); err != nil {
-		return err
+		return false
 	}
 	p.waiting[tag] = waiter
-	return nil
+	return true
+}
+
+// take returns who waits for a tag, or nil.
+func (p *publisher) take(tag uint64) *confirmed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waiter := p.waiting[tag]
+	delete(p.waiting, tag)
+	return waiter
 }
 
 // resolve gives each confirm to who waits for it. The broker sends the return of an unroutable message before its
@@ -160,10 +184,7 @@ func (p *publisher) resolve(confirmations <-chan amqp.Confirmation, returns <-ch
 }
 
 func (p *publisher) confirm(confirmation amqp.Confirmation, unroutable map[returnKey]int) {
-	p.mu.Lock()
-	waiter := p.waiting[confirmation.DeliveryTag]
-	delete(p.waiting, confirmation.DeliveryTag)
-	p.mu.Unlock()
+	waiter := p.take(confirmation.DeliveryTag)
 	if waiter == nil {
 		return
 	}

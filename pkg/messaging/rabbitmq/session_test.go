@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -163,7 +164,8 @@ func TestLateAcknowledgementTouchesNoOtherMessage(t *testing.T) {
 		receive(t, finished)
 	}
 	generation.Store(2)
-	cut(t, b.consuming) // whatever the old handlers acknowledged has reached the broker by now, or never will
+	<-time.After(50 * acknowledgeWithin) // whatever the old handlers acknowledged has reached the broker now
+	cut(t, b.consuming)
 	awaitAll(2)
 	close(release[1])
 	close(release[2])
@@ -318,5 +320,135 @@ func TestEnsureDeclaresOncePerConnection(t *testing.T) {
 	}
 	if err := b.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
 		t.Errorf("publish to the queue made again: %v", err)
+	}
+}
+
+// TestManyConfirms has so many publishers that the broker confirms faster than they begin: none may be forgotten.
+func TestManyConfirms(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	classic, quorum := testQueue(t), testQueue(t)
+	quorum.Name += ".quorum"
+	quorum.Type = messaging.Quorum
+	for _, q := range []messaging.Queue{classic, quorum} {
+		if err := b.Ensure(testContext(t), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const publishers, messages = 500, 150
+	ctx := testContext(t)
+	var wg sync.WaitGroup
+	for i := range publishers {
+		q := classic
+		if i%20 == 0 {
+			q = quorum // whose confirms hold back those of the others
+		}
+		wg.Go(func() {
+			for range messages {
+				if err := b.Publish(ctx, q.Name, messaging.Message{Persistent: q.Type == messaging.Quorum}); err != nil {
+					t.Errorf("publish: %v", err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestDrainGivesBackAtOnce: what was sent ahead must not wait for the handler that still runs.
+func TestDrainGivesBackAtOnce(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	running, finish := make(chan struct{}), make(chan struct{})
+	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		close(running)
+		<-finish
+		return nil
+	}, messaging.Prefetch(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"handled", "ahead"} {
+		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-running
+	drained := make(chan error, 1)
+	ctx := testContext(t)
+	go func() { drained <- s.Drain(ctx) }()
+	got := make(chan string, 10)
+	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		got <- m.ID
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if id := receive(t, got); id != "ahead" {
+		t.Errorf("got %s", id)
+	}
+	close(finish)
+	if err := receive(t, drained); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRejectDuringDrain: a verdict that comes while the subscription drains counts as any other.
+func TestRejectDuringDrain(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	q.DeadLetter = q.Name + ".dead"
+	running, finish := make(chan struct{}), make(chan struct{})
+	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		close(running)
+		<-finish
+		return messaging.Reject(errors.New("no"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "rejected"}); err != nil {
+		t.Fatal(err)
+	}
+	<-running
+	drained := make(chan error, 1)
+	ctx := testContext(t)
+	go func() { drained <- s.Drain(ctx) }()
+	<-s.(*subscription).accepting.Done()
+	close(finish)
+	if err := receive(t, drained); err != nil {
+		t.Error(err)
+	}
+	dead := make(chan string, 1)
+	if _, err := b.Subscribe(testContext(t), deadLetterQueue(q), func(_ context.Context, m messaging.Message) error {
+		dead <- m.ID
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if id := receive(t, dead); id != "rejected" {
+		t.Errorf("got %s", id)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for name, test := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"no URL":             {Options{}, "no broker URL"},
+		"not AMQP":           {Options{URLs: []string{"http://u:secret@host"}}, "not a valid amqp"},
+		"broken":             {Options{URLs: []string{"amqp://u:secret@host", "amqp://u:secret @host"}}, "broker URL 2 of 2"},
+		"heartbeat in a URL": {Options{URLs: []string{"amqp://host/?heartbeat=10"}}, "sets a heartbeat"},
+		"short heartbeat":    {Options{URLs: []string{"amqp://host"}, Heartbeat: time.Millisecond}, "below the second"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := New(test.options)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %v, want %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("a password in %v", err)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,6 +13,8 @@ import (
 const (
 	// maxAccepted is how much a socket accepts ahead of the network before publishers wait.
 	maxAccepted = 1 << 20
+	// maxWrite is the most that one system call is given.
+	maxWrite = 64 << 10
 	// maxSpare is the largest buffer kept for the next batch.
 	maxSpare = 256 << 10
 	// lastWriteTimeout bounds the last write of a socket that is being closed.
@@ -155,10 +158,7 @@ func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 	s.accepted, s.next, s.writing = spare[:0], newBatch(), current
 	s.mu.Unlock()
 
-	err := s.SetWriteDeadline(time.Now().Add(timeout))
-	if err == nil {
-		_, err = s.Conn.Write(data)
-	}
+	err := s.write(data, timeout)
 
 	s.mu.Lock()
 	s.writing = nil
@@ -173,6 +173,19 @@ func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 		return nil
 	}
 	return data
+}
+
+// write gives each slice the time that one write may take: a slow network is not a dead one.
+func (s *socket) write(data []byte, timeout time.Duration) error {
+	for slice := range slices.Chunk(data, maxWrite) {
+		if err := s.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return err
+		}
+		if _, err := s.Conn.Write(slice); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fail ends all waiting: what is accepted will not be written.

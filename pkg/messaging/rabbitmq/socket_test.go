@@ -14,6 +14,7 @@ import (
 // wire is the network side of a socket: it counts writes, and holds them up until open is closed.
 type wire struct {
 	net.Conn // nil: only the methods below are called
+	began    chan struct{}
 	open     chan struct{}
 	err      error
 
@@ -24,10 +25,11 @@ type wire struct {
 }
 
 func newWire() *wire {
-	return &wire{open: make(chan struct{}), closed: make(chan struct{})}
+	return &wire{began: make(chan struct{}, 1), open: make(chan struct{}), closed: make(chan struct{})}
 }
 
 func (w *wire) Write(p []byte) (int, error) {
+	signal(w.began)
 	select {
 	case <-w.open:
 	case <-w.closed:
@@ -120,6 +122,7 @@ func TestSocketRoomHonoursContext(t *testing.T) {
 	w := newWire()
 	s := newSocket(w, time.Second, 0)
 	write(t, s, make([]byte, maxAccepted))
+	<-w.began // what is on its way makes room
 	write(t, s, make([]byte, maxAccepted))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()

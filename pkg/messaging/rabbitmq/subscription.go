@@ -61,8 +61,13 @@ func (s *subscription) Drain(ctx context.Context) error {
 }
 
 // run consumes until the drain. It tells first whether the first consumer is live; a refusal that no retry can mend
-// ends it then.
+// ends it then, and so does the drain.
 func (s *subscription) run(first chan<- error) {
+	defer func() {
+		if first != nil {
+			first <- messaging.ErrClosed
+		}
+	}()
 	defer close(s.stopped)
 	defer s.broker.remove(s)
 	defer s.cutOff()
@@ -78,6 +83,7 @@ func (s *subscription) run(first chan<- error) {
 			}
 		case err != nil && first != nil && isFinal(err):
 			first <- err
+			first = nil
 			return
 		case err != nil:
 			wait := pause.NextBackOff()
@@ -179,9 +185,21 @@ func (c *consumer) serve() {
 	select {
 	case <-s.accepting.Done():
 		_ = c.channel.Cancel(c.tag, false)
+		c.giveBack()
 		c.finish()
 	case <-c.ctx.Done():
 		s.ended.Go(c.finish)
+	}
+}
+
+// giveBack requeues what was sent ahead, so that another consumer need not wait for the handlers of this one. A quorum
+// queue keeps its order only if the channel's end does it, in finish.
+func (c *consumer) giveBack() {
+	if c.subscription.queue.Type == messaging.Quorum {
+		return
+	}
+	for d := range c.deliveries {
+		c.acknowledger.requeue(d.DeliveryTag)
 	}
 }
 
