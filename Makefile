@@ -6,6 +6,8 @@ export GOWORK := $(CURDIR)/go.work
 
 # inmem runs the demo in one process; rabbitmq runs each service as its own, over a private RabbitMQ node.
 BROKER ?= inmem
+# Where the demo's HTTP API listens.
+ADDR ?= 127.0.0.1:8080
 # Added to go test, e.g. TESTFLAGS='-run TestOrders -count=1'.
 TESTFLAGS ?=
 # How long each fuzz target runs.
@@ -25,8 +27,9 @@ build: ## Build the services and the warren tool into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ $(MAINS)
 
 .PHONY: demo
+demo: AMQP_URL = # the demo's node is its own
 demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the system until Ctrl-C; BROKER=rabbitmq for real processes and a real broker
-	@exec bin/warren demo --broker=$(BROKER)
+	@exec bin/warren demo --broker=$(BROKER) --addr=$(ADDR)
 
 .PHONY: bin/warren
 bin/warren:

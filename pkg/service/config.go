@@ -31,7 +31,7 @@ type Config struct {
 	RPCConcurrency        int                 `env:"RPC_CONCURRENCY" default:"64" help:"Requests that are handled at once, for each queue."`
 	RPCPrefetch           int                 `env:"RPC_PREFETCH" default:"0" help:"Requests that the broker sends ahead, for each queue; 0: as many as RPC_CONCURRENCY."`
 	RPCQueueType          messaging.QueueType `env:"RPC_QUEUE_TYPE" default:"classic" help:"classic or quorum (replicated); queues that exist keep theirs."`
-	RPCPersistent         bool                `env:"RPC_PERSISTENT" default:"false" help:"Requests survive a restart of the broker."`
+	RPCPersistent         bool                `env:"RPC_PERSISTENT" default:"false" help:"Requests and replies survive a restart of the broker."`
 	RPCDeliveryLimit      int                 `env:"RPC_DELIVERY_LIMIT" default:"5" help:"Deliveries of a request that ends its process each time, before it goes to the queue's dead-letter queue."`
 	RPCMaxPending         int                 `env:"RPC_MAX_PENDING" default:"10000" help:"Calls that may wait for a reply."`
 	RPCMaxPendingPerQueue int                 `env:"RPC_MAX_PENDING_PER_QUEUE" default:"2000" help:"Calls to one queue that may wait for a reply."`

@@ -66,6 +66,7 @@ func (c *chassis) newServer() *rpc.Server {
 		Prefetch:      c.config.RPCPrefetch,
 		QueueType:     c.config.RPCQueueType,
 		DeliveryLimit: c.config.RPCDeliveryLimit,
+		Persistent:    c.config.RPCPersistent,
 		Logger:        c.logger,
 		Interceptors:  []rpc.Interceptor{c.metrics.server.interceptor(handledStatus), rpc.Logging(c.logger, slog.LevelDebug)},
 		OnExpired:     c.metrics.expired.Inc,

@@ -43,6 +43,9 @@ const (
 // Validate reports every setting that is out of range.
 func (c *Config) Validate() error {
 	var errs []error
+	if c.Database == "" || c.Keys == "" {
+		errs = append(errs, errors.New("ACCESS_CONTROL_DATABASE and ACCESS_CONTROL_KEYS must not be empty"))
+	}
 	if c.Issuer == "" || c.Audience == "" {
 		errs = append(errs, errors.New("ACCESS_CONTROL_ISSUER and ACCESS_CONTROL_AUDIENCE must not be empty"))
 	}

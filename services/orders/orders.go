@@ -6,6 +6,7 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +22,14 @@ import (
 type Config struct {
 	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" help:"SQLite file of the orders."`
 	DemoData bool   `name:"demo-data" env:"DEMO_DATA" default:"false" help:"Adds some orders of the user demo."`
+}
+
+// Validate refuses an empty path, which SQLite would take for a database that nobody sees again.
+func (c *Config) Validate() error {
+	if c.Database == "" {
+		return errors.New("ORDERS_DATABASE must not be empty")
+	}
+	return nil
 }
 
 // New returns the service, to be run by the chassis.

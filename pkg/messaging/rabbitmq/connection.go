@@ -77,6 +77,9 @@ func (c *connection) run(ctx context.Context) {
 		s, err := c.connect(ctx)
 		if err != nil {
 			c.set(nil, err)
+			if ctx.Err() != nil {
+				break
+			}
 			wait := pause.NextBackOff()
 			log.WarnContext(ctx, "broker unreachable", "error", err, "retry_in", wait)
 			sleep(ctx, wait)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,7 +24,8 @@ func curl(args []string) int {
 		header.Add(name, value)
 		return nil
 	})
-	after := flags.String("iw", "", "") // -i and -w
+	after := flags.String("iw", "", "")  // -i and -w
+	silent := flags.Bool("s", false, "") // with it the body is printed
 	method := flags.String("X", "", "")
 	body := flags.String("d", "", "")
 	// The guide has the URL before most flags; the flag package wants it last.
@@ -53,7 +55,14 @@ func curl(args []string) int {
 		fmt.Println(err)
 		return 1
 	}
-	_ = response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
+	if *silent {
+		if _, err := io.Copy(os.Stdout, response.Body); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		return 0
+	}
 	fmt.Print(response.StatusCode, strings.ReplaceAll(*after, `\n`, "\n"))
 	return 0
 }

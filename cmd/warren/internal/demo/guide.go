@@ -72,7 +72,7 @@ All services run in this process:
 {{- end}}
 {{with .Node}}
   # the queues
-  {{.Ctl}} list_queues name durable auto_delete exclusive consumers
+  {{.Ctl}} list_queues name durable auto_delete exclusive consumers messages
   # stop orders, call it, start it again: the call waits for {{$.CallTimeout}}, then it would get 502
   {{.StopOrders}}
   curl -iw '\n' {{$.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" &

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -76,6 +78,41 @@ func TestInProcess(t *testing.T) {
 	r := start(ctx, Command{Broker: "inmem", Addr: "127.0.0.1:0"})
 	guide := r.out.await(t, "All services run in this process", r.ended)
 	tryGuide(t, guide)
+	cancel()
+	if err := r.await(t); err != nil {
+		t.Error(err)
+	}
+	assertEmpty(t, temp)
+}
+
+// TestReadme pastes the README's requests into a shell. Each comment there says what they are answered.
+func TestReadme(t *testing.T) {
+	temp := ownTemp(t)
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, lines, _ := strings.Cut(string(readme), "\nURL=http://127.0.0.1:8080/v1\n")
+	lines, _, found := strings.Cut(lines, "\n```\n")
+	if !found {
+		t.Fatal("the README's requests are not where they were")
+	}
+	var want []string
+	for line := range strings.Lines(lines) {
+		if strings.HasPrefix(line, "# ") {
+			want = append(want, regexp.MustCompile(`\b[2-5][0-9]{2}\b`).FindAllString(line, -1)...)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := start(ctx, Command{Broker: "inmem", Addr: "127.0.0.1:0"})
+	guide := r.out.await(t, "All services run in this process", r.ended)
+	_, url, _ := strings.Cut(lineWith(t, guide, "Warren is up at "), "Warren is up at ")
+	url, _, _ = strings.Cut(url, ". ")
+	got := strings.Fields(newShell(t, guide).run(t, "URL="+url+"/v1\n"+lines))
+	if !slices.Equal(got, want) || len(want) < 8 {
+		t.Errorf("statuses %v, the README says %v", got, want)
+	}
 	cancel()
 	if err := r.await(t); err != nil {
 		t.Error(err)

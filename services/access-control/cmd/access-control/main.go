@@ -1,4 +1,4 @@
-// Access-control knows the users and their tokens. --help lists its settings.
+// Command access-control knows the users and their tokens. --help lists its settings.
 package main
 
 import (

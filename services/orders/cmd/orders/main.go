@@ -1,4 +1,4 @@
-// Orders keeps customers' orders. --help lists its settings.
+// Command orders keeps customers' orders. --help lists its settings.
 package main
 
 import (

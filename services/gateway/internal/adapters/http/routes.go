@@ -9,10 +9,10 @@ import (
 // routes is the whole API: a path, the method that answers it, and what it asks of the caller. A queue is named here
 // and nowhere else; nothing in a request can choose one.
 func (s *Server) routes(e *echo.Echo) {
-	proxy, requireToken := s.proxy, s.requireToken
+	proxy, within, requireToken := s.proxy, s.within, s.requireToken
 
 	v1 := e.Group("/v1")
-	v1.POST("/login", proxy("accessControl.login"), s.within(10*time.Second)) // hashing a password takes its time
+	v1.POST("/login", proxy("accessControl.login"), within(10*time.Second)) // hashing a password takes its time
 	v1.POST("/logout", proxy("accessControl.logout"), requireToken, s.forgetToken)
 
 	v1.GET("/orders", proxy("orders.getAll"), requireToken, scope("orders:read"))
