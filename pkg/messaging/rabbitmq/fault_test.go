@@ -59,13 +59,7 @@ func TestBlockedBroker(t *testing.T) {
 	node := startNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
-	got := make(chan string, 100)
-	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
-		got <- m.ID
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	got := received(t, b, q)
 	send := func(id string) error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -112,13 +106,7 @@ func TestClosedByBroker(t *testing.T) {
 	node := startNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
-	got := make(chan string, 100)
-	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
-		got <- m.ID
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	got := received(t, b, q)
 	for range 3 {
 		s, err := b.consuming.session()
 		if err != nil {

@@ -65,6 +65,19 @@ func testQueue(t *testing.T) messaging.Queue {
 	return messaging.Queue{Name: name, Durable: true, Expiry: 10 * time.Minute}
 }
 
+// received consumes a queue and returns the ids of its messages as they come.
+func received(t *testing.T, b *Broker, q messaging.Queue) <-chan string {
+	t.Helper()
+	ids := make(chan string, 1000)
+	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		ids <- m.ID
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
 func receive[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
@@ -175,13 +188,7 @@ func TestSubscriptionSurvivesLostConnections(t *testing.T) {
 	var reconnects atomic.Int32
 	b := newTestBroker(t, Options{OnReconnect: func() { reconnects.Add(1) }})
 	q := testQueue(t)
-	got := make(chan string, 10)
-	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
-		got <- m.ID
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	got := received(t, b, q)
 	for i := range 3 {
 		cut(t, b.publishing)
 		cut(t, b.consuming)
@@ -201,13 +208,7 @@ func TestSubscriptionSurvivesLostConnections(t *testing.T) {
 func TestSubscriptionSurvivesDeletedQueue(t *testing.T) {
 	b := newTestBroker(t, Options{})
 	q := testQueue(t)
-	got := make(chan string, 10)
-	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
-		got <- m.ID
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	got := received(t, b, q)
 	deleteQueue(t, b, q.Name)
 	ctx := testContext(t)
 	for {
@@ -376,13 +377,7 @@ func TestDrainGivesBackAtOnce(t *testing.T) {
 	drained := make(chan error, 1)
 	ctx := testContext(t)
 	go func() { drained <- s.Drain(ctx) }()
-	got := make(chan string, 10)
-	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
-		got <- m.ID
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	got := received(t, b, q)
 	if id := receive(t, got); id != "ahead" {
 		t.Errorf("got %s", id)
 	}
@@ -418,13 +413,7 @@ func TestRejectDuringDrain(t *testing.T) {
 	if err := receive(t, drained); err != nil {
 		t.Error(err)
 	}
-	dead := make(chan string, 1)
-	if _, err := b.Subscribe(testContext(t), deadLetterQueue(q), func(_ context.Context, m messaging.Message) error {
-		dead <- m.ID
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	dead := received(t, b, deadLetterQueue(q))
 	if id := receive(t, dead); id != "rejected" {
 		t.Errorf("got %s", id)
 	}
