@@ -13,6 +13,9 @@ func Logging(logger *slog.Logger, level slog.Level) Interceptor {
 		return func(ctx context.Context, request *Request) (*Reply, error) {
 			start := time.Now()
 			reply, err := next(ctx, request)
+			if !logger.Enabled(ctx, level) {
+				return reply, err
+			}
 			logger.LogAttrs(ctx, level, "rpc", slog.String("queue", request.Queue), slog.Int("status", Status(reply, err)),
 				slog.Duration("duration", time.Since(start)), slog.String("correlation_id", request.ID))
 			return reply, err

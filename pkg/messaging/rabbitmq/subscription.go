@@ -184,8 +184,9 @@ func (c *consumer) serve() {
 	}
 	select {
 	case <-s.accepting.Done():
-		_ = c.channel.Cancel(c.tag, false)
-		c.giveBack()
+		if err := c.channel.Cancel(c.tag, false); err == nil {
+			c.giveBack()
+		}
 		c.finish()
 	case <-c.ctx.Done():
 		s.ended.Go(c.finish)

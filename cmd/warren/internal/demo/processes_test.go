@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"example.com/warren/pkg/process/processtest"
 )
 
 // programs are what make build makes.
@@ -84,7 +86,7 @@ func TestProcesses(t *testing.T) {
 		tryRestart(t, guide, warren)
 		warren.stop(t)
 		assertEmpty(t, temp)
-		awaitNoProcess(t, temp)
+		processtest.AwaitNone(t, temp)
 	})
 	t.Run("until a service fails", func(t *testing.T) {
 		temp := t.TempDir()
@@ -104,7 +106,7 @@ func TestProcesses(t *testing.T) {
 			t.Errorf("the demo does not say %q:\n%s", want, warren.logs)
 		}
 		assertEmpty(t, temp)
-		awaitNoProcess(t, temp)
+		processtest.AwaitNone(t, temp)
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/process/processtest"
 )
 
 // The life of one node: it starts, loses nothing in a crash, and leaves nothing behind.
@@ -64,7 +65,7 @@ func TestNode(t *testing.T) {
 	if err := node.Close(); err != nil {
 		t.Errorf("Close = %v", err)
 	}
-	assertNothingLeft(ctx, t, dir)
+	assertNothingLeft(t, dir)
 	if err := node.Close(); err != nil {
 		t.Errorf("second Close = %v", err)
 	}
@@ -149,7 +150,7 @@ func TestStartFails(t *testing.T) {
 			if test.wantErr != nil && !errors.Is(err, test.wantErr) {
 				t.Errorf("Start = %v, want %v", err, test.wantErr)
 			}
-			assertNothingLeft(t.Context(), t, test.options.Dir)
+			assertNothingLeft(t, test.options.Dir)
 		})
 	}
 }
@@ -244,7 +245,7 @@ func isCode(err error, code int) bool {
 }
 
 // assertNothingLeft fails if a node that had its folder in dir has left a file or a process.
-func assertNothingLeft(ctx context.Context, t *testing.T, dir string) {
+func assertNothingLeft(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -256,5 +257,5 @@ func assertNothingLeft(ctx context.Context, t *testing.T, dir string) {
 	if _, err := os.Stat("erl_crash.dump"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a crash dump is left in the working directory: %v", err)
 	}
-	awaitNoProcess(ctx, t, dir)
+	processtest.AwaitNone(t, "HOME="+dir)
 }

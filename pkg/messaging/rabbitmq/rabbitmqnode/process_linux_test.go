@@ -2,55 +2,14 @@ package rabbitmqnode_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
+
+	"example.com/warren/pkg/process/processtest"
 )
-
-// awaitNoProcess fails if a node that had its folder in dir has left a process but epmd. A server's children end by
-// themselves, a moment after it.
-func awaitNoProcess(ctx context.Context, t *testing.T, dir string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		left := processes(t, dir)
-		if len(left) == 0 {
-			return
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			t.Errorf("processes left: %q", left)
-			return
-		}
-	}
-}
-
-// processes returns the command lines of the processes, but epmd, that have dir in their environment.
-func processes(t *testing.T, dir string) []string {
-	t.Helper()
-	paths, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for _, path := range paths {
-		environ, _ := os.ReadFile(path) // it may have ended
-		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		if bytes.Contains(environ, []byte("HOME="+dir)) && !bytes.Contains(cmdline, []byte("epmd")) {
-			found = append(found, strings.ReplaceAll(string(cmdline), "\x00", " "))
-		}
-	}
-	return found
-}
 
 // A process that is killed can't stop its node, so the kernel does.
 func TestNodeEndsWithItsOwner(t *testing.T) {
@@ -73,12 +32,12 @@ func TestNodeEndsWithItsOwner(t *testing.T) {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "started\n" {
 		t.Errorf("owner said %q, %v", line, err)
 	}
-	if len(processes(t, dir)) == 0 {
+	if len(processtest.CommandLines(t, "HOME="+dir)) == 0 {
 		t.Error("the owner has no node")
 	}
 	if err := owner.Process.Kill(); err != nil {
 		t.Error(err)
 	}
 	_ = owner.Wait() // it was killed
-	awaitNoProcess(ctx, t, dir)
+	processtest.AwaitNone(t, "HOME="+dir)
 }

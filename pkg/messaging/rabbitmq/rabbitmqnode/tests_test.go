@@ -29,7 +29,7 @@ func TestTestsStartsANode(t *testing.T) {
 	if got, want := code, 3; got != want {
 		t.Errorf("exit code = %d, want %d", got, want)
 	}
-	assertNothingLeft(t.Context(), t, dir)
+	assertNothingLeft(t, dir)
 }
 
 func TestTestsUsesTheEnvironment(t *testing.T) {
@@ -38,7 +38,7 @@ func TestTestsUsesTheEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	var url string
 	run := runner(func() int {
-		assertNothingLeft(t.Context(), t, dir) // nothing was started
+		assertNothingLeft(t, dir) // nothing was started
 		return 0
 	})
 	if code := (rabbitmqnode.Tests{M: run, URL: &url, Options: rabbitmqnode.Options{Dir: dir}}).Run(); code != 0 {

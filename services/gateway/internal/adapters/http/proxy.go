@@ -28,9 +28,9 @@ func (s *Server) proxy(queue string) echo.HandlerFunc {
 		}
 		if reply.Status >= http.StatusBadRequest && len(reply.Body) == 0 {
 			// Not every service speaks problem+json; no caller should be left without a word.
-			reply = &rpc.Reply{Status: reply.Status, Header: reply.Header}
 			problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(request.ID)
-			reply.ContentType, reply.Body = problem.ContentType, problem.Body
+			problem.Header = reply.Header
+			reply = problem
 		}
 		return s.writeReply(c, reply)
 	}
@@ -53,7 +53,7 @@ func (s *Server) request(c echo.Context, queue string) (*rpc.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.received = x.received.Add(time.Since(began)) // a slow upload is not the service's fault
+	x.limitFrom = x.limitFrom.Add(time.Since(began)) // a slow upload is not the service's fault
 	return &rpc.Request{
 		Queue:       queue,
 		ID:          x.id,
@@ -66,7 +66,7 @@ func (s *Server) request(c echo.Context, queue string) (*rpc.Request, error) {
 		Identity:    rpcIdentity(x.identity),
 		ContentType: r.Header.Get(echo.HeaderContentType),
 		Body:        body,
-		Deadline:    s.deadline(x),
+		Deadline:    x.deadline(),
 	}, nil
 }
 

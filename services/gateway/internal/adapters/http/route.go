@@ -11,14 +11,14 @@ import (
 
 // exchange is what the gateway knows of one request, beside the request itself.
 type exchange struct {
-	id       string // the correlation id, in the response and in every message
-	began    time.Time
-	received time.Time       // with its body
-	limit    time.Duration   // 0: the default
-	forward  map[string]bool // headers that this route passes on although others don't
-	token    string
-	identity *domain.Identity // nil: nobody, or not checked yet
-	err      error            // what the response's status comes from, for the log
+	id        string    // the correlation id, in the response and in every message
+	began     time.Time // when the headers were here
+	limitFrom time.Time // when the limit begins: later than began by what the body took to arrive
+	limit     time.Duration
+	forward   map[string]bool // headers that this route passes on although others don't
+	token     string
+	identity  *domain.Identity // nil: nobody, or not checked yet
+	err       error            // what the response's status comes from, for the log
 }
 
 const exchangeKey = "exchange"
@@ -32,7 +32,7 @@ func exchangeOf(c echo.Context) *exchange {
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		now := time.Now()
-		x := &exchange{id: uuid.NewString(), began: now, received: now}
+		x := &exchange{id: uuid.NewString(), began: now, limitFrom: now, limit: s.options.Timeout}
 		c.Set(exchangeKey, x)
 		c.Response().Header().Set(headerCorrelationID, x.id)
 		return next(c)
@@ -46,11 +46,8 @@ func (s *Server) within(limit time.Duration) echo.MiddlewareFunc {
 }
 
 // deadline is when the answer to the client must be known.
-func (s *Server) deadline(x *exchange) time.Time {
-	if x.limit > 0 {
-		return x.received.Add(x.limit)
-	}
-	return x.received.Add(s.options.Timeout)
+func (x *exchange) deadline() time.Time {
+	return x.limitFrom.Add(x.limit)
 }
 
 // forwarding has a route pass on headers that are held back by default, e.g. Cookie.

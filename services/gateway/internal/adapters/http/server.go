@@ -120,7 +120,7 @@ func (s *Server) handler() http.Handler {
 }
 
 // headAsGet routes a HEAD as the GET whose headers it asks for (RFC 9110, section 9.3.2). net/http, which looks at the
-// request that it made itself, leaves out the body.
+// request that it made itself, leaves out the body. Log and metrics count it as a GET.
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {

@@ -24,7 +24,7 @@ func (s *Server) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		x := exchangeOf(c)
-		ctx, cancel := context.WithDeadline(c.Request().Context(), s.deadline(x))
+		ctx, cancel := context.WithDeadline(c.Request().Context(), x.deadline())
 		identity, err := s.authenticator.Authenticate(ctx, token)
 		cancel()
 		if errors.Is(err, domain.ErrInvalidToken) {

@@ -1,0 +1,25 @@
+package processtest_test
+
+import (
+	"os/exec"
+	"testing"
+
+	"example.com/warren/pkg/process/processtest"
+)
+
+func TestCommandLines(t *testing.T) {
+	mark := "PROCESSTEST=" + t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "sleep", "60")
+	cmd.Env = []string{mark}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if found := processtest.CommandLines(t, mark); len(found) != 1 {
+		t.Errorf("found %q, want the one that runs", found)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait() // it was killed
+	processtest.AwaitNone(t, mark)
+}
