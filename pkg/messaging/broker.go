@@ -1,9 +1,6 @@
 package messaging
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // Handler takes one message. nil acknowledges it; an error rejects it: it is delivered again until its queue's
 // delivery limit, then dead-lettered (see Queue). The context ends when a drain's time is up, not when the
@@ -28,6 +25,9 @@ type Broker interface {
 	Send(ctx context.Context, queue string, m Message) error
 	// OnReturn calls f with each message that this Broker sent and could not route, until stop. f must not block.
 	OnReturn(f func(Return)) (stop func())
+	// OnLoss calls f when the connection that Send used was lost and the broker can be reached again, and when the broker
+	// refused a message, until stop: messages that were handed over before may be lost. f must not block.
+	OnLoss(f func()) (stop func())
 	// Subscribe ensures q and returns once the consumer is live. It stays live, across lost connections and deleted
 	// queues, until Drain. While the broker is away Subscribe waits for it. ErrQueueInUse: see Exclusive.
 	Subscribe(ctx context.Context, q Queue, h Handler, options ...SubscribeOption) (Subscription, error)
@@ -75,15 +75,6 @@ func NewSubscribeOptions(options ...SubscribeOption) SubscribeOptions {
 	return o
 }
 
-// Validate reports, as an error that wraps ErrInvalidQueue, why q can't be consumed so.
-func (o SubscribeOptions) Validate(q Queue) error {
-	if o.Exclusive && q.Type == Quorum {
-		// RabbitMQ would let others in without a word.
-		return fmt.Errorf("%w: %s is a quorum queue and can't have an exclusive consumer", ErrInvalidQueue, q.Name)
-	}
-	return nil
-}
-
 // Prefetch bounds the messages that are delivered and not yet acknowledged.
 func Prefetch(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Prefetch = n } }
 
@@ -91,5 +82,6 @@ func Prefetch(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Pref
 func Concurrency(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Concurrency = n } }
 
 // Exclusive makes this the queue's only consumer: Subscribe fails with ErrQueueInUse if the queue has one, and so
-// does every later Subscribe on it. Classic queues only: RabbitMQ ignores it on a quorum queue.
+// does every later Subscribe on it. RabbitMQ doesn't know exclusive consumers of quorum queues: there, only those that
+// ask for it keep each other out.
 func Exclusive() SubscribeOption { return func(o *SubscribeOptions) { o.Exclusive = true } }

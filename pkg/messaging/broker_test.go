@@ -1,7 +1,6 @@
 package messaging_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,18 +36,5 @@ func TestNewSubscribeOptions(t *testing.T) {
 				t.Errorf("options (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestSubscribeOptionsValidate(t *testing.T) {
-	exclusive := messaging.NewSubscribeOptions(messaging.Exclusive())
-	if err := exclusive.Validate(messaging.Queue{Type: messaging.Quorum}); !errors.Is(err, messaging.ErrInvalidQueue) {
-		t.Errorf("an exclusive consumer on a quorum queue: %v, want ErrInvalidQueue", err)
-	}
-	if err := exclusive.Validate(messaging.Queue{}); err != nil {
-		t.Errorf("an exclusive consumer on a classic queue: %v", err)
-	}
-	if err := messaging.NewSubscribeOptions().Validate(messaging.Queue{Type: messaging.Quorum}); err != nil {
-		t.Errorf("a consumer on a quorum queue: %v", err)
 	}
 }

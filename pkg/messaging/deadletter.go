@@ -33,3 +33,31 @@ func DeadLetter(m Message, queue, reason string, now time.Time) Message {
 	m.Persistent = true
 	return m
 }
+
+// Death is what DeadLetter has noted on a message.
+type Death struct {
+	Queue  string    // the queue it was in
+	Reason string    // why it was given up on
+	Time   time.Time // when
+}
+
+// DeathOf returns what DeadLetter has noted on m, as far as it is there: a dead-letter queue may hold other messages too.
+func DeathOf(m Message) Death {
+	var d Death
+	d.Queue, _ = m.Headers[DeadLetterQueueHeader].(string)
+	d.Reason, _ = m.Headers[DeadLetterReasonHeader].(string)
+	d.Time, _ = m.Headers[DeadLetterTimeHeader].(time.Time)
+	return d
+}
+
+// Revive returns a dead letter as it was in its queue, without the headers above. Its TTL is not known any more.
+func Revive(m Message) Message {
+	m.Headers = maps.Clone(m.Headers)
+	for _, name := range [...]string{DeadLetterQueueHeader, DeadLetterReasonHeader, DeadLetterTimeHeader} {
+		delete(m.Headers, name)
+	}
+	if len(m.Headers) == 0 {
+		m.Headers = nil
+	}
+	return m
+}

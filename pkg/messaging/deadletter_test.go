@@ -43,3 +43,40 @@ func TestDeadLetter(t *testing.T) {
 		})
 	}
 }
+
+func TestDeathOf(t *testing.T) {
+	now := time.Date(2026, time.May, 1, 2, 3, 4, 0, time.UTC)
+	dead := messaging.DeadLetter(messaging.Message{}, "orders.create", messaging.DeadLetterRejected, now)
+	foreign := messaging.Message{Headers: map[string]any{messaging.DeadLetterQueueHeader: 1}}
+	for name, test := range map[string]struct {
+		m    messaging.Message
+		want messaging.Death
+	}{
+		"a dead letter":   {dead, messaging.Death{Queue: "orders.create", Reason: messaging.DeadLetterRejected, Time: now}},
+		"another message": {messaging.Message{}, messaging.Death{}},
+		"other types":     {foreign, messaging.Death{}},
+	} {
+		if diff := cmp.Diff(test.want, messaging.DeathOf(test.m)); diff != "" {
+			t.Errorf("death of %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestRevive(t *testing.T) {
+	for name, headers := range map[string]map[string]any{
+		"no headers": nil,
+		"headers":    {"key": "value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := messaging.Message{ID: "1", Body: []byte("body"), Headers: headers, Persistent: true}
+			dead := messaging.DeadLetter(m, "orders.create", messaging.DeadLetterLimit, time.Now())
+			before := dead.Normalize()
+			if diff := cmp.Diff(m, messaging.Revive(dead)); diff != "" {
+				t.Errorf("revived message (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before, dead.Normalize()); diff != "" {
+				t.Errorf("the dead letter itself was changed (-before +after):\n%s", diff)
+			}
+		})
+	}
+}

@@ -36,6 +36,9 @@ type Message struct {
 	ContentEncoding string
 	CorrelationID   string // joins a reply to its request
 	ReplyTo         string // the queue that replies go to
+	// UserID is who sent it, as the broker vouches: set on the way, whatever the sender puts here; "" if unknown. Of a
+	// message that was dead-lettered, or delivered again by a classic queue with a delivery limit, it is the consumer.
+	UserID string
 
 	// Headers hold nil, strings, bools, integers, floats, times, []byte, []any and nested map[string]any only. A
 	// message that crosses a network comes back with its integers as int64, its floats as float64, and its times in

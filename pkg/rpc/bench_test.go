@@ -17,11 +17,13 @@ func BenchmarkRegistry(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		key := uuid.NewString()
 		for pb.Next() {
-			call, err := r.add("orders.get", key)
-			if err != nil {
+			call := newPendingCall("orders.get", "", false)
+			if err := r.add(key, call); err != nil {
 				b.Fatal(err)
 			}
-			r.finish(key, outcome{})
+			if err := r.finish(&messaging.Message{CorrelationID: key}); err != nil {
+				b.Fatal(err)
+			}
 			<-call.outcomes
 		}
 	})

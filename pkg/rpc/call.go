@@ -8,11 +8,17 @@ import (
 	"reflect"
 )
 
+// CallOption changes a call.
+type CallOption func(*Request)
+
+// Idempotent has the request sent again if it may have been lost with its connection; see Request.
+func Idempotent() CallOption { return func(r *Request) { r.Idempotent = true } }
+
 // Call calls a method of another service. in is encoded by the tags that Handle decodes by. A reply of status 400
 // and above is returned as a *Error; the other errors are those of Client.Do.
 //
 // Within a handler, the call is made on behalf of that handler's caller: its Identity goes along.
-func Call[In, Out any](ctx context.Context, c *Client, queue string, in In) (Out, error) {
+func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, options ...CallOption) (Out, error) {
 	var out Out
 	b, err := bindingOf(reflect.TypeFor[In]())
 	if err != nil {
@@ -24,6 +30,9 @@ func Call[In, Out any](ctx context.Context, c *Client, queue string, in In) (Out
 	}
 	request.Queue = queue
 	request.Identity = IdentityFrom(ctx)
+	for _, option := range options {
+		option(request)
+	}
 	reply, err := c.Do(ctx, request)
 	if err != nil {
 		return out, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ var (
 	ErrClosed = errors.New("client closed")
 
 	errNotStarted = errors.New("client not started")
+	errNoReplier  = errors.New("ClientOptions.ReplyUsers does not say who answers it")
 )
 
 // ClientOptions are the settings of a Client. Zero values are the defaults.
@@ -35,6 +37,8 @@ type ClientOptions struct {
 	Instance string
 	// InstanceExpiry is when the callback queue of an instance that has gone is deleted. Default: 30 minutes.
 	InstanceExpiry time.Duration
+	// CallbackQueueType is the type of the callback queue. A classic one is away while its node is. Default: classic.
+	CallbackQueueType messaging.QueueType
 	// Prefetch is how many replies the broker may send ahead. Default: 1000.
 	Prefetch int
 
@@ -50,9 +54,17 @@ type ClientOptions struct {
 	// QueueType is the type of the queues called, if the client is the first to need them. Default: classic.
 	QueueType messaging.QueueType
 
+	// ReplyUsers are the users of the broker whose replies are believed, by the part of a queue's name before the first
+	// dot: {"orders": "orders"} wants the replies of orders.get from the user orders, as the broker vouches for. Calls to
+	// queues that are not in it fail. Empty: everyone is believed who knows a call's id.
+	// See https://www.rabbitmq.com/docs/validated-user-id.
+	ReplyUsers map[string]string
+
 	Logger       *slog.Logger  // default: slog.Default()
 	Interceptors []Interceptor // the first is the outermost
 	OnOrphan     func()        // called for each reply that nobody waits for; must not block
+	OnForged     func()        // called for each reply of the wrong user, which is dropped; must not block
+	OnResend     func()        // called for each request that is sent again; must not block
 }
 
 func (o ClientOptions) withDefaults() ClientOptions {
@@ -68,8 +80,10 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if o.OnOrphan == nil {
-		o.OnOrphan = func() {}
+	for _, f := range []*func(){&o.OnOrphan, &o.OnForged, &o.OnResend} {
+		if *f == nil {
+			*f = func() {}
+		}
 	}
 	return o
 }
@@ -82,8 +96,8 @@ type Client struct {
 	pending *registry
 	do      Func
 
-	subscription messaging.Subscription // nil before Start
-	stopReturns  func()
+	subscription  messaging.Subscription // nil before Start
+	stopObserving func()
 }
 
 // NewClient returns a client, which Start makes ready.
@@ -101,7 +115,7 @@ func NewClient(broker messaging.Broker, options ClientOptions) *Client {
 // Start makes the callback queue and consumes it, as its only consumer: messaging.ErrQueueInUse if another process
 // does. It must return before the first Do, and be called once.
 func (c *Client) Start(ctx context.Context) error {
-	q := messaging.Queue{Name: c.options.CallbackQueue, Durable: true}
+	q := messaging.Queue{Name: c.options.CallbackQueue, Durable: true, Type: c.options.CallbackQueueType}
 	if c.options.Instance != "" {
 		q.Expiry = c.options.InstanceExpiry
 	}
@@ -114,7 +128,11 @@ func (c *Client) Start(ctx context.Context) error {
 		return fmt.Errorf("consume the callback queue %s: %w", q.Name, err)
 	}
 	c.subscription = subscription
-	c.stopReturns = sync.OnceFunc(c.broker.OnReturn(c.receiveReturn))
+	stopReturns, stopLosses := c.broker.OnReturn(c.receiveReturn), c.broker.OnLoss(c.pending.lose)
+	c.stopObserving = sync.OnceFunc(func() {
+		stopReturns()
+		stopLosses()
+	})
 	c.pending.open()
 	return nil
 }
@@ -135,7 +153,7 @@ func (c *Client) Close(ctx context.Context) error {
 			c.pending.finishAll(outcome{err: ErrClosed})
 		}
 	}
-	c.stopReturns()
+	c.stopObserving()
 	if err := c.subscription.Drain(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("drain the callback queue %s: %w", c.options.CallbackQueue, err))
 	}
@@ -155,8 +173,9 @@ func (c *Client) Pending() int { return c.pending.len() }
 //     often as it is made, messaging.ErrInvalidMessage if the request can't be carried;
 //   - ErrClosed.
 //
-// A connection to the broker that is lost ends no call: the reply waits in the callback queue. The request is sent
-// once and may be handled more than once; see package messaging.
+// A connection to the broker that is lost ends no call: the reply waits in the callback queue. Whether the request had
+// arrived is not known; one that is Idempotent is sent again once the connection stands, with the same id, and the first
+// reply counts. Any request may be handled more than once; see package messaging.
 func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	r := *request
 	if r.ID == "" {
@@ -178,8 +197,12 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 	if ctx.Err() != nil {
 		return nil, callError(ctx, r, ctx.Err())
 	}
-	call, err := c.pending.add(r.Queue, r.ID)
+	replier, err := c.replier(r.Queue)
 	if err != nil {
+		return nil, callError(ctx, r, err)
+	}
+	call := newPendingCall(r.Queue, replier, r.Idempotent)
+	if err := c.pending.add(r.ID, call); err != nil {
 		return nil, callError(ctx, r, err)
 	}
 	defer c.pending.remove(r.ID, call)
@@ -187,32 +210,49 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 		return nil, callError(ctx, r, err)
 	}
 	for {
-		select {
-		case o := <-call.outcomes:
-			reply, err := c.settle(ctx, r, o)
-			if reply == nil && err == nil {
-				continue
+		o := call.await(ctx)
+		switch {
+		case errors.Is(o.err, errReturned):
+			if err := c.send(ctx, r); err != nil {
+				return nil, callError(ctx, r, err)
 			}
+		case errors.Is(o.err, errLost):
+			if c.pending.resume(r.ID, call) {
+				c.resend(ctx, r)
+			}
+		case o.err != nil:
+			return nil, callError(ctx, r, o.err)
+		default:
+			reply, err := decodeReply(*o.reply)
 			if err != nil {
 				return nil, callError(ctx, r, err)
 			}
 			return reply, nil
-		case <-ctx.Done():
-			return nil, callError(ctx, r, ctx.Err())
 		}
 	}
 }
 
-// settle turns an outcome into a reply or an error; neither if the call goes on.
-func (c *Client) settle(ctx context.Context, r *Request, o outcome) (*Reply, error) {
-	switch {
-	case errors.Is(o.err, errReturned):
-		return nil, c.send(ctx, r)
-	case o.err != nil:
-		return nil, o.err
-	default:
-		return decodeReply(*o.reply)
+// resend sends again what may be lost. It may as well have arrived: whatever becomes of this copy, the call goes on.
+func (c *Client) resend(ctx context.Context, r *Request) {
+	err := c.send(ctx, r)
+	if err == nil {
+		c.options.OnResend()
 	}
+	c.options.Logger.DebugContext(ctx, "sent a request again that may be lost",
+		"queue", r.Queue, "correlation_id", r.ID, "error", err)
+}
+
+// replier returns the user whose replies count for a queue, "" for anyone's.
+func (c *Client) replier(queue string) (string, error) {
+	if len(c.options.ReplyUsers) == 0 {
+		return "", nil
+	}
+	service, _, _ := strings.Cut(queue, ".")
+	user := c.options.ReplyUsers[service]
+	if user == "" {
+		return "", errNoReplier
+	}
+	return user, nil
 }
 
 // send makes sure that the queue exists, so that a request to a service that is down waits for it, and sends.
@@ -235,12 +275,17 @@ func callError(ctx context.Context, r *Request, err error) error {
 
 // receive takes a reply. It never blocks: the callback queue is read by one goroutine.
 func (c *Client) receive(ctx context.Context, m messaging.Message) error {
-	if c.pending.finish(m.CorrelationID, outcome{reply: &m}) {
+	err := c.pending.finish(&m)
+	if err == nil {
 		return nil
 	}
-	c.options.OnOrphan()
-	c.options.Logger.DebugContext(ctx, "dropped a reply that nobody waits for",
-		"correlation_id", m.CorrelationID, "from", m.AppID)
+	level, dropped := slog.LevelDebug, c.options.OnOrphan
+	if errors.Is(err, errForged) {
+		level, dropped = slog.LevelWarn, c.options.OnForged
+	}
+	dropped()
+	c.options.Logger.Log(ctx, level, "dropped a reply",
+		"error", err, "correlation_id", m.CorrelationID, "from", m.AppID, "user", m.UserID)
 	return nil
 }
 

@@ -144,8 +144,44 @@ func TestUnknownAndDuplicateReplies(t *testing.T) {
 		await(t, orphans, "the duplicate")
 	}
 	noError(t, c.Close(stopContext(t))) // so that all is logged
-	if n := len(log.entries(t, "dropped a reply that nobody waits for")); n != 5 {
+	if n := len(log.entries(t, "dropped a reply")); n != 5 {
 		t.Errorf("%d replies logged, want 5", n)
+	}
+}
+
+// Whoever has come to know a call's id could answer it, but for the user that the broker vouches for.
+func TestForgedReplies(t *testing.T) {
+	server := inmem.NewServer()
+	var log logBuffer
+	forged := make(chan struct{}, 10)
+	c := startClient(t, connect(t, server), ClientOptions{
+		ReplyUsers: map[string]string{"orders": "orders-user"},
+		OnForged:   func() { forged <- struct{}{} },
+		OnOrphan:   func() { t.Error("orphan reply") },
+		Logger:     log.logger(),
+	})
+	orders := server.ConnectAs("orders-user")
+	t.Cleanup(func() { noError(t, orders.Close(stopContext(t))) })
+	others := []*inmem.Broker{connect(t, server), server.ConnectAs("access-control"), server.ConnectAs("ORDERS-USER")}
+	subscribe(t, orders, "orders.get", func(ctx context.Context, m messaging.Message) error {
+		reply := messaging.Message{CorrelationID: m.CorrelationID, AppID: "orders", UserID: "orders-user", Body: []byte("forged")}
+		for _, other := range others {
+			noError(t, other.Send(ctx, m.ReplyTo, reply))
+			await(t, forged, "the forged reply")
+		}
+		reply.Body = []byte("genuine")
+		return orders.Send(ctx, m.ReplyTo, reply)
+	})
+	reply, err := c.Do(t.Context(), &Request{Queue: "orders.get"})
+	noError(t, err)
+	if string(reply.Body) != "genuine" {
+		t.Errorf("got the %s reply", reply.Body)
+	}
+	if n := len(log.entries(t, "dropped a reply")); n != len(others) {
+		t.Errorf("%d replies logged, want %d", n, len(others))
+	}
+	if _, err := c.Do(t.Context(), &Request{Queue: "stock.get"}); !errors.Is(err, errNoReplier) {
+		t.Errorf("a call to a service whose user is not known: %v", err)
 	}
 }
 
@@ -353,6 +389,156 @@ func TestConnectionLostWhileWaiting(t *testing.T) {
 	}
 	close(release)
 	noError(t, await(t, result, "the reply"))
+}
+
+// The broker takes requests and loses those of the first connection.
+func TestLostRequestIsSentAgain(t *testing.T) {
+	server := inmem.NewServer()
+	lossy := &hooked{Broker: connect(t, server)}
+	var connection atomic.Int32
+	sent := make(chan messaging.Message, 10)
+	lossy.send = func(ctx context.Context, queue string, m messaging.Message) error {
+		sent <- m
+		if connection.Load() == 0 {
+			return nil
+		}
+		return lossy.Broker.Send(ctx, queue, m)
+	}
+	serve(t, connect(t, server), ServerOptions{}, "echo", echo)
+	var resent atomic.Int32
+	c := startClient(t, lossy, ClientOptions{OnResend: func() { resent.Add(1) }, Timeout: testTimeout})
+	results := make(chan error, 2)
+	once, giveUp := context.WithCancel(t.Context())
+	for ctx, request := range map[context.Context]*Request{
+		t.Context(): {Queue: "echo", Body: []byte("again"), Idempotent: true},
+		once:        {Queue: "echo", Body: []byte("once")},
+	} {
+		go func() {
+			_, err := c.Do(ctx, request)
+			results <- err
+		}()
+	}
+	first := map[string]messaging.Message{}
+	for range 2 {
+		m := await(t, sent, "the request")
+		first[string(m.Body)] = m
+	}
+	connection.Store(1)
+	server.SetAvailable(false)
+	server.SetAvailable(true)
+
+	again := await(t, sent, "the request once more")
+	if string(again.Body) != "again" || again.CorrelationID != first["again"].CorrelationID || again.TTL > first["again"].TTL {
+		t.Errorf("sent %+v, then %+v", first["again"], again)
+	}
+	noError(t, await(t, results, "the answer"))
+	giveUp()
+	wantError(t, await(t, results, "the end of the other call"), context.Canceled)
+	if n := resent.Load(); n != 1 || len(sent) > 0 {
+		t.Errorf("%d requests sent again and %d more, want 1 and none", n, len(sent))
+	}
+}
+
+// A resend that finds the broker away is no reason to give up: the first request may have arrived.
+func TestResendWhileAway(t *testing.T) {
+	server := inmem.NewServer()
+	flaky := &hooked{Broker: connect(t, server)}
+	sends := make(chan int32, 10)
+	var count atomic.Int32
+	flaky.send = func(ctx context.Context, queue string, m messaging.Message) error {
+		n := count.Add(1)
+		defer func() { sends <- n }()
+		switch n {
+		case 1:
+			return nil
+		case 2:
+			return messaging.ErrUnavailable
+		default:
+			return flaky.Broker.Send(ctx, queue, m)
+		}
+	}
+	serve(t, connect(t, server), ServerOptions{}, "echo", echo)
+	c := startClient(t, flaky, ClientOptions{Timeout: testTimeout})
+	result := make(chan error, 1)
+	go func() {
+		_, err := Call[Empty, Empty](t.Context(), c, "echo", Empty{}, Idempotent())
+		result <- err
+	}()
+	await(t, sends, "the request")
+	for range 2 {
+		server.SetAvailable(false)
+		server.SetAvailable(true)
+		await(t, sends, "the request once more")
+	}
+	noError(t, await(t, result, "the answer"))
+}
+
+// A reply to the first request counts even if the second can't be sent until the call's limit.
+func TestReplyDuringResend(t *testing.T) {
+	server := inmem.NewServer()
+	slow := &hooked{Broker: connect(t, server)}
+	var count atomic.Int32
+	sends := make(chan struct{}, 10)
+	slow.send = func(ctx context.Context, _ string, m messaging.Message) error {
+		sends <- struct{}{}
+		if count.Add(1) == 1 {
+			return nil
+		}
+		reply := messaging.Message{CorrelationID: m.CorrelationID, Body: []byte("first")}
+		if err := slow.Broker.Send(ctx, m.ReplyTo, reply); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	c := startClient(t, slow, ClientOptions{Timeout: 2 * time.Second})
+	result := make(chan string, 1)
+	go func() {
+		reply, err := c.Do(t.Context(), &Request{Queue: "echo", Idempotent: true})
+		if err != nil {
+			result <- err.Error()
+			return
+		}
+		result <- string(reply.Body)
+	}()
+	await(t, sends, "the request")
+	server.SetAvailable(false)
+	server.SetAvailable(true)
+	await(t, sends, "the request once more")
+	if got := await(t, result, "the answer"); got != "first" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A connection that is lost again and again must not multiply the requests.
+func TestResendsAreBounded(t *testing.T) {
+	server := inmem.NewServer()
+	lossy := &hooked{Broker: connect(t, server)}
+	sent := make(chan struct{}, 100)
+	lossy.send = func(context.Context, string, messaging.Message) error {
+		sent <- struct{}{}
+		return nil
+	}
+	c := startClient(t, lossy, ClientOptions{Timeout: testTimeout})
+	ctx, giveUp := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Do(ctx, &Request{Queue: "echo", Idempotent: true})
+		result <- err
+	}()
+	await(t, sent, "the request")
+	for range maxResends {
+		server.SetAvailable(false)
+		server.SetAvailable(true)
+		await(t, sent, "the request once more")
+	}
+	server.SetAvailable(false)
+	server.SetAvailable(true)
+	giveUp()
+	wantError(t, await(t, result, "the end of the call"), context.Canceled)
+	if n := len(sent); n > 0 {
+		t.Errorf("sent %d times more than %d", n, maxResends)
+	}
 }
 
 // The broker remembers the queue, and it was deleted since.

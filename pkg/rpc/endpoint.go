@@ -24,6 +24,8 @@ type endpoint struct {
 	concurrency int
 	status      int // of replies that come with none; 0: 200
 	f           Func
+
+	noDeadLetters bool
 }
 
 // receive handles one message. The reply is sent first and then, by returning nil, the request is acknowledged: a

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,8 +12,17 @@ import (
 // ErrTooManyPending: the calls that wait for a reply have reached a limit.
 var ErrTooManyPending = errors.New("too many pending calls")
 
-// errReturned wakes a call whose request came back for want of a queue.
-var errReturned = errors.New("request returned")
+var (
+	// errReturned wakes a call whose request came back for want of a queue.
+	errReturned = errors.New("request returned")
+	// errLost wakes a call whose request may be lost.
+	errLost = errors.New("request may be lost")
+
+	// errOrphan: nobody waits for a reply.
+	errOrphan = errors.New("no such call")
+	// errForged: a reply comes from someone who may not answer the call.
+	errForged = errors.New("not from the service that was called")
+)
 
 // outcome is what became of a call: a reply, or why there is none.
 type outcome struct {
@@ -20,12 +30,42 @@ type outcome struct {
 	err   error
 }
 
-// pendingCall is one call that waits. At most two outcomes are sent: errReturned once, and then the last, by whoever
-// took the call out of the registry. So no send ever blocks.
+// maxResends bounds how often one request is sent again: connections that flap, or a queue that refuses messages, must not
+// multiply the calls that wait.
+const maxResends = 5
+
+// pendingCall is one call that waits. At most three outcomes are in the channel, so that no send ever blocks: errReturned,
+// which is sent once, errLost, which is not sent again before it is taken, and the last, by whoever took the call out of
+// the registry.
 type pendingCall struct {
-	queue    string
+	queue      string
+	replier    string // the user whose replies count; "" for anyone's
+	idempotent bool
+	outcomes   chan outcome
+
+	// Guarded by the registry's mutex.
 	returned bool
-	outcomes chan outcome
+	lost     bool // errLost is in the channel
+	resends  int
+}
+
+func newPendingCall(queue, replier string, idempotent bool) *pendingCall {
+	return &pendingCall{queue: queue, replier: replier, idempotent: idempotent, outcomes: make(chan outcome, 3)}
+}
+
+// await returns the next outcome: ctx's error if that ends first. What is there already comes before it.
+func (c *pendingCall) await(ctx context.Context) outcome {
+	select {
+	case o := <-c.outcomes:
+		return o
+	default:
+	}
+	select {
+	case o := <-c.outcomes:
+		return o
+	case <-ctx.Done():
+		return outcome{err: ctx.Err()}
+	}
 }
 
 // registry holds the calls that wait, by correlation id.
@@ -72,24 +112,23 @@ func (r *registry) close() {
 	}
 }
 
-// add registers a call to queue, or says why not.
-func (r *registry) add(queue, id string) (*pendingCall, error) {
+// add registers a call, or says why not.
+func (r *registry) add(id string, c *pendingCall) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.err != nil:
-		return nil, r.err
+		return r.err
 	case len(r.calls) >= r.max:
-		return nil, fmt.Errorf("%w: %d in all, the limit", ErrTooManyPending, r.max)
-	case r.perQueue[queue] >= r.maxPerQueue:
-		return nil, fmt.Errorf("%w: %d on this queue, the limit", ErrTooManyPending, r.maxPerQueue)
+		return fmt.Errorf("%w: %d in all, the limit", ErrTooManyPending, r.max)
+	case r.perQueue[c.queue] >= r.maxPerQueue:
+		return fmt.Errorf("%w: %d on this queue, the limit", ErrTooManyPending, r.maxPerQueue)
 	case r.calls[id] != nil:
-		return nil, fmt.Errorf("correlation id %q is pending already", id)
+		return fmt.Errorf("correlation id %q is pending already", id)
 	}
-	c := &pendingCall{queue: queue, outcomes: make(chan outcome, 2)}
 	r.calls[id] = c
-	r.perQueue[queue]++
-	return c, nil
+	r.perQueue[c.queue]++
+	return nil
 }
 
 // remove forgets a call, if it is still registered.
@@ -101,17 +140,20 @@ func (r *registry) remove(id string, c *pendingCall) {
 	}
 }
 
-// finish takes the call with the id out and gives it its last outcome. false: there is none.
-func (r *registry) finish(id string, o outcome) bool {
+// finish takes out the call that a reply answers and gives it the reply; or errOrphan, or errForged.
+func (r *registry) finish(reply *messaging.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.calls[id]
-	if c == nil {
-		return false
+	c := r.calls[reply.CorrelationID]
+	switch {
+	case c == nil:
+		return errOrphan
+	case c.replier != "" && c.replier != reply.UserID:
+		return errForged
 	}
-	r.delete(id, c)
-	c.outcomes <- o
-	return true
+	r.delete(reply.CorrelationID, c)
+	c.outcomes <- outcome{reply: reply}
+	return nil
 }
 
 // finishAll gives every call the same last outcome.
@@ -138,6 +180,27 @@ func (r *registry) returned(id string) {
 		r.delete(id, c)
 		c.outcomes <- outcome{err: messaging.ErrUnroutable}
 	}
+}
+
+// lose tells the calls that may be sent again that their requests may be lost.
+func (r *registry) lose() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.calls {
+		if c.idempotent && !c.lost && c.resends < maxResends {
+			c.lost = true
+			c.resends++
+			c.outcomes <- outcome{err: errLost}
+		}
+	}
+}
+
+// resume makes room for the next errLost of a call. false: the call has its last outcome.
+func (r *registry) resume(id string, c *pendingCall) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.lost = false
+	return r.calls[id] == c
 }
 
 // len is how many calls wait.

@@ -30,6 +30,10 @@ type Request struct {
 
 	// Deadline is when the caller stops waiting. A request past it is not handled.
 	Deadline time.Time
+
+	// Idempotent: to handle the request twice does no more than to handle it once (RFC 9110, section 9.2.2). If the
+	// connection that carried it is lost, the client sends it again. It is the caller's own and not sent along.
+	Idempotent bool
 }
 
 // Reply answers a Request.

@@ -59,6 +59,10 @@ func WithStatus(status int) HandleOption { return func(e *endpoint) { e.status =
 // WithConcurrency bounds the requests of this method that are handled at once.
 func WithConcurrency(n int) HandleOption { return func(e *endpoint) { e.concurrency = n } }
 
+// WithoutDeadLetters drops what this method would keep in "<queue>.dead", a request that kills its process again and again
+// or can neither be read nor answered: for requests that hold secrets.
+func WithoutDeadLetters() HandleOption { return func(e *endpoint) { e.noDeadLetters = true } }
+
 // Server answers requests. Methods are registered before Start.
 type Server struct {
 	broker  messaging.Broker
@@ -139,8 +143,10 @@ func (s *Server) subscribe(ctx context.Context, e *endpoint) (messaging.Subscrip
 		Name:          e.queue,
 		Durable:       true,
 		Type:          s.options.QueueType,
-		DeadLetter:    e.queue + ".dead",
 		DeliveryLimit: s.options.DeliveryLimit,
+	}
+	if !e.noDeadLetters {
+		q.DeadLetter = e.queue + ".dead"
 	}
 	return s.broker.Subscribe(ctx, q, e.receive,
 		messaging.Concurrency(e.concurrency), messaging.Prefetch(cmp.Or(s.options.Prefetch, e.concurrency)))

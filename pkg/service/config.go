@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"net"
-	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -20,7 +19,7 @@ import (
 
 // Config holds the settings that all services share.
 type Config struct {
-	BrokerURLs      []string      `name:"broker-url" env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ, as amqp:// or amqps:// URL; the nodes of a cluster are separated by commas."`
+	Broker          BrokerConfig  `embed:""`
 	BrokerHeartbeat time.Duration `env:"BROKER_HEARTBEAT" default:"10s" help:"How often a silent connection to the broker is probed."`
 
 	AdminAddr string `env:"ADMIN_ADDR" default:"${admin_addr}" help:"Address of /livez, /readyz and /metrics; empty turns them off."`
@@ -31,6 +30,7 @@ type Config struct {
 	RPCConcurrency        int                 `env:"RPC_CONCURRENCY" default:"64" help:"Requests that are handled at once, for each queue."`
 	RPCPrefetch           int                 `env:"RPC_PREFETCH" default:"0" help:"Requests that the broker sends ahead, for each queue; 0: as many as RPC_CONCURRENCY."`
 	RPCQueueType          messaging.QueueType `env:"RPC_QUEUE_TYPE" default:"classic" help:"classic or quorum (replicated); queues that exist keep theirs."`
+	RPCCallbackQueueType  messaging.QueueType `env:"RPC_CALLBACK_QUEUE_TYPE" default:"classic" help:"The same for the queue that replies arrive on; in a cluster, a classic one is away with its node."`
 	RPCPersistent         bool                `env:"RPC_PERSISTENT" default:"false" help:"Requests and replies survive a restart of the broker."`
 	RPCDeliveryLimit      int                 `env:"RPC_DELIVERY_LIMIT" default:"5" help:"Deliveries of a request that ends its process each time, before it goes to the queue's dead-letter queue."`
 	RPCMaxPending         int                 `env:"RPC_MAX_PENDING" default:"10000" help:"Calls that may wait for a reply."`
@@ -43,7 +43,7 @@ type Config struct {
 // Validate reports every setting that is out of range.
 func (c *Config) Validate() error {
 	return errors.Join(
-		checkBrokerURLs(c.BrokerURLs),
+		c.Broker.Validate(),
 		checkRange("BROKER_HEARTBEAT", c.BrokerHeartbeat, time.Second, time.Hour),
 		checkAddr("ADMIN_ADDR", c.AdminAddr),
 		checkOneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
@@ -52,26 +52,13 @@ func (c *Config) Validate() error {
 		checkRange("RPC_CONCURRENCY", c.RPCConcurrency, 1, math.MaxUint16),
 		checkRange("RPC_PREFETCH", c.RPCPrefetch, 0, math.MaxUint16),
 		checkOneOf("RPC_QUEUE_TYPE", c.RPCQueueType, messaging.Classic, messaging.Quorum),
+		checkOneOf("RPC_CALLBACK_QUEUE_TYPE", c.RPCCallbackQueueType, messaging.Classic, messaging.Quorum),
 		checkRange("RPC_DELIVERY_LIMIT", c.RPCDeliveryLimit, 1, math.MaxInt32),
 		checkRange("RPC_MAX_PENDING", c.RPCMaxPending, 1, math.MaxInt32),
 		checkRange("RPC_MAX_PENDING_PER_QUEUE", c.RPCMaxPendingPerQueue, 1, math.MaxInt32),
 		checkRange("STOP_TIMEOUT", c.StopTimeout, time.Millisecond, 24*time.Hour),
 		checkRange("STOP_DELAY", c.StopDelay, 0, time.Hour),
 	)
-}
-
-// checkBrokerURLs quotes no URL: they hold passwords.
-func checkBrokerURLs(urls []string) error {
-	if len(urls) == 0 {
-		return errors.New("BROKER_URL is empty")
-	}
-	for i, s := range urls {
-		u, err := url.Parse(s)
-		if err != nil || u.Host == "" || u.Scheme != "amqp" && u.Scheme != "amqps" {
-			return fmt.Errorf("BROKER_URL: URL %d of %d is not of the form amqp://user:password@host:5672/vhost", i+1, len(urls))
-		}
-	}
-	return nil
 }
 
 func checkAddr(name, addr string) error {
@@ -107,6 +94,15 @@ type settings struct {
 	Shared Config `embed:"" group:"shared"`
 }
 
+// Validate reports all that is wrong. Kong would stop at the first struct that has something.
+func (s *settings) Validate() error {
+	err := s.Shared.Validate()
+	if own, ok := s.Own.(interface{ Validate() error }); ok {
+		err = errors.Join(err, own.Validate())
+	}
+	return err
+}
+
 // parse fills in s.Config and returns the shared settings: flags before environment variables before defaults.
 func parse(s Service, args []string, stdout io.Writer) (*Config, error) {
 	if t := reflect.TypeOf(s.Config); t != nil && (t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct) {
@@ -136,7 +132,7 @@ func parse(s Service, args []string, stdout io.Writer) (*Config, error) {
 	if err != nil {
 		return nil, nameVariables(err, parser.Model.Flags)
 	}
-	return &target.Shared, errors.Join(target.Shared.Validate(), validate(s.Config))
+	return &target.Shared, nil
 }
 
 // formatHelp puts the environment variable first: it is how a service is configured.
@@ -145,14 +141,6 @@ func formatHelp(value *kong.Value) string {
 		return value.Help
 	}
 	return value.Tag.Envs[0] + ": " + value.Help
-}
-
-// validate stands in for kong, which does not call Validate of embedded structs.
-func validate(config any) error {
-	if v, ok := config.(interface{ Validate() error }); ok {
-		return v.Validate()
-	}
-	return nil
 }
 
 var flagPattern = regexp.MustCompile(`--[a-z0-9-]+`)

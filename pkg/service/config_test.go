@@ -36,7 +36,7 @@ func ordersService(config any) Service {
 
 func defaults() Config {
 	return Config{
-		BrokerURLs:            []string{"amqp://guest:guest@127.0.0.1:5672/"},
+		Broker:                BrokerConfig{URLs: []string{"amqp://guest:guest@127.0.0.1:5672/"}},
 		BrokerHeartbeat:       10 * time.Second,
 		AdminAddr:             "127.0.0.1:9091",
 		LogLevel:              "info",
@@ -44,6 +44,7 @@ func defaults() Config {
 		RPCTimeout:            5 * time.Second,
 		RPCConcurrency:        64,
 		RPCQueueType:          "classic",
+		RPCCallbackQueueType:  "classic",
 		RPCDeliveryLimit:      5,
 		RPCMaxPending:         10000,
 		RPCMaxPendingPerQueue: 2000,
@@ -79,7 +80,19 @@ func TestParse(t *testing.T) {
 		"cluster": {
 			env: map[string]string{"BROKER_URL": "amqp://a:5672/,amqps://u:p@b:5671/orders"},
 			want: func(c *Config, _ *ordersConfig) {
-				c.BrokerURLs = []string{"amqp://a:5672/", "amqps://u:p@b:5671/orders"}
+				c.Broker.URLs = []string{"amqp://a:5672/", "amqps://u:p@b:5671/orders"}
+			},
+		},
+		"TLS": {
+			env: map[string]string{
+				"BROKER_URL": "amqps://a/", "BROKER_CA": "ca.pem", "BROKER_SERVER_NAME": "broker.example",
+				"BROKER_CERTIFICATE": "orders.pem", "BROKER_KEY": "orders.key",
+			},
+			want: func(c *Config, _ *ordersConfig) {
+				c.Broker = BrokerConfig{
+					URLs: []string{"amqps://a/"}, CA: "ca.pem", ServerName: "broker.example",
+					Certificate: "orders.pem", Key: "orders.key",
+				}
 			},
 		},
 		"admin listener off": {
@@ -89,13 +102,14 @@ func TestParse(t *testing.T) {
 		"everything": {
 			args: []string{
 				"--broker-heartbeat=5s", "--admin-addr=:9000", "--log-format=text", "--rpc-concurrency=1", "--rpc-prefetch=10",
-				"--rpc-queue-type=quorum", "--rpc-persistent", "--rpc-delivery-limit=3", "--rpc-max-pending=7",
+				"--rpc-queue-type=quorum", "--rpc-callback-queue-type=quorum", "--rpc-persistent", "--rpc-delivery-limit=3", "--rpc-max-pending=7",
 				"--rpc-max-pending-per-queue=6", "--stop-timeout=1s", "--stop-delay=2s", "--orders-mode=fast",
 			},
 			want: func(c *Config, own *ordersConfig) {
 				*c = Config{
-					BrokerURLs: c.BrokerURLs, BrokerHeartbeat: 5 * time.Second, AdminAddr: ":9000", LogLevel: "info",
-					LogFormat: "text", RPCTimeout: c.RPCTimeout, RPCConcurrency: 1, RPCPrefetch: 10, RPCQueueType: "quorum",
+					Broker: c.Broker, BrokerHeartbeat: 5 * time.Second, AdminAddr: ":9000", LogLevel: "info",
+					LogFormat: "text", RPCTimeout: c.RPCTimeout, RPCConcurrency: 1, RPCPrefetch: 10,
+					RPCQueueType: "quorum", RPCCallbackQueueType: "quorum",
 					RPCPersistent: true, RPCDeliveryLimit: 3, RPCMaxPending: 7, RPCMaxPendingPerQueue: 6,
 					StopTimeout: time.Second, StopDelay: 2 * time.Second,
 				}
@@ -167,14 +181,27 @@ func TestParseErrors(t *testing.T) {
 		"stop timeout":      {env: map[string]string{"STOP_TIMEOUT": "0s"}, want: []string{"STOP_TIMEOUT", "is 0s"}},
 		"stop delay":        {env: map[string]string{"STOP_DELAY": "-1s"}, want: []string{"STOP_DELAY", "is -1s"}},
 		"several":           {args: []string{"--log-format=xml", "--stop-delay=2h"}, want: []string{"LOG_FORMAT", "STOP_DELAY"}},
+		"own and shared":    {args: []string{"--orders-page-size=0", "--log-format=xml"}, want: []string{"ORDERS_PAGE_SIZE", "LOG_FORMAT"}},
 		"no broker":         {env: map[string]string{"BROKER_URL": ""}, want: []string{"BROKER_URL"}},
 		"broker scheme": {
 			env:  map[string]string{"BROKER_URL": "amqp://a/,http://u:secret@b/"},
 			want: []string{"BROKER_URL: URL 2 of 2", "amqp://user:password@host:5672/vhost"},
 		},
-		"broker URL":   {env: map[string]string{"BROKER_URL": "amqp://u:secret@host:port/"}, want: []string{"BROKER_URL: URL 1 of 1"}},
-		"argument":     {args: []string{"serve"}, want: []string{"unexpected argument serve"}},
-		"unknown flag": {args: []string{"--colour=red"}, want: []string{"unknown flag --colour"}},
+		"broker URL": {env: map[string]string{"BROKER_URL": "amqp://u:secret@host:port/"}, want: []string{"BROKER_URL: URL 1 of 1"}},
+		"half a client certificate": {
+			env:  map[string]string{"BROKER_URL": "amqps://a/", "BROKER_CERTIFICATE": "orders.pem"},
+			want: []string{"BROKER_CERTIFICATE and BROKER_KEY must be set together"},
+		},
+		"CA without TLS": {
+			env:  map[string]string{"BROKER_URL": "amqps://a/,amqp://u:secret@b/", "BROKER_CA": "ca.pem"},
+			want: []string{"BROKER_URL: URL 2 of 2 is amqp://", "plain text", "use amqps://"},
+		},
+		"client certificate without TLS": {
+			args: []string{"--broker-certificate=c.pem", "--broker-key=c.key"}, want: []string{"BROKER_URL: URL 1 of 1 is amqp://"},
+		},
+		"server name without TLS": {args: []string{"--broker-server-name=b"}, want: []string{"BROKER_URL: URL 1 of 1 is amqp://"}},
+		"argument":                {args: []string{"serve"}, want: []string{"unexpected argument serve"}},
+		"unknown flag":            {args: []string{"--colour=red"}, want: []string{"unknown flag --colour"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,8 @@ type metrics struct {
 
 	server, client      callMetrics
 	expired, unroutable prometheus.Counter
-	orphans, reconnects prometheus.Counter
+	orphans, forged     prometheus.Counter
+	resent, reconnects  prometheus.Counter
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -46,6 +47,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		expired:    counter("rpc_server_expired_requests_total", "Requests that came past their deadline and were dropped."),
 		unroutable: counter("rpc_server_unroutable_replies_total", "Replies whose callback queue was gone."),
 		orphans:    counter("rpc_client_orphan_replies_total", "Replies that nobody waited for."),
+		forged:     counter("rpc_client_forged_replies_total", "Replies of another user than the service that was called."),
+		resent:     counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost."),
 		reconnects: counter("broker_reconnects_total", "Lost connections to the broker that stand again."),
 	}
 }

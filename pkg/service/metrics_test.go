@@ -82,6 +82,8 @@ func TestMetrics(t *testing.T) {
 		`rpc_client_in_flight{queue="orders.get"} 0`,
 		`rpc_client_pending_calls 0`,
 		`rpc_client_orphan_replies_total 1`,
+		`rpc_client_forged_replies_total 0`,
+		`rpc_client_resent_requests_total 0`,
 	)
 	_, page := get(t, gatewayAddr, "/metrics")
 	for _, name := range []string{"go_goroutines", "process_open_fds"} {

@@ -19,7 +19,9 @@ import (
 type CallbackQueue struct {
 	Name     string // default: "<service>.rpc.response"
 	Instance string // set: the queue is this process's own, "<Name>.<Instance>"
-	Variable string // the environment variable behind Instance, for the error of a second process that has none
+	// ReplyUsers are those of rpc.ClientOptions.
+	ReplyUsers map[string]string
+	Variable   string // the environment variable behind Instance, for the error of a second process that has none
 }
 
 // module is what the service's own module is given, and after it the start of the server.
@@ -86,7 +88,9 @@ func (c *chassis) newClient(p clientParams) *rpc.Client {
 	client := rpc.NewClient(c.broker, rpc.ClientOptions{
 		Name:               c.service.Name,
 		CallbackQueue:      p.Callback.Name,
+		CallbackQueueType:  c.config.RPCCallbackQueueType,
 		Instance:           p.Callback.Instance,
+		ReplyUsers:         p.Callback.ReplyUsers,
 		Timeout:            c.config.RPCTimeout,
 		MaxPending:         c.config.RPCMaxPending,
 		MaxPendingPerQueue: c.config.RPCMaxPendingPerQueue,
@@ -95,6 +99,8 @@ func (c *chassis) newClient(p clientParams) *rpc.Client {
 		Logger:             c.logger,
 		Interceptors:       []rpc.Interceptor{c.metrics.client.interceptor(callStatus), rpc.Logging(c.logger, slog.LevelDebug)},
 		OnOrphan:           c.metrics.orphans.Inc,
+		OnForged:           c.metrics.forged.Inc,
+		OnResend:           c.metrics.resent.Inc,
 	})
 	c.metrics.observeClient(client)
 	p.Lifecycle.Append(fx.Hook{

@@ -94,13 +94,16 @@ func (c *chassis) open() (err error) {
 
 // connect returns a broker that connects in the background.
 func (c *chassis) connect() (messaging.Broker, error) {
-	broker, err := rabbitmq.New(rabbitmq.Options{
-		URLs:        c.config.BrokerURLs,
-		Name:        c.service.Name,
-		Heartbeat:   c.config.BrokerHeartbeat,
-		Logger:      c.logger,
-		OnReconnect: c.metrics.reconnects.Inc,
-	})
+	options, err := c.config.Broker.Options()
+	if err != nil {
+		return nil, err
+	}
+	options.Name = c.service.Name
+	options.Heartbeat = c.config.BrokerHeartbeat
+	options.ConfirmSends = c.config.RPCQueueType == messaging.Quorum || c.config.RPCCallbackQueueType == messaging.Quorum
+	options.Logger = c.logger
+	options.OnReconnect = c.metrics.reconnects.Inc
+	broker, err := rabbitmq.New(options)
 	if err != nil {
 		return nil, fmt.Errorf("connect to BROKER_URL: %w", err)
 	}

@@ -2,7 +2,6 @@ package inmem
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -12,6 +11,7 @@ import (
 // Broker is one connection to a Server. It implements messaging.Broker.
 type Broker struct {
 	server *Server
+	user   string
 	closed chan struct{} // closed once the connection is
 
 	// Guarded by the server's mutex.
@@ -48,6 +48,7 @@ func (b *Broker) route(ctx context.Context, queue string, m messaging.Message,
 		return err
 	}
 	m = m.Normalize()
+	m.UserID = b.user
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
 	if err := b.usable(); err != nil {
@@ -85,6 +86,18 @@ func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) {
 		b.server.mu.Lock()
 		defer b.server.mu.Unlock()
 		b.callbacks = slices.DeleteFunc(b.callbacks, func(other *func(messaging.Return)) bool { return other == callback })
+	}
+}
+
+// OnLoss implements messaging.Broker. A call of f may still be running when stop returns.
+func (b *Broker) OnLoss(f func()) (stop func()) {
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	b.server.losses[&f] = struct{}{}
+	return func() {
+		b.server.mu.Lock()
+		defer b.server.mu.Unlock()
+		delete(b.server.losses, &f)
 	}
 }
 
@@ -156,7 +169,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 
 func (b *Broker) subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options messaging.SubscribeOptions) (*subscription, error) {
-	if err := errors.Join(q.Validate(), options.Validate(q)); err != nil {
+	if err := q.Validate(); err != nil {
 		return nil, err
 	}
 	b.server.mu.Lock()

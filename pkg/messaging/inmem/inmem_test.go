@@ -14,6 +14,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestContract(t *testing.T) {
 	server := inmem.NewServer()
-	connect := func(*testing.T) messaging.Broker { return server.Connect() }
-	messagingtest.Run(t, connect, messagingtest.Options{})
+	connect := func(*testing.T) messaging.Broker { return server.ConnectAs("guest") }
+	messagingtest.Run(t, connect, messagingtest.Options{
+		User: "guest",
+		Interrupt: func(*testing.T, messaging.Broker) {
+			server.SetAvailable(false)
+			server.SetAvailable(true)
+		},
+	})
 }

@@ -25,7 +25,7 @@ func (t *tester) carry(m messaging.Message) messaging.Message {
 }
 
 // fullMessage has a value in each field, and what it looks like when delivered.
-func fullMessage() (sent, want messaging.Message) {
+func (t *tester) fullMessage() (sent, want messaging.Message) {
 	made := time.Date(2026, time.March, 29, 1, 59, 59, 987654321, time.FixedZone("", -3*60*60))
 	sent = messaging.Message{
 		ID:              uuid.NewString(),
@@ -43,11 +43,12 @@ func fullMessage() (sent, want messaging.Message) {
 	}
 	want = sent
 	want.Timestamp = time.Date(2026, time.March, 29, 4, 59, 59, 0, time.UTC)
+	want.UserID = t.options.User
 	return sent, want
 }
 
 func testRoundTrip(t *tester) {
-	full, wantFull := fullMessage()
+	full, wantFull := t.fullMessage()
 	transient, wantTransient := full, wantFull
 	transient.Persistent, wantTransient.Persistent = false, false
 	least := messaging.Message{ID: full.ID}
@@ -63,9 +64,27 @@ func testRoundTrip(t *tester) {
 		"least":     {least, least},
 		"longest":   {longest, longest},
 	} {
+		m.want.UserID = t.options.User
 		got := t.carry(m.sent)
 		if diff := cmp.Diff(m.want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s message (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Whoever a sender claims to be, the broker knows better.
+func testUserID(t *tester) {
+	b, q, received := t.connect(), t.newQueue(), newInbox()
+	t.subscribe(b, q, received.handle)
+	forged := newMessage("forged")
+	forged.UserID = "somebody-else"
+	t.publishMessage(b, q, forged)
+	if err := b.Send(t.ctx, q.Name, forged); err != nil {
+		t.Fatalf("Send: %v", err)
+	}
+	for range 2 {
+		if m := await(t, received, "the message"); m.UserID != t.options.User {
+			t.Errorf("sent by %q, want %q", m.UserID, t.options.User)
 		}
 	}
 }

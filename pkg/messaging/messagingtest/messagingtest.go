@@ -27,8 +27,13 @@ type Connect func(t *testing.T) messaging.Broker
 
 // Options are what the suite can't know of an adapter.
 type Options struct {
+	// User is the UserID of the messages that the connections send.
+	User string
+	// Interrupt breaks what connects b to the broker, and returns once b can't be reached or has been again. b connects
+	// again by itself.
+	Interrupt func(t *testing.T, b messaging.Broker)
 	// QueueType is the type of the queues that the tests use. The zero value is Classic. Tests of what quorum queues
-	// don't have (exclusive consumers, auto-delete) use classic ones always.
+	// don't have (auto-delete, exclusive beside other consumers) use classic ones always.
 	QueueType messaging.QueueType
 }
 
@@ -44,6 +49,7 @@ func Run(t *testing.T, connect Connect, options Options) {
 		{"LargestHeaders", testLargestHeaders},
 		{"Bodies", testBodies},
 		{"NothingShared", testNothingShared},
+		{"UserID", testUserID},
 
 		{"Order", testOrder},
 		{"CompetingConsumers", testCompetingConsumers},
@@ -66,6 +72,7 @@ func Run(t *testing.T, connect Connect, options Options) {
 		{"PublishSameID", testPublishSameID},
 		{"SendUnroutable", testSendUnroutable},
 		{"OnReturnStop", testOnReturnStop},
+		{"OnLoss", testOnLoss},
 
 		{"QueueOutlivesConsumers", testQueueOutlivesConsumers},
 		{"EnsureExisting", testEnsureExisting},
@@ -96,7 +103,7 @@ func Run(t *testing.T, connect Connect, options Options) {
 			t.Cleanup(func() { goleak.VerifyNone(t, others) }) // runs last, after the connections are closed
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			test.run(&tester{T: t, ctx: ctx, dial: connect, queueType: options.QueueType})
+			test.run(&tester{T: t, ctx: ctx, dial: connect, options: options})
 		})
 	}
 }

@@ -106,18 +106,21 @@ func testQueueGone(t *tester) {
 }
 
 func testExclusiveFirst(t *tester) {
-	b, q, received := t.connect(), t.newClassicQueue(), newInbox()
+	b, q, received := t.connect(), t.newQueue(), newInbox()
 	t.subscribe(b, q, received.handle, messaging.Exclusive())
 	for _, second := range []messaging.Broker{b, t.connect()} {
-		_, err := second.Subscribe(t.ctx, q, newInbox().handle)
-		t.wantError("Subscribe beside an exclusive consumer", err, messaging.ErrQueueInUse)
-		_, err = second.Subscribe(t.ctx, q, newInbox().handle, messaging.Exclusive())
+		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.Exclusive())
 		t.wantError("Subscribe with Exclusive beside an exclusive consumer", err, messaging.ErrQueueInUse)
+		if q.Type != messaging.Quorum {
+			_, err = second.Subscribe(t.ctx, q, newInbox().handle)
+			t.wantError("Subscribe beside an exclusive consumer", err, messaging.ErrQueueInUse)
+		}
 		t.publish(second, q, "one", "two")
 		t.expect(received, "one", "two")
 	}
 }
 
+// A quorum queue doesn't tell who consumes it without asking for exclusivity.
 func testExclusiveSecond(t *tester) {
 	b, q, received := t.connect(), t.newClassicQueue(), newInbox()
 	t.subscribe(b, q, received.handle)
@@ -130,7 +133,7 @@ func testExclusiveSecond(t *tester) {
 }
 
 func testExclusiveDrained(t *tester) {
-	first, second, q := t.connect(), t.connect(), t.newClassicQueue()
+	first, second, q := t.connect(), t.connect(), t.newQueue()
 	for range 3 {
 		for _, b := range []messaging.Broker{first, second} {
 			received := newInbox()

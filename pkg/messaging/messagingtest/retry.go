@@ -59,7 +59,7 @@ func testRedelivery(t *tester) {
 	b, q := t.connect(), t.newQueue()
 	h := newFailing(errHandler, 2)
 	t.subscribe(b, q, h.handle)
-	sent, want := fullMessage()
+	sent, want := t.fullMessage()
 	sent.Body = []byte("retried")
 	t.publishMessage(b, q, sent)
 
@@ -93,7 +93,7 @@ func testDeliveryLimit(t *tester) {
 		dead, deadLetters := t.newDeadLetterQueue(b, &q)
 		h := newFailing(errHandler, always)
 		t.subscribe(b, q, h.handle)
-		sent, want := fullMessage()
+		sent, want := t.fullMessage()
 		t.publishMessage(b, q, sent)
 
 		got := await(t, deadLetters, "the dead letter")
@@ -163,7 +163,7 @@ func testReject(t *tester) {
 		dead, deadLetters := t.newDeadLetterQueue(b, &q)
 		h := newFailing(err, always)
 		t.subscribe(b, q, h.handle)
-		sent, want := fullMessage()
+		sent, want := t.fullMessage()
 		t.publishMessage(b, q, sent)
 
 		got := await(t, deadLetters, "the dead letter")

@@ -70,7 +70,7 @@ func testSendUnroutable(t *tester) {
 	returnedToOther, stopOther := returnsOf(other)
 	defer stopOther()
 
-	sent, want := fullMessage()
+	sent, want := t.fullMessage()
 	name := t.sendUnroutable(b, sent)
 	for _, c := range []chan messaging.Return{returned, again} {
 		got := await(t, c, "the returned message")
@@ -94,6 +94,34 @@ func testSendUnroutable(t *tester) {
 		t.Fatalf("Send: %v", err)
 	}
 	t.expect(received, "routed")
+}
+
+func testOnLoss(t *tester) {
+	b := t.connect()
+	lost, heard := make(chan struct{}, 100), make(chan struct{}, 100)
+	defer b.OnLoss(func() { lost <- struct{}{} })()
+	stop := b.OnLoss(func() { heard <- struct{}{} })
+	for range 2 {
+		t.options.Interrupt(t.T, b)
+		await(t, lost, "word of the loss")
+		// By then it can be sent again.
+		q, received := t.newQueue(), newInbox()
+		t.subscribe(b, q, received.handle)
+		if err := b.Send(t.ctx, q.Name, newMessage("once more")); err != nil {
+			t.Fatalf("Send after OnLoss: %v", err)
+		}
+		t.expect(received, "once more")
+	}
+	for range 2 {
+		await(t, heard, "word of the losses")
+	}
+	stop()
+	t.options.Interrupt(t.T, b)
+	await(t, lost, "word of the loss")
+	t.roundTrip(b)
+	if len(heard) > 0 {
+		t.Error("OnLoss called a function after it was stopped")
+	}
 }
 
 func testOnReturnStop(t *tester) {

@@ -15,9 +15,9 @@ import (
 // tester is one test with what it needs of the suite.
 type tester struct {
 	*testing.T
-	ctx       context.Context // ends when the test has taken too long
-	dial      Connect
-	queueType messaging.QueueType
+	ctx     context.Context // ends when the test has taken too long
+	dial    Connect
+	options Options
 }
 
 // connect returns a new connection that is ready. It is closed when the test ends.
@@ -42,7 +42,7 @@ func (t *tester) newQueue() messaging.Queue {
 	return messaging.Queue{
 		Name:    "messagingtest." + uuid.NewString(),
 		Durable: true,
-		Type:    t.queueType,
+		Type:    t.options.QueueType,
 		Expiry:  2 * patience,
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"example.com/warren/pkg/messaging"
 )
@@ -17,7 +17,9 @@ type Broker struct {
 	publishing *connection
 	consuming  *connection
 
-	returns atomic.Pointer[[]*returnObserver]
+	returns observers[messaging.Return]
+	losses  observers[struct{}]
+	lost    atomic.Bool // a connection that published was lost, and the observers of losses don't know yet
 	closed  atomic.Bool // nothing more is taken
 
 	mu            sync.Mutex
@@ -31,8 +33,6 @@ type Broker struct {
 
 var _ messaging.Broker = (*Broker)(nil)
 
-type returnObserver struct{ f func(messaging.Return) }
-
 // New returns a broker that connects in the background, and again whenever a connection is lost; see Ready. An error
 // means that the options can't work.
 func New(options Options) (*Broker, error) {
@@ -41,15 +41,95 @@ func New(options Options) (*Broker, error) {
 		return nil, err
 	}
 	b := &Broker{options: options, subscriptions: map[*subscription]struct{}{}, closeDone: make(chan struct{})}
-	b.returns.Store(&[]*returnObserver{})
-	b.publishing = newConnection("publish", options, b.openPublisher)
-	b.consuming = newConnection("consume", options, openDeclarer)
+	b.publishing = newConnection("publish", options)
+	b.consuming = newConnection("consume", options)
+	b.publishing.start(b.openPublisher, b.reconnected)
+	b.consuming.start(openDeclarer, b.reconnected)
 	return b, nil
 }
 
-func (b *Broker) openPublisher(s *session) (err error) {
-	s.publisher, err = newPublisher(s, b.returned)
-	return err
+func (b *Broker) openPublisher(s *session) error {
+	p, err := newPublisher(s, b.options.ConfirmSends, b.returned)
+	if err != nil {
+		return err
+	}
+	s.publisher.Store(p)
+	s.spawn(func() { b.renewPublisher(s, p) })
+	return nil
+}
+
+// renewPublisher begins with new channels when the broker refuses a message: a channel of RabbitMQ 3 that published to a
+// quorum queue while its leader was being replaced refuses all that comes after. A queue that refuses because it is full
+// refuses on new channels too, hence the pauses.
+func (b *Broker) renewPublisher(s *session, p *publisher) {
+	pause := newBackOff()
+	for {
+		opened := time.Now()
+		select {
+		case <-p.refused:
+		case <-s.over:
+			return
+		}
+		if time.Since(opened) > lastRedial {
+			pause.Reset()
+		}
+		select {
+		case <-time.After(pause.NextBackOff()):
+		case <-s.over:
+			return
+		}
+		var err error
+		if p, err = b.replacePublisher(s, p); err != nil {
+			s.end(fmt.Errorf("open channels in place of those that the broker refuses messages on: %w", err))
+			return
+		}
+	}
+}
+
+func (b *Broker) replacePublisher(s *session, p *publisher) (*publisher, error) {
+	next, err := newPublisher(s, b.options.ConfirmSends, b.returned)
+	if err != nil {
+		return nil, err
+	}
+	b.options.Logger.Warn("opened new channels: the broker refused a message")
+	s.publisher.Store(next)
+	b.notifyIfLost(p)
+	s.spawn(func() { b.retirePublisher(s, p) })
+	return next, nil
+}
+
+// notifyIfLost tells of sends that were refused. Whoever published and was refused knows already.
+func (b *Broker) notifyIfLost(p *publisher) {
+	if p.sendRefused.Swap(false) {
+		b.losses.notify(struct{}{})
+	}
+}
+
+// retirePublisher closes channels that have been replaced, once those who were about to publish on them have done so: what
+// comes after the close would be lost without a word.
+func (b *Broker) retirePublisher(s *session, p *publisher) {
+	select {
+	case <-time.After(farewell):
+	case <-s.over:
+		return
+	}
+	p.close()
+	b.notifyIfLost(p)
+}
+
+// reconnected tells the observers of losses once what they send can be declared and published.
+func (b *Broker) reconnected() {
+	b.options.OnReconnect()
+	// Also when it was the other: who was told of a loss may have found that one away since.
+	b.lost.Store(true)
+	for _, c := range []*connection{b.publishing, b.consuming} {
+		if _, err := c.session(); err != nil {
+			return
+		}
+	}
+	if b.lost.CompareAndSwap(true, false) {
+		b.losses.notify(struct{}{})
+	}
 }
 
 func openDeclarer(s *session) error {
@@ -89,7 +169,7 @@ func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message)
 func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message) error {
 	s, err := b.publishing.session()
 	if err == nil {
-		err = s.publisher.publish(ctx, queue, m)
+		err = s.publisher.Load().publish(ctx, queue, m)
 	}
 	if errors.Is(err, messaging.ErrUnroutable) {
 		b.forget(queue)
@@ -122,7 +202,7 @@ func (b *Broker) prepare(ctx context.Context, queue string, m messaging.Message)
 	if err != nil {
 		return nil, err
 	}
-	return s.publisher, nil
+	return s.publisher.Load(), nil
 }
 
 // orClosed names the cause of errors that Close made.
@@ -135,24 +215,17 @@ func (b *Broker) orClosed(err error) error {
 
 // OnReturn implements messaging.Broker.
 func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) {
-	observer := &returnObserver{f}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	observers := append(slices.Clone(*b.returns.Load()), observer)
-	b.returns.Store(&observers)
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		rest := slices.DeleteFunc(slices.Clone(*b.returns.Load()), func(o *returnObserver) bool { return o == observer })
-		b.returns.Store(&rest)
-	}
+	return b.returns.add(f)
+}
+
+// OnLoss implements messaging.Broker.
+func (b *Broker) OnLoss(f func()) (stop func()) {
+	return b.losses.add(func(struct{}) { f() })
 }
 
 func (b *Broker) returned(r messaging.Return) {
 	b.forget(r.Queue)
-	for _, observer := range *b.returns.Load() {
-		observer.f(r)
-	}
+	b.returns.notify(r)
 }
 
 // forget has the next Ensure declare a queue that turned out to be gone.
@@ -190,11 +263,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	o := messaging.NewSubscribeOptions(options...)
-	if err := o.Validate(q); err != nil {
-		return nil, err
-	}
-	s := newSubscription(b, q, h, o)
+	s := newSubscription(b, q, h, messaging.NewSubscribeOptions(options...))
 	if err := b.add(s); err != nil {
 		return nil, err
 	}

@@ -82,6 +82,7 @@ func decode(d *amqp.Delivery) messaging.Message {
 		ContentEncoding: d.ContentEncoding,
 		CorrelationID:   d.CorrelationId,
 		ReplyTo:         d.ReplyTo,
+		UserID:          d.UserId,
 		Headers:         decodeTable(d.Headers),
 		Body:            d.Body,
 		TTL:             decodeTTL(d.Expiration),
@@ -114,6 +115,7 @@ func decodeReturn(r *amqp.Return) messaging.Return {
 		MessageId:       r.MessageId,
 		Timestamp:       r.Timestamp,
 		Type:            r.Type,
+		UserId:          r.UserId,
 		AppId:           r.AppId,
 		Body:            r.Body,
 	})}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -16,7 +17,7 @@ import (
 
 const (
 	firstRedial = 100 * time.Millisecond
-	lastRedial  = 2 * time.Second
+	lastRedial  = time.Second
 	// farewell bounds the closing handshake; a broker that is low on memory doesn't read, and so never answers.
 	farewell = time.Second
 )
@@ -25,25 +26,25 @@ const (
 type connection struct {
 	purpose string // "publish" or "consume", for logs and the management's list
 	options Options
-	// open readies a new session for use.
-	open func(*session) error
-
 	mu      sync.Mutex
 	current *session      // nil while the broker is away
 	reason  error         // why current is nil
 	changed chan struct{} // closed when current changes
 
-	stop    context.CancelFunc
-	stopped chan struct{}
+	open        func(*session) error
+	reconnected func()
+	stop        context.CancelFunc
+	stopped     chan struct{}
 }
 
 // session is one generation of a connection. What belongs to it (channels, delivery tags, known queues) ends with it.
 type session struct {
 	amqp   *amqp.Connection
 	socket *socket
+	user   string // whom the broker knows the connection as
 
-	publisher *publisher // on the connection that publishes
-	declarer  *declarer  // on the connection that consumes
+	publisher atomic.Pointer[publisher] // on the connection that publishes
+	declarer  *declarer                 // on the connection that consumes
 
 	mu      sync.Mutex
 	blocked string // why the broker takes no messages, "" if it does
@@ -53,19 +54,22 @@ type session struct {
 	done sync.WaitGroup
 }
 
-func newConnection(purpose string, options Options, open func(*session) error) *connection {
-	ctx, stop := context.WithCancel(context.Background())
-	c := &connection{
+func newConnection(purpose string, options Options) *connection {
+	return &connection{
 		purpose: purpose,
 		options: options,
-		open:    open,
 		reason:  errors.New("not connected yet"),
 		changed: make(chan struct{}),
-		stop:    stop,
 		stopped: make(chan struct{}),
 	}
+}
+
+// start connects in the background. open readies each new session for use; reconnected is called when one has replaced
+// another, before anybody watches it, and so must not block.
+func (c *connection) start(open func(*session) error, reconnected func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	c.open, c.reconnected, c.stop = open, reconnected, stop
 	go c.run(ctx)
-	return c
 }
 
 // run dials, waits for the session's end, and dials again, until ctx ends.
@@ -88,7 +92,7 @@ func (c *connection) run(ctx context.Context) {
 		c.set(s, nil)
 		log.InfoContext(ctx, "connected to broker", "node", s.amqp.RemoteAddr().String())
 		if dialled {
-			c.options.OnReconnect()
+			c.reconnected()
 		}
 		dialled = true
 		began := time.Now()
@@ -146,12 +150,13 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 	node := net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))
 
 	var sock *socket
+	var auth clientAuth
 	// The library's calls take no context: cutting the line is what ends them.
 	intact := func() bool { return true }
 	defer func() { intact() }()
 	conn, err := amqp.DialConfig(url, amqp.Config{
 		Heartbeat:       c.options.Heartbeat,
-		TLSClientConfig: c.options.TLS.Clone(),
+		TLSClientConfig: auth.watch(c.options.TLS),
 		Properties:      c.properties(),
 		Dial: func(network, address string) (net.Conn, error) {
 			raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -167,15 +172,23 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 		if sock != nil {
 			_ = sock.Close()
 		}
-		return nil, fmt.Errorf("dial %s: %w", node, err)
+		return nil, fmt.Errorf("dial %s: %w", node, auth.explain(err, uri.Scheme))
 	}
-	s := &session{amqp: conn, socket: sock, over: make(chan struct{})}
+	s := &session{amqp: conn, socket: sock, user: userOf(uri), over: make(chan struct{})}
 	s.watch()
 	if err := c.open(s); err != nil {
 		s.close(true)
 		return nil, fmt.Errorf("open channels on %s: %w", node, err)
 	}
 	return s, nil
+}
+
+// userOf returns whom the broker will know the connection as, "" if something else than the URL decides.
+func userOf(uri amqp.URI) string {
+	if len(uri.AuthMechanism) > 0 {
+		return ""
+	}
+	return uri.Username
 }
 
 func (c *connection) properties() amqp.Table {

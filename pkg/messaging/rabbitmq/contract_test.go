@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"testing"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/messagingtest"
 )
@@ -11,8 +13,39 @@ import (
 func TestContract(t *testing.T) {
 	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
 		t.Run(string(queueType), func(t *testing.T) {
-			messagingtest.Run(t, connect, messagingtest.Options{QueueType: queueType})
+			messagingtest.Run(t, connect, messagingtest.Options{
+				QueueType: queueType,
+				User:      testUser(t),
+				Interrupt: interrupt,
+			})
 		})
+	}
+}
+
+// testUser is who the URL of the tests' broker names.
+func testUser(t *testing.T) string {
+	t.Helper()
+	uri, err := amqp.ParseURI(testURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uri.Username
+}
+
+// interrupt breaks both connections, as a network does.
+func interrupt(t *testing.T, broker messaging.Broker) {
+	t.Helper()
+	b, ok := broker.(*Broker)
+	if !ok {
+		t.Fatalf("a broker of type %T", broker)
+	}
+	for _, c := range []*connection{b.publishing, b.consuming} {
+		s, err := c.session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = s.socket.Conn.Close()
+		<-s.over
 	}
 }
 

@@ -4,29 +4,29 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // startNode starts a node for one test to break, which takes about 5 s.
 func startNode(t *testing.T) *rabbitmqnode.Node {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	node, err := rabbitmqnode.Start(ctx, rabbitmqnode.Options{})
+	return rabbitmqtest.StartNode(t, rabbitmqnode.Options{})
+}
+
+func hostOf(t *testing.T, broker string) string {
+	t.Helper()
+	u, err := url.Parse(broker)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := node.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return node
+	return u.Host
 }
 
 func ctl(t *testing.T, node *rabbitmqnode.Node, args ...string) string {
@@ -175,14 +175,14 @@ func TestNodeKilled(t *testing.T) {
 // publisher may hang on the dead connection.
 func TestBlackHole(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, testURL)
+	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
 	const heartbeat = 2 * time.Second
-	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}, Heartbeat: heartbeat})
+	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}, Heartbeat: heartbeat})
 	q := testQueue(t)
 	if err := b.Ensure(testContext(t), q); err != nil {
 		t.Fatal(err)
 	}
-	p.swallow()
+	p.Swallow()
 	began := time.Now()
 	// More than the kernel buffers, so that writes block.
 	body := make([]byte, 1<<20)
@@ -209,36 +209,36 @@ func TestBlackHole(t *testing.T) {
 		t.Errorf("noticed after %s, want within two heartbeats of %s", took, heartbeat)
 	}
 	publishers.Wait()
-	p.pass()
+	p.Pass()
 	await(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
 // TestIdleBlackHole has nothing to write: the read deadline alone must notice.
 func TestIdleBlackHole(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, testURL)
+	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
 	const heartbeat = 2 * time.Second // of which the AMQP library itself waits three
-	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}, Heartbeat: heartbeat, WriteTimeout: time.Minute})
-	p.swallow()
+	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}, Heartbeat: heartbeat, WriteTimeout: time.Minute})
+	p.Swallow()
 	began := time.Now()
 	await(t, "noticed", func() bool { return b.Ready() != nil })
 	if took := time.Since(began); took > 2*heartbeat+time.Second {
 		t.Errorf("noticed after %s, want within two heartbeats of %s", took, heartbeat)
 	}
-	p.pass()
+	p.Pass()
 	await(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
 // TestBrokerStopsReading has a peer that still sends: the write deadline alone must notice.
 func TestBrokerStopsReading(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, testURL)
-	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}, Heartbeat: time.Minute, WriteTimeout: time.Second})
+	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
+	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}, Heartbeat: time.Minute, WriteTimeout: time.Second})
 	q := testQueue(t)
 	if err := b.Ensure(testContext(t), q); err != nil {
 		t.Fatal(err)
 	}
-	p.swallowRequests()
+	p.SwallowRequests()
 	began := time.Now()
 	body := make([]byte, 1<<20)
 	await(t, "told", func() bool {
@@ -249,20 +249,20 @@ func TestBrokerStopsReading(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("told after %s, with a write time-out of 1 s", took)
 	}
-	p.pass()
+	p.Pass()
 	await(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
 // TestCloseWhileDialling: a peer that accepts and says nothing must not hold up Close.
 func TestCloseWhileDialling(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, testURL)
-	p.swallow()
-	b, err := New(Options{URLs: []string{p.url(t, testURL)}, DialTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler)})
+	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
+	p.Swallow()
+	b, err := New(Options{URLs: []string{p.URL(t, testURL)}, DialTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "dialled", func() bool { return len(p.bytesSent()) > 0 })
+	await(t, "dialled", func() bool { return len(p.Sent()) > 0 })
 	began := time.Now()
 	if err := b.Close(testContext(t)); err != nil {
 		t.Error(err)

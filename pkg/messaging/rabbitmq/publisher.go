@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -11,11 +12,18 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
+// maxUnconfirmed is how many sends may wait for their confirms.
+const maxUnconfirmed = 4096
+
 // publisher publishes on one session, through two channels: one that asks for confirms and one that doesn't.
 type publisher struct {
 	session  *session
 	sends    *amqp.Channel
 	confirms *amqp.Channel
+	refused  chan struct{} // filled when the broker refuses a message
+
+	unconfirmed chan *amqp.DeferredConfirmation // of the sends, in their order; nil if they are not confirmed
+	sendRefused atomic.Bool
 
 	beginning sync.Mutex // publishes take their tags in order
 
@@ -34,9 +42,10 @@ type confirmed struct {
 // one are counted.
 type returnKey struct{ queue, id string }
 
-// newPublisher opens the channels. onReturn gets the messages of send that could not be routed.
-func newPublisher(s *session, onReturn func(messaging.Return)) (*publisher, error) {
-	p := &publisher{session: s, waiting: map[uint64]*confirmed{}}
+// newPublisher opens the channels. onReturn gets the messages of send that could not be routed. With confirmSends, refusals
+// of what send sends are noticed too.
+func newPublisher(s *session, confirmSends bool, onReturn func(messaging.Return)) (*publisher, error) {
+	p := &publisher{session: s, refused: make(chan struct{}, 1), waiting: map[uint64]*confirmed{}}
 	var err error
 	if p.sends, err = s.amqp.Channel(); err != nil {
 		return nil, fmt.Errorf("open channel: %w", err)
@@ -46,6 +55,11 @@ func newPublisher(s *session, onReturn func(messaging.Return)) (*publisher, erro
 	}
 	if err := p.confirms.Confirm(false); err != nil {
 		return nil, fmt.Errorf("ask for confirms: %w", err)
+	}
+	if confirmSends {
+		if err := p.confirmSends(); err != nil {
+			return nil, fmt.Errorf("ask for confirms: %w", err)
+		}
 	}
 	sendReturns := p.sends.NotifyReturn(make(chan amqp.Return, 256))
 	s.spawn(func() {
@@ -60,6 +74,59 @@ func newPublisher(s *session, onReturn func(messaging.Return)) (*publisher, erro
 		s.endWith(ch)
 	}
 	return p, nil
+}
+
+// confirmSends has the broker confirm the sends, and looks out for refusals.
+//
+// The library's NotifyPublish is no help: when a refusal has come out of order, and then an acknowledgement of all up to a
+// later message, it reports both as acknowledged. Its deferred confirmations are right.
+func (p *publisher) confirmSends() error {
+	if err := p.sends.Confirm(false); err != nil {
+		return err
+	}
+	p.unconfirmed = make(chan *amqp.DeferredConfirmation, maxUnconfirmed)
+	p.session.spawn(func() {
+		for {
+			select {
+			case confirmation := <-p.unconfirmed:
+				p.judge(confirmation)
+			case <-p.session.over:
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// judge waits for the confirmation of a send, which comes at the latest when the channel ends.
+func (p *publisher) judge(confirmation *amqp.DeferredConfirmation) {
+	<-confirmation.Done()
+	if !confirmation.Acked() {
+		p.sendRefused.Store(true)
+		p.refuse()
+	}
+}
+
+// watch waits while too many sends are unconfirmed.
+func (p *publisher) watch(ctx context.Context, confirmation *amqp.DeferredConfirmation) {
+	select {
+	case p.unconfirmed <- confirmation:
+	case <-ctx.Done():
+	case <-p.session.over:
+	}
+}
+
+func (p *publisher) refuse() {
+	select {
+	case p.refused <- struct{}{}:
+	default:
+	}
+}
+
+// close closes the channels once the broker has read what was sent on them.
+func (p *publisher) close() {
+	_ = p.sends.Close()
+	_ = p.confirms.Close()
 }
 
 // endWith ends the session when the channel closes by itself: what is valid never makes the broker close a publishing
@@ -78,8 +145,12 @@ func (p *publisher) send(ctx context.Context, queue string, m messaging.Message)
 	if err := p.admit(ctx); err != nil {
 		return err
 	}
-	if err := p.sends.PublishWithContext(ctx, "", queue, true, false, encode(m)); err != nil {
+	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, p.encode(m))
+	if err != nil {
 		return notSent(ctx, err)
+	}
+	if confirmation != nil {
+		p.watch(ctx, confirmation)
 	}
 	return notSent(ctx, p.session.socket.Flushed(ctx))
 }
@@ -90,6 +161,14 @@ func (p *publisher) admit(ctx context.Context) error {
 		return err
 	}
 	return notSent(ctx, p.session.socket.Room(ctx))
+}
+
+// encode names the connection's user, which the broker checks.
+// See https://www.rabbitmq.com/docs/validated-user-id.
+func (p *publisher) encode(m messaging.Message) amqp.Publishing {
+	publishing := encode(m)
+	publishing.UserId = p.session.user
+	return publishing
 }
 
 func notSent(ctx context.Context, err error) error {
@@ -113,11 +192,16 @@ func (p *publisher) publish(ctx context.Context, queue string, m messaging.Messa
 		m.ID = uuid.NewString()
 	}
 	waiter := &confirmed{key: returnKey{queue, m.ID}, result: make(chan error, 1)}
-	if err := p.begin(ctx, queue, m, waiter); err != nil {
+	confirmation, err := p.begin(ctx, queue, m, waiter)
+	if err != nil {
 		return notSent(ctx, err)
 	}
 	select {
 	case err := <-waiter.result:
+		if err == nil && !confirmation.Acked() {
+			p.refuse()
+			return fmt.Errorf("%w: refused by the broker", messaging.ErrUnavailable)
+		}
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -125,18 +209,19 @@ func (p *publisher) publish(ctx context.Context, queue string, m messaging.Messa
 }
 
 // begin publishes m. The waiter stands before its confirm can come.
-func (p *publisher) begin(ctx context.Context, queue string, m messaging.Message, waiter *confirmed) error {
+func (p *publisher) begin(ctx context.Context, queue string, m messaging.Message, waiter *confirmed,
+) (*amqp.DeferredConfirmation, error) {
 	p.beginning.Lock()
 	defer p.beginning.Unlock()
 	tag := p.confirms.GetNextPublishSeqNo()
 	if !p.await(tag, waiter) {
-		return amqp.ErrClosed
+		return nil, amqp.ErrClosed
 	}
-	err := p.confirms.PublishWithContext(ctx, "", queue, true, false, encode(m))
+	confirmation, err := p.confirms.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, p.encode(m))
 	if err != nil {
 		p.take(tag)
 	}
-	return err
+	return confirmation, err
 }
 
 // await reports false if the channel has closed.
@@ -177,28 +262,26 @@ func (p *publisher) resolve(confirmations <-chan amqp.Confirmation, returns <-ch
 				continue
 			}
 			collect(returns, unroutable)
-			p.confirm(confirmation, unroutable)
+			p.confirm(confirmation.DeliveryTag, unroutable)
 		}
 	}
 	p.fail()
 }
 
-func (p *publisher) confirm(confirmation amqp.Confirmation, unroutable map[returnKey]int) {
-	waiter := p.take(confirmation.DeliveryTag)
+// confirm tells who waits for a tag that its confirm is here, and what it says but for refusals: see confirmSends.
+func (p *publisher) confirm(tag uint64, unroutable map[returnKey]int) {
+	waiter := p.take(tag)
 	if waiter == nil {
 		return
 	}
-	switch {
-	case unroutable[waiter.key] > 0:
-		if unroutable[waiter.key]--; unroutable[waiter.key] == 0 {
-			delete(unroutable, waiter.key)
-		}
-		waiter.result <- fmt.Errorf("%w: no queue %s", messaging.ErrUnroutable, waiter.key.queue)
-	case !confirmation.Ack:
-		waiter.result <- fmt.Errorf("%w: refused by the broker", messaging.ErrUnavailable)
-	default:
+	if unroutable[waiter.key] == 0 {
 		waiter.result <- nil
+		return
 	}
+	if unroutable[waiter.key]--; unroutable[waiter.key] == 0 {
+		delete(unroutable, waiter.key)
+	}
+	waiter.result <- fmt.Errorf("%w: no queue %s", messaging.ErrUnroutable, waiter.key.queue)
 }
 
 // fail ends the waiting of all, and lets no one wait any more.
@@ -206,7 +289,7 @@ func (p *publisher) fail() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, waiter := range p.waiting {
-		waiter.result <- fmt.Errorf("%w: connection lost before the confirm", messaging.ErrUnavailable)
+		waiter.result <- fmt.Errorf("%w: channel lost before the confirm", messaging.ErrUnavailable)
 	}
 	p.waiting = nil
 }

@@ -6,5 +6,6 @@
 // memory of declared queues go with it, so that nothing of the old one can reach the new.
 //
 // The life of a connection is connection.go, the socket that gathers writes is socket.go, publishing is publisher.go,
-// declaring is declarer.go, consuming is subscription.go, and its acknowledgements are acknowledger.go.
+// declaring is declarer.go, consuming is subscription.go, and its acknowledgements are acknowledger.go. For people's tools,
+// browser.go and cursor.go look into queues.
 package rabbitmq

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
 )
@@ -237,6 +239,121 @@ func deleteQueue(t *testing.T, b *Broker, name string) {
 	if _, err := ch.QueueDelete(name, false, false, false); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestRefusal has a queue that is full refuse what is sent to it. That counts as a loss, and what goes to another queue
+// meanwhile is neither refused nor lost, though the channels are replaced.
+func TestRefusal(t *testing.T) {
+	for name, test := range map[string]struct {
+		options Options
+		publish func(b *Broker, queue string) error
+		losses  bool
+	}{
+		"sent":                         {Options{ConfirmSends: true}, sendTo, true},
+		"published":                    {Options{ConfirmSends: true}, publishTo, false},
+		"published, sends unconfirmed": {Options{}, publishTo, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newTestBroker(t, test.options)
+			var losses atomic.Int32
+			defer b.OnLoss(func() { losses.Add(1) })()
+			full, q := declareFull(t, b), testQueue(t)
+			var got sync.Map
+			if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+				got.Store(m.ID, nil)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			stop := keepPublishing(t, b, q.Name)
+			s, err := b.publishing.session()
+			if err != nil {
+				t.Fatal(err)
+			}
+			const refusals = 3
+			for range refusals {
+				before := s.publisher.Load()
+				if err := test.publish(b, full); err != nil && !errors.Is(err, messaging.ErrUnavailable) {
+					t.Errorf("to a full queue: %v", err)
+				}
+				await(t, "new channels", func() bool { return s.publisher.Load() != before })
+			}
+			ids := stop()
+			await(t, "all messages", func() bool {
+				return !slices.ContainsFunc(ids, func(id string) bool {
+					_, ok := got.Load(id)
+					return !ok
+				})
+			})
+			if n := losses.Load(); test.losses && n != refusals || !test.losses && n != 0 {
+				t.Errorf("%d losses after %d refusals", n, refusals)
+			}
+		})
+	}
+}
+
+func sendTo(b *Broker, queue string) error {
+	return b.Send(context.Background(), queue, messaging.Message{})
+}
+
+func publishTo(b *Broker, queue string) error {
+	return b.Publish(context.Background(), queue, messaging.Message{})
+}
+
+// keepPublishing sends and publishes until stop, which returns the ids of all messages: none may be refused.
+func keepPublishing(t *testing.T, b *Broker, queue string) (stop func() []string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(testContext(t))
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var ids []string
+	for worker := range 32 {
+		running.Go(func() {
+			publish := b.Send
+			if worker%4 == 0 {
+				publish = b.Publish
+			}
+			for i := 0; ctx.Err() == nil; i++ {
+				id := fmt.Sprint(worker, "-", i)
+				if err := publish(testContext(t), queue, messaging.Message{ID: id}); err != nil {
+					t.Errorf("publish to another queue: %v", err)
+					return
+				}
+				mu.Lock()
+				ids = append(ids, id)
+				mu.Unlock()
+			}
+		})
+	}
+	return func() []string {
+		cancel()
+		running.Wait()
+		return ids
+	}
+}
+
+// declareFull declares a queue that takes no message, and returns its name.
+func declareFull(t *testing.T, b *Broker) string {
+	t.Helper()
+	s, err := b.consuming.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := testQueue(t).Name
+	arguments := amqp.Table{
+		"x-queue-type": "classic", "x-max-length": int64(0), "x-overflow": "reject-publish", "x-expires": time.Minute.Milliseconds(),
+	}
+	if _, err := ch.QueueDeclare(name, true, false, false, false, arguments); err != nil {
+		t.Fatal(err)
+	}
+	if err := ch.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // TestDeliveryLimitOutlivesTheConsumer has each delivery end with its connection, as if it had killed the process.

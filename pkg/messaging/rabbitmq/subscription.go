@@ -156,14 +156,9 @@ func (s *subscription) start(ch *amqp.Channel) (*consumer, error) {
 	}
 	c := &consumer{subscription: s, tag: uuid.NewString(), channel: ch}
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
-	deliveries, err := ch.Consume(s.queue.Name, c.tag, false, s.options.Exclusive, false, false, nil)
-	if isCode(err, amqp.AccessRefused) && strings.Contains(err.Error(), "exclusive") {
-		return nil, fmt.Errorf("%w: %w", messaging.ErrQueueInUse, err)
-	}
-	if err != nil {
+	if err := c.begin(); err != nil {
 		return nil, err
 	}
-	c.deliveries = deliveries
 	c.ctx, c.over = context.WithCancel(context.Background())
 	c.acknowledger = newAcknowledger(ch, s.options.Prefetch)
 	s.ended.Go(func() {
@@ -173,6 +168,59 @@ func (s *subscription) start(ch *amqp.Channel) (*consumer, error) {
 		c.over()
 	})
 	return c, nil
+}
+
+// begin has the broker send deliveries.
+func (c *consumer) begin() error {
+	s := c.subscription
+	if err := c.lock(); err != nil {
+		return err
+	}
+	deliveries, err := c.channel.Consume(s.queue.Name, c.tag, false, s.options.Exclusive, false, false, nil)
+	if err != nil {
+		return asInUse(err)
+	}
+	c.deliveries = deliveries
+	return nil
+}
+
+// lockSuffix makes a queue's name that of its lock.
+const lockSuffix = ".consumer-lock"
+
+// locks reports whether a lock stands in for the exclusive flag, which RabbitMQ takes on a quorum queue and lets others in
+// all the same. The number of its consumers is no help: it has those of a node that is away, for as long as that is.
+func (s *subscription) locks() bool { return s.options.Exclusive && s.queue.Type == messaging.Quorum }
+
+// lock is the exclusive consumer of a queue that is exclusive to the connection, which the broker deletes with the
+// connection, or with its node.
+// See https://www.rabbitmq.com/docs/queues#exclusive-queues.
+func (c *consumer) lock() error {
+	if !c.subscription.locks() {
+		return nil
+	}
+	name := c.subscription.queue.Name + lockSuffix
+	if _, err := c.channel.QueueDeclare(name, false, true, true, false, nil); err != nil {
+		return fmt.Errorf("lock the queue: %w", asInUse(err))
+	}
+	if _, err := c.channel.Consume(name, c.tag+lockSuffix, false, true, false, false, nil); err != nil {
+		return fmt.Errorf("lock the queue: %w", asInUse(err))
+	}
+	return nil
+}
+
+// unlock lets others in at once: the broker takes its time to delete a queue that lost its last consumer.
+func (c *consumer) unlock() {
+	if c.subscription.locks() && !c.channel.IsClosed() {
+		_, _ = c.channel.QueueDelete(c.subscription.queue.Name+lockSuffix, false, false, false)
+	}
+}
+
+// asInUse names the broker's refusals to share a queue.
+func asInUse(err error) error {
+	if isCode(err, amqp.AccessRefused) && strings.Contains(err.Error(), "exclusive") || isCode(err, amqp.ResourceLocked) {
+		return fmt.Errorf("%w: %w", messaging.ErrQueueInUse, err)
+	}
+	return err
 }
 
 // serve handles deliveries until the consumer ends or the drain begins. Handlers that outlast their consumer hold up
@@ -208,6 +256,7 @@ func (c *consumer) giveBack() {
 func (c *consumer) finish() {
 	c.workers.Wait()
 	c.acknowledger.close()
+	c.unlock()
 	_ = c.channel.Close()
 	c.over()
 }

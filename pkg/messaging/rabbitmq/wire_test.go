@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -21,10 +22,15 @@ var basicPublish = []byte{1, 0, 1}
 // TestWireBytes pins what a message is on the wire, frame by frame. Tables have one entry each, for their order is not
 // fixed.
 func TestWireBytes(t *testing.T) {
-	p := newProxy(t, testURL)
-	b := newTestBroker(t, Options{URLs: []string{p.url(t, testURL)}})
+	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
+	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}})
+	s, err := b.publishing.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.user = "user id" // the broker will refuse it, whoever the URL names
 	const queue = "messaging.wire"
-	before := len(p.bytesSent())
+	before := len(p.Sent())
 	if err := b.Send(testContext(t), queue, messaging.Message{
 		ID: "message id", Type: "type", AppID: "app", ContentType: "application/json", ContentEncoding: "identity",
 		CorrelationID: "correlation id", ReplyTo: "reply to",
@@ -40,7 +46,7 @@ func TestWireBytes(t *testing.T) {
 	}
 	var got []byte
 	await(t, "the publish to pass", func() bool {
-		sent := p.bytesSent()[before:]
+		sent := p.Sent()[before:]
 		start := bytes.Index(sent, basicPublish)
 		end := bytes.Index(sent, []byte("{\"body\":true}\xce"))
 		if start < 0 || end < start {

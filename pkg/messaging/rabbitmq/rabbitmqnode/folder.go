@@ -1,63 +1,99 @@
 package rabbitmqnode
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// makeFolder makes a node's folder in options.Dir, with all that the node reads.
-func makeFolder(options Options) (string, error) {
-	folder, err := os.MkdirTemp(options.Dir, "rabbitmq-")
+// makeFolder makes a node's folder in options.Dir and returns it with the node's name, which may come from it.
+func makeFolder(options Options) (folder, name string, err error) {
+	folder, err = os.MkdirTemp(options.Dir, "rabbitmq-")
 	if err != nil {
-		return "", fmt.Errorf("make the node's folder: %w", err)
+		return "", "", fmt.Errorf("make the node's folder: %w", err)
 	}
-	if err := writeFiles(folder, options); err != nil {
-		return "", fmt.Errorf("fill the node's folder: %w", removeAfter(err, folder))
-	}
-	return folder, nil
+	return folder, cmp.Or(options.Name, filepath.Base(folder)) + "@localhost", nil
 }
 
-func writeFiles(folder string, options Options) error {
-	config, err := configuration(options)
+// fillFolder writes all that the node reads.
+func fillFolder(folder, name string, ports ports, options Options) error {
+	config, err := configuration(name, ports, options)
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string]string{
+	for file, content := range map[string]string{
 		"rabbitmq.conf":   config,
 		"advanced.config": "[].\n",
 		"enabled_plugins": "[" + strings.Join(options.Plugins, ",") + "].\n",
-		".erlang.cookie":  rand.Text(),
+		".erlang.cookie":  cmp.Or(options.cookie, rand.Text()),
 	} {
 		// Erlang refuses a cookie that others may read.
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
-			return err
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o600); err != nil {
+			return fmt.Errorf("fill the node's folder: %w", err)
 		}
 	}
 	return nil
 }
 
-func configuration(options Options) (string, error) {
-	config := options.Config + "\n"
-	if options.Definitions == "" {
-		return config, nil
+func configuration(name string, ports ports, options Options) (string, error) {
+	lines := []string{options.Config}
+	if options.Definitions != "" {
+		path, err := absolute(options.Definitions)
+		if err != nil {
+			return "", fmt.Errorf("definitions: %w", err)
+		}
+		lines = append(lines, "load_definitions = "+path)
 	}
-	path, err := filepath.Abs(options.Definitions)
-	if err != nil {
-		return "", fmt.Errorf("definitions: %w", err)
+	if options.TLS != nil {
+		listener, err := options.TLS.configuration(ports.tls)
+		if err != nil {
+			return "", fmt.Errorf("TLS: %w", err)
+		}
+		lines = append(lines, listener...)
 	}
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("definitions: %w", err)
+	if len(options.peers) > 0 {
+		// RabbitMQ 4 wants to find itself in the list.
+		for i, peer := range append(slices.Clip(options.peers), name) {
+			lines = append(lines, fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s", i+1, peer))
+		}
 	}
-	return config + "load_definitions = " + path + "\n", nil
+	return strings.Join(lines, "\n") + "\n", nil
+}
+
+// configuration has the lines of a listener for TLS (https://www.rabbitmq.com/docs/ssl#enabling-tls).
+func (t *TLS) configuration(port int) ([]string, error) {
+	lines := []string{"listeners.ssl.1 = " + address(port)}
+	files := []struct{ option, path string }{{"certfile", t.Certificate}, {"keyfile", t.Key}}
+	if t.ClientCA != "" {
+		files = append(files, struct{ option, path string }{"cacertfile", t.ClientCA})
+		lines = append(lines, "ssl_options.verify = verify_peer", "ssl_options.fail_if_no_peer_cert = true")
+	}
+	for _, file := range files {
+		path, err := absolute(file.path)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, "ssl_options."+file.option+" = "+path)
+	}
+	return lines, nil
+}
+
+// absolute is for the node, which runs in a directory of its own. The file must be there.
+func absolute(file string) (string, error) {
+	if _, err := os.Stat(file); err != nil {
+		return "", err
+	}
+	return filepath.Abs(file)
 }
 
 // environment is this process's without what would lead the node, or rabbitmqctl, to another one's files
 // (https://www.rabbitmq.com/docs/configure#supported-environment-variables).
-func environment(folder, name string, port, distributionPort int) []string {
+func environment(folder, name string, ports ports) []string {
 	var env []string
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "RABBITMQ_") && !strings.HasPrefix(variable, "NOTIFY_SOCKET=") {
@@ -72,8 +108,8 @@ func environment(folder, name string, port, distributionPort int) []string {
 		"ERL_CRASH_DUMP="+filepath.Join(folder, "erl_crash.dump"),
 		"RABBITMQ_NODENAME="+name,
 		"RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
-		"RABBITMQ_NODE_PORT="+strconv.Itoa(port),
-		"RABBITMQ_DIST_PORT="+strconv.Itoa(distributionPort),
+		"RABBITMQ_NODE_PORT="+strconv.Itoa(ports.amqp),
+		"RABBITMQ_DIST_PORT="+strconv.Itoa(ports.distribution),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+loopback,
 		"RABBITMQ_CTL_ERL_ARGS="+loopback,
 		// Any free port: the default is a range of eleven, shared by every rabbitmqctl of the machine.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -37,7 +36,7 @@ type Node struct {
 	options      Options
 	folder       string
 	name         string
-	port         int
+	ports        ports
 	env          []string
 
 	mu     sync.Mutex
@@ -63,28 +62,20 @@ func newNode(ctx context.Context, options Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	port := options.Port
-	if port == 0 {
-		if port, err = freePort(ctx, 0); err != nil {
-			return nil, err
-		}
-	}
-	distributionPort, err := freePort(ctx, port)
+	ports, err := findPorts(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	folder, err := makeFolder(options)
+	folder, name, err := makeFolder(options)
 	if err != nil {
 		return nil, err
 	}
-	name := options.Name
-	if name == "" {
-		name = filepath.Base(folder)
+	if err := fillFolder(folder, name, ports, options); err != nil {
+		return nil, removeAfter(err, folder)
 	}
-	name += "@localhost"
 	return &Node{
-		installation: installation, options: options, folder: folder, name: name, port: port,
-		env: environment(folder, name, port, distributionPort),
+		installation: installation, options: options, folder: folder, name: name, ports: ports,
+		env: environment(folder, name, ports),
 	}, nil
 }
 
@@ -92,7 +83,13 @@ func newNode(ctx context.Context, options Options) (*Node, error) {
 func (n *Node) URL() string { return "amqp://guest:guest@" + n.Addr() + "/" }
 
 // Addr is the node's address, 127.0.0.1 with its AMQP port, for the URLs of other users.
-func (n *Node) Addr() string { return address(n.port) }
+func (n *Node) Addr() string { return address(n.ports.amqp) }
+
+// TLSURL is URL over TLS. The node must have been started with Options.TLS.
+func (n *Node) TLSURL() string { return "amqps://guest:guest@" + n.TLSAddr() + "/" }
+
+// TLSAddr is Addr for TLS.
+func (n *Node) TLSAddr() string { return address(n.ports.tls) }
 
 // Name is the node's full name, with the @localhost.
 func (n *Node) Name() string { return n.name }
@@ -146,7 +143,7 @@ var epmdComplaint = regexp.MustCompile(`no_epmd_port|epmd_error|epmd error|conne
 
 // start sets server once that takes connections. Called with mu held.
 func (n *Node) start(ctx context.Context) error {
-	if err := checkFree(ctx, n.port); err != nil {
+	if err := checkFree(ctx, n.ports.amqp); err != nil {
 		return err
 	}
 	server, err := process.Start(n.installation.server, n.env, n.options.Output)
@@ -168,7 +165,7 @@ func (n *Node) start(ctx context.Context) error {
 }
 
 func (n *Node) awaitStart(ctx context.Context, server *process.Process) error {
-	if err := awaitAMQP(ctx, server, n.port); err != nil {
+	if err := awaitAMQP(ctx, server, n.ports.amqp); err != nil {
 		return err
 	}
 	// The listeners open a little before the start is complete. This also finds out another server on our port.

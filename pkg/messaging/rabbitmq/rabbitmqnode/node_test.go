@@ -2,6 +2,7 @@ package rabbitmqnode_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode/testca"
 	"example.com/warren/pkg/process/processtest"
 )
 
@@ -39,6 +41,10 @@ func TestNode(t *testing.T) {
 		t.Errorf("Restart of a running node = %v, want ErrRunning", err)
 	}
 
+	// The broker says that a queue is declared before it is on disk, where it gets within seconds.
+	if _, err := node.Ctl(ctx, "eval", "catch mnesia:sync_log()."); err != nil {
+		t.Fatal(err)
+	}
 	node.Kill()
 	if conn, err := amqp.Dial(node.URL()); err == nil {
 		_ = conn.Close()
@@ -80,8 +86,11 @@ func TestOptions(t *testing.T) {
 	defer cancel()
 	var output strings.Builder
 	name := fmt.Sprintf("named-%d", os.Getpid())
+	ca := testca.New(t, "nodes")
+	certificate := ca.Issue(t, testca.Leaf{Name: "node", Hosts: []string{"127.0.0.1"}})
 	node := start(ctx, t, rabbitmqnode.Options{
 		Dir:         t.TempDir(),
+		TLS:         &rabbitmqnode.TLS{Certificate: certificate.Certificate, Key: certificate.Key},
 		Name:        name,
 		Config:      "channel_max = 7",
 		Definitions: filepath.Join("testdata", "definitions.json"),
@@ -104,6 +113,13 @@ func TestOptions(t *testing.T) {
 	}
 	if err := channel(t, dial(t, node.URL())).ExchangeDeclare("h", "x-consistent-hash", false, true, false, false, nil); err != nil {
 		t.Errorf("exchange of a plugin: %v", err)
+	}
+
+	secure, err := amqp.DialTLS("amqps://reader:secret@"+node.TLSAddr()+"/", &tls.Config{RootCAs: ca.Pool, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Errorf("dial over TLS: %v", err)
+	} else {
+		_ = secure.Close()
 	}
 
 	if err := node.Close(); err != nil {
@@ -132,6 +148,10 @@ func TestStartFails(t *testing.T) {
 		},
 		"no definitions": {
 			options: rabbitmqnode.Options{Definitions: "missing.json"}, timeout: time.Minute, wantErr: fs.ErrNotExist,
+		},
+		"no certificate": {
+			options: rabbitmqnode.Options{TLS: &rabbitmqnode.TLS{Certificate: "missing.pem", Key: "missing.key"}},
+			timeout: time.Minute, wantErr: fs.ErrNotExist,
 		},
 		"port taken": {
 			options: rabbitmqnode.Options{Port: taken.Addr().(*net.TCPAddr).Port}, timeout: time.Minute, wantErr: syscall.EADDRINUSE,

@@ -10,6 +10,8 @@ type Options struct {
 	Name string
 	// Port is where it listens for AMQP, on 127.0.0.1. Default: a free one.
 	Port int
+	// TLS makes the node listen for AMQP over TLS too, on a port of its own. Default: plain AMQP alone.
+	TLS *TLS
 	// Config is the text of rabbitmq.conf (https://www.rabbitmq.com/docs/configure).
 	Config string
 	// Definitions is a JSON file of users, permissions, queues and so on that the node imports when it starts
@@ -19,4 +21,15 @@ type Options struct {
 	Plugins []string
 	// Output gets what the node prints: its banner and its log. Default: nothing.
 	Output io.Writer
+
+	cookie string   // the secret that a cluster shares; "": the node has one of its own
+	peers  []string // the names of nodes whose cluster this one joins at its first start
+}
+
+// TLS names PEM files of the node (https://www.rabbitmq.com/docs/ssl).
+type TLS struct {
+	Certificate, Key string
+	// ClientCA has the authorities of clients' certificates: only clients with one of theirs get in. Empty: clients need
+	// no certificate.
+	ClientCA string
 }

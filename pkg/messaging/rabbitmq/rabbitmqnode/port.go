@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 )
 
@@ -18,11 +19,33 @@ const (
 
 var errNoFreePort = errors.New("no free port")
 
-// freePort returns a port of the loopback interface other than except.
-func freePort(ctx context.Context, except int) (int, error) {
+// ports are those of one node.
+type ports struct {
+	amqp         int
+	distribution int // for other nodes and rabbitmqctl
+	tls          int // 0: none
+}
+
+func findPorts(ctx context.Context, options Options) (p ports, err error) {
+	if p.amqp = options.Port; p.amqp == 0 {
+		if p.amqp, err = freePort(ctx); err != nil {
+			return p, err
+		}
+	}
+	if p.distribution, err = freePort(ctx, p.amqp); err != nil {
+		return p, err
+	}
+	if options.TLS != nil {
+		p.tls, err = freePort(ctx, p.amqp, p.distribution)
+	}
+	return p, err
+}
+
+// freePort returns a port of the loopback interface that is not taken.
+func freePort(ctx context.Context, taken ...int) (int, error) {
 	for range 1000 {
 		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // a port is no secret
-		if port == except {
+		if slices.Contains(taken, port) {
 			continue
 		}
 		if checkFree(ctx, port) == nil {

@@ -23,11 +23,11 @@ func TestRestartTriesAgain(t *testing.T) {
 			if err := os.WriteFile(server, []byte(script), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			port, err := freePort(t.Context(), 0)
+			port, err := freePort(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			node := &Node{installation: installation{server: server}, folder: folder, port: port, env: []string{home(folder)}}
+			node := &Node{installation: installation{server: server}, folder: folder, ports: ports{amqp: port}, env: []string{home(folder)}}
 			if err := node.Restart(t.Context()); !errors.Is(err, errEnded) || !strings.Contains(err.Error(), complaint) {
 				t.Errorf("Restart = %v, want that it ended with %q", err, complaint)
 			}

@@ -1,0 +1,371 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
+)
+
+func newTestBrowser(t *testing.T, options Options) *Browser {
+	t.Helper()
+	if options.URLs == nil {
+		options.URLs = []string{testURL}
+	}
+	options.Name = t.Name()
+	b, err := NewBrowser(testContext(t), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+// forEachQueueType runs a test with a queue of each type that holds n messages, whose ids are their numbers.
+func forEachQueueType(t *testing.T, n int, f func(t *testing.T, b *Browser, q messaging.Queue)) {
+	t.Helper()
+	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
+		t.Run(string(queueType), func(t *testing.T) {
+			broker := newTestBroker(t, Options{})
+			q := testQueue(t)
+			q.Type = queueType
+			if err := broker.Ensure(testContext(t), q); err != nil {
+				t.Fatal(err)
+			}
+			for i := range n {
+				m := messaging.Message{ID: fmt.Sprint(i), Persistent: true, Body: []byte("body")}
+				if err := broker.Publish(testContext(t), q.Name, m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f(t, newTestBrowser(t, Options{}), q)
+		})
+	}
+}
+
+// open begins a look at want messages. A quorum queue puts back what another look has held in its own time.
+func open(t *testing.T, b *Browser, q messaging.Queue, want int) *Cursor {
+	t.Helper()
+	var c *Cursor
+	await(t, fmt.Sprintf("%d messages in the queue", want), func() bool {
+		var err error
+		if c, err = b.Open(testContext(t), q.Name); err != nil {
+			t.Fatal(err)
+		}
+		if c.Left() == want {
+			return true
+		}
+		closeCursor(t, c)
+		return false
+	})
+	return c
+}
+
+func closeCursor(t *testing.T, c *Cursor) {
+	t.Helper()
+	if err := c.Close(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// look returns the ids of the first limit messages of a queue that holds n.
+func look(t *testing.T, b *Browser, q messaging.Queue, n, limit int) []string {
+	t.Helper()
+	c := open(t, b, q, n)
+	defer closeCursor(t, c)
+	var ids []string
+	for len(ids) < limit && c.Next(testContext(t)) {
+		ids = append(ids, c.Message().ID)
+	}
+	return ids
+}
+
+func numbers(from, to int) []string {
+	var out []string
+	for i := from; i < to; i++ {
+		out = append(out, fmt.Sprint(i))
+	}
+	return out
+}
+
+// TestBrowserChangesNothing: looks of any length leave a queue as it was.
+func TestBrowserChangesNothing(t *testing.T) {
+	const n = 2*windowSize + 20
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		for _, limit := range []int{3, windowSize, n, 10, 0, 1, windowSize + 1, 12, n, n} {
+			if diff := cmp.Diff(numbers(0, limit), look(t, b, q, n, limit)); diff != "" {
+				t.Fatalf("the first %d messages (-want +got):\n%s", limit, diff)
+			}
+		}
+	})
+}
+
+func TestBrowserRemoves(t *testing.T) {
+	const n = 10
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		look(t, b, q, n, 8)
+		c := open(t, b, q, n)
+		for c.Next(testContext(t)) {
+			if slices.Contains([]string{"2", "5"}, c.Message().ID) {
+				if err := c.Remove(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.Message().ID == "5" {
+				break
+			}
+		}
+		closeCursor(t, c)
+		want := slices.Concat(numbers(0, 2), numbers(3, 5), numbers(6, n))
+		if diff := cmp.Diff(want, look(t, b, q, n-2, n)); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestBrowserBound: what arrives during a look, such as a message that the look itself makes arrive, is for the next.
+func TestBrowserBound(t *testing.T) {
+	const n = 5
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		c := open(t, b, q, n)
+		seen := 0
+		for c.Next(testContext(t)) {
+			seen++
+			if err := b.Publish(testContext(t), q.Name, c.Message()); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Remove(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		closeCursor(t, c)
+		if seen != n {
+			t.Errorf("%d messages seen of %d", seen, n)
+		}
+		if diff := cmp.Diff(numbers(0, n), look(t, b, q, n, n)); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestBrowserRenews looks more often than RabbitMQ 4 delivers a message.
+func TestBrowserRenews(t *testing.T) {
+	const n, looks = 3, 4 * defaultDeliveryLimit
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		renewed, most := 0, int64(0)
+		for range looks {
+			c := open(t, b, q, n)
+			var ids []string
+			for c.Next(testContext(t)) {
+				ids = append(ids, c.Message().ID)
+				most = max(most, quorumDeliveries(c.current))
+				if string(c.Message().Body) != "body" || !c.Message().Persistent {
+					t.Fatalf("the message has become %+v", c.Message())
+				}
+			}
+			closeCursor(t, c)
+			if diff := cmp.Diff(numbers(0, n), ids); diff != "" {
+				t.Fatalf("messages (-want +got):\n%s", diff)
+			}
+			renewed += c.Renewed()
+		}
+		if most > renewAfter {
+			t.Errorf("a message was delivered %d times before, want %d at most", most, renewAfter)
+		}
+		want := 0
+		if q.Type == messaging.Quorum {
+			want = looks / (renewAfter + 1) * n
+		}
+		if renewed != want {
+			t.Errorf("%d messages renewed in %d looks, want %d", renewed, looks, want)
+		}
+	})
+}
+
+// TestBrowserRenewsInItsQueue: a message that named other queues when it was sent is not sent there again.
+func TestBrowserRenewsInItsQueue(t *testing.T) {
+	forEachQueueType(t, 0, func(t *testing.T, b *Browser, q messaging.Queue) {
+		other := q
+		other.Name += ".other"
+		if err := newTestBroker(t, Options{}).Ensure(testContext(t), other); err != nil {
+			t.Fatal(err)
+		}
+		publishing := encode(messaging.Message{ID: "copied", Headers: map[string]any{"CC": []any{other.Name}}})
+		if err := b.session.publisher.Load().sends.PublishWithContext(testContext(t), "", q.Name, true, false, publishing); err != nil {
+			t.Fatal(err)
+		}
+		for range renewAfter + 2 {
+			if diff := cmp.Diff([]string{"copied"}, look(t, b, q, 1, 1)); diff != "" {
+				t.Fatalf("messages (-want +got):\n%s", diff)
+			}
+		}
+		closeCursor(t, open(t, b, other, 1))
+	})
+}
+
+// TestBrowserLostConnection: a process that dies in a look loses nothing.
+func TestBrowserLostConnection(t *testing.T) {
+	const n = 5
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		c := open(t, b, q, n)
+		for range 3 {
+			if !c.Next(testContext(t)) {
+				t.Fatal(c.Close(testContext(t)))
+			}
+		}
+		_ = b.session.socket.Conn.Close()
+		<-b.session.over
+		if c.Next(testContext(t)) {
+			t.Error("a message came over a lost connection")
+		}
+		if err := c.Close(testContext(t)); !errors.Is(err, messaging.ErrUnavailable) {
+			t.Errorf("got %v, want ErrUnavailable", err)
+		}
+		if diff := cmp.Diff(numbers(0, n), look(t, newTestBrowser(t, Options{}), q, n, n)); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestBrowserInterrupted: what was removed before Ctrl-C is gone, all else is there.
+func TestBrowserInterrupted(t *testing.T) {
+	const n = 5
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		ctx, cancel := context.WithCancel(testContext(t))
+		c := open(t, b, q, n)
+		if !c.Next(ctx) {
+			t.Fatal(c.Close(ctx))
+		}
+		if err := c.Remove(); err != nil {
+			t.Fatal(err)
+		}
+		c.Next(ctx)
+		cancel()
+		for c.Next(ctx) {
+			continue
+		}
+		if err := c.Close(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that the look was cancelled", err)
+		}
+		b.Close()
+		if diff := cmp.Diff(numbers(1, n), look(t, newTestBrowser(t, Options{}), q, n-1, n)); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestBrowserBesideOthers: two looks and a consumer share a queue, and each message is removed once.
+func TestBrowserBesideOthers(t *testing.T) {
+	const n = 60
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		first, second := open(t, b, q, n), open(t, newTestBrowser(t, Options{}), q, n)
+		consumed := received(t, newTestBroker(t, Options{}), q)
+		var removed []string
+		for _, c := range []*Cursor{first, second} {
+			for len(removed) < n && c.Next(testContext(t)) {
+				removed = append(removed, c.Message().ID)
+				if err := c.Remove(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			closeCursor(t, c)
+		}
+		for len(removed) < n {
+			removed = append(removed, receive(t, consumed))
+		}
+		slices.Sort(removed)
+		if got := len(slices.Compact(removed)); got != n {
+			t.Errorf("%d of %d messages seen, and others twice", got, n)
+		}
+	})
+}
+
+func TestBrowserPublish(t *testing.T) {
+	b := newTestBrowser(t, Options{})
+	if err := b.Publish(testContext(t), "missing."+testQueue(t).Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnroutable) {
+		t.Errorf("publish to a missing queue: %v, want ErrUnroutable", err)
+	}
+	reserved := messaging.Message{Headers: map[string]any{"CC": []any{"other"}}}
+	if err := b.Publish(testContext(t), "queue", reserved); !errors.Is(err, messaging.ErrInvalidMessage) {
+		t.Errorf("publish of a reserved header: %v, want ErrInvalidMessage", err)
+	}
+}
+
+func TestBrowserRefused(t *testing.T) {
+	b := newTestBrowser(t, Options{})
+	q := testQueue(t)
+	if _, err := b.Open(testContext(t), q.Name); !errors.Is(err, ErrNoQueue) {
+		t.Errorf("open a missing queue: %v, want ErrNoQueue", err)
+	}
+	broker := newTestBroker(t, Options{})
+	if _, err := broker.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error { return nil },
+		messaging.Exclusive()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.Open(testContext(t), q.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.left = 1 // as if the consumer had not been there yet
+	if c.Next(testContext(t)) {
+		t.Error("a message came from a queue in exclusive use")
+	}
+	if err := c.Close(testContext(t)); !errors.Is(err, messaging.ErrQueueInUse) {
+		t.Errorf("got %v, want ErrQueueInUse", err)
+	}
+}
+
+func TestBrowserUnreachable(t *testing.T) {
+	stranger, err := url.Parse(testURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger.User = url.UserPassword("nobody", "wrong")
+	for want, u := range map[string]string{
+		"connection refused":   "amqp://127.0.0.1:1/",
+		"username or password": stranger.String(),
+	} {
+		_, err := NewBrowser(testContext(t), Options{URLs: []string{u}})
+		if !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want ErrUnavailable and %q", err, want)
+		}
+	}
+}
+
+// TestBrowserBlocked: a broker in need says so, and nothing hangs.
+func TestBrowserBlocked(t *testing.T) {
+	t.Parallel()
+	node := startNode(t)
+	broker := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	q := testQueue(t)
+	if err := broker.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Publish(testContext(t), q.Name, messaging.Message{ID: "0"}); err != nil {
+		t.Fatal(err)
+	}
+	ctl(t, node, "set_vm_memory_high_watermark", "absolute", "1MB")
+	b := newTestBrowser(t, Options{URLs: []string{node.URL()}})
+	if diff := cmp.Diff(numbers(0, 1), look(t, b, q, 1, 1)); diff != "" {
+		t.Errorf("a look during the alarm (-want +got):\n%s", diff)
+	}
+	var err error
+	await(t, "a publish to be refused", func() bool {
+		err = b.Publish(testContext(t), q.Name, messaging.Message{ID: "1"})
+		return err != nil
+	})
+	if !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), "blocked") {
+		t.Errorf("got %v, want that the broker is blocked", err)
+	}
+	_, err = b.Open(testContext(t), q.Name)
+	if !errors.Is(err, messaging.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}

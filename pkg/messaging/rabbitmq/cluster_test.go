@@ -1,0 +1,170 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+)
+
+// startCluster starts three nodes for one test to break, which takes about 10 s.
+func startCluster(t *testing.T) *rabbitmqnode.Cluster {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cluster, err := rabbitmqnode.StartCluster(ctx, 3, rabbitmqnode.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cluster
+}
+
+// leader returns the node that leads a quorum queue.
+func leader(t *testing.T, cluster *rabbitmqnode.Cluster, queue string) *rabbitmqnode.Node {
+	t.Helper()
+	out := ctl(t, cluster.Nodes[0], "list_queues", "--no-table-headers", "name", "leader")
+	for line := range strings.Lines(out) {
+		name, leader, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		for _, node := range cluster.Nodes {
+			if name == queue && node.Name() == leader {
+				return node
+			}
+		}
+	}
+	t.Fatalf("no node leads %s:\n%s", queue, out)
+	return nil
+}
+
+// TestClusterLosesLeader kills the node that leads a quorum queue under load: the Broker moves on to another, and what
+// was confirmed is there.
+func TestClusterLosesLeader(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t)
+	b := newTestBroker(t, Options{URLs: cluster.URLs(), ConfirmSends: true})
+	q := testQueue(t)
+	q.Type = messaging.Quorum
+	var received sync.Map
+	_, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		received.Store(m.ID, nil)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var losses atomic.Int32
+	defer b.OnLoss(func() { losses.Add(1) })()
+	load := publishAlways(b, q.Name)
+	defer load.stop()
+	const enough = 200
+	load.await(t, enough)
+	killed := leader(t, cluster, q.Name)
+	killed.Kill()
+	began := time.Now()
+	load.await(t, load.confirmed.Load()+enough)
+	t.Logf("%d confirmed after %s", enough, time.Since(began))
+	if now := leader(t, &rabbitmqnode.Cluster{Nodes: others(cluster, killed)}, q.Name); now == killed {
+		t.Errorf("the dead node %s still leads", now.Name())
+	}
+
+	confirmed, failed := load.stop()
+	t.Logf("%d publishes confirmed, %d failed", len(confirmed), failed)
+	hasAll := func(ids []string) func() bool {
+		return func() bool {
+			return !slices.ContainsFunc(ids, func(id string) bool {
+				_, ok := received.Load(id)
+				return !ok
+			})
+		}
+	}
+	await(t, "all that was confirmed", hasAll(confirmed))
+	await(t, "ready", func() bool { return b.Ready() == nil })
+
+	// The channel of the sends was in use all the time, and must be good for something again.
+	t.Logf("%d losses reported", losses.Load())
+	var sent []string
+	for i := range enough {
+		id := fmt.Sprint("sent ", i)
+		if err := b.Send(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, id)
+	}
+	await(t, "all that was sent", hasAll(sent))
+}
+
+// others returns the nodes of a cluster but one.
+func others(cluster *rabbitmqnode.Cluster, without *rabbitmqnode.Node) (nodes []*rabbitmqnode.Node) {
+	for _, node := range cluster.Nodes {
+		if node != without {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
+// load publishes messages with ids of their own, and waits for the confirm of each, until it is stopped.
+type load struct {
+	confirmed atomic.Int64
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
+
+	mu     sync.Mutex
+	ids    []string // of those confirmed
+	failed int
+}
+
+func publishAlways(b *Broker, queue string) *load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{cancel: cancel}
+	for publisher := range 8 {
+		l.running.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				id := fmt.Sprintf("%d-%d", publisher, i)
+				err := b.Publish(ctx, queue, messaging.Message{ID: id, Persistent: true})
+				l.count(id, err)
+				_ = b.Send(ctx, queue, messaging.Message{ID: "unconfirmed " + id})
+				if err != nil {
+					sleep(ctx, 10*time.Millisecond)
+				}
+			}
+		})
+	}
+	return l
+}
+
+func (l *load) count(id string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.failed++
+		return
+	}
+	l.ids = append(l.ids, id)
+	l.confirmed.Add(1)
+}
+
+// await returns once n messages are confirmed.
+func (l *load) await(t *testing.T, n int64) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d confirms", n), func() bool { return l.confirmed.Load() >= n })
+}
+
+// stop returns the ids of the messages that were confirmed, and how many were not.
+func (l *load) stop() (confirmed []string, failed int) {
+	l.cancel()
+	l.running.Wait()
+	return l.ids, l.failed
+}

@@ -1,0 +1,219 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// Cursor is one look into a queue, oldest message first, at no more messages than were there at its beginning. What it
+// has been sent is kept from others until Close, when all that was not removed goes back to its place. Nothing is lost
+// if the process dies before or the look is cancelled; but then, or if two look into one queue at once, or if it has a
+// consumer, a quorum queue may end in another order.
+//
+// RabbitMQ 4 drops from a quorum queue what was delivered 20 times, and each look is a delivery. Messages that come
+// near that are replaced by copies, at the end of the queue; see Renewed. A queue whose own delivery limit is below 15
+// must not be looked into more often than it allows.
+// See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
+type Cursor struct {
+	browser *Browser
+	queue   string
+	windows []*window
+	left    int            // of those that were there at the beginning
+	current *amqp.Delivery // nil: none, or settled
+	message messaging.Message
+	before  bool // the quorum queue had delivered the last message before
+	renewed int
+	err     error
+}
+
+// window is a consumer that keeps what it is sent, up to its prefetch; then the next one takes over. basic.get would be
+// simpler, but what it got goes back into a quorum queue in no order.
+type window struct {
+	channel    *amqp.Channel
+	tag        string
+	deliveries <-chan amqp.Delivery
+	room       int // how many more it will keep
+	cancelled  bool
+}
+
+// Left is how many messages Next will still show, if no other takes them. Before the first Next that is how many the
+// queue had ready, without those that others held at the time.
+func (c *Cursor) Left() int { return c.left }
+
+// Message returns the current message.
+func (c *Cursor) Message() messaging.Message { return c.message }
+
+// Renewed is how many messages have been replaced by copies so far.
+func (c *Cursor) Renewed() int { return c.renewed }
+
+// Next moves on to the next message. It returns false when there is none, and after an error: see Close.
+func (c *Cursor) Next(ctx context.Context) bool {
+	if c.err = c.leave(ctx); c.err != nil || c.left == 0 {
+		return false
+	}
+	var w *window
+	if w, c.err = c.window(ctx); c.err != nil {
+		return false
+	}
+	c.current, c.err = c.receive(ctx, w)
+	if c.current == nil {
+		c.left = 0
+		return false
+	}
+	c.left--
+	c.message = decode(c.current)
+	c.before = quorumDeliveries(c.current) > 0
+	return true
+}
+
+// quorumDeliveries is how often a quorum queue delivered the message before. Classic queues don't count.
+func quorumDeliveries(d *amqp.Delivery) int64 {
+	n, _ := d.Headers[quorumCountHeader].(int64)
+	return n
+}
+
+// window returns one that has room.
+func (c *Cursor) window(ctx context.Context) (*window, error) {
+	if last := len(c.windows) - 1; last >= 0 && c.windows[last].room > 0 {
+		return c.windows[last], nil
+	}
+	w := &window{tag: uuid.NewString(), room: min(windowSize, c.left)}
+	err := c.browser.call(ctx, func() (err error) {
+		if w.channel, err = c.browser.session.amqp.Channel(); err != nil {
+			return fmt.Errorf("open channel: %w", err)
+		}
+		if err := w.channel.Qos(w.room, 0, false); err != nil {
+			return fmt.Errorf("set prefetch: %w", err)
+		}
+		w.deliveries, err = w.channel.Consume(c.queue, w.tag, false, false, false, false, nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.windows = append(c.windows, w)
+	return w, nil
+}
+
+// receive returns the next delivery, or nil if others have taken all that was left.
+func (c *Cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error) {
+	quiet := time.NewTicker(browserQuiet)
+	defer quiet.Stop()
+	patience := time.NewTimer(browserPatience)
+	defer patience.Stop()
+	for {
+		if !c.browser.session.alive() {
+			return nil, errLost
+		}
+		select {
+		case d, ok := <-w.deliveries:
+			switch {
+			case ok:
+				return &d, nil
+			case w.cancelled:
+				return nil, nil //nolint:nilnil // documented
+			default:
+				return nil, errCancelled
+			}
+		case <-quiet.C:
+			if err := c.cancelIfEmpty(ctx, w); err != nil {
+				return nil, err
+			}
+		case <-patience.C:
+			return nil, fmt.Errorf("%w: no message of those that wait came within %s", messaging.ErrUnavailable, browserPatience)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// See https://www.rabbitmq.com/docs/consumer-cancel.
+var errCancelled = fmt.Errorf("%w: cancelled by the broker: the queue was deleted, or its node has gone", messaging.ErrUnavailable)
+
+// cancelIfEmpty ends the window's deliveries if the queue has no more: those that are on their way still come.
+func (c *Cursor) cancelIfEmpty(ctx context.Context, w *window) error {
+	if w.cancelled {
+		return nil
+	}
+	cancelled := false
+	err := c.browser.call(ctx, func() error {
+		n, err := ready(w.channel, c.queue)
+		if err != nil || n > 0 {
+			return err
+		}
+		cancelled = true
+		return w.channel.Cancel(w.tag, false)
+	})
+	if err == nil {
+		w.cancelled = cancelled
+	}
+	return err
+}
+
+// Remove takes the current message out of the queue. That is certain once Close has returned no error.
+func (c *Cursor) Remove() error {
+	if c.err != nil || c.current == nil {
+		return c.err
+	}
+	if err := c.current.Ack(false); err != nil {
+		c.err = fmt.Errorf("acknowledge: %w", err)
+	}
+	c.current = nil
+	return c.err
+}
+
+// leave keeps the current message, or its copy if it was delivered too often.
+func (c *Cursor) leave(ctx context.Context) error {
+	if c.err != nil || c.current == nil {
+		return c.err
+	}
+	if quorumDeliveries(c.current) >= renewAfter {
+		if err := c.renew(ctx); err != nil {
+			return fmt.Errorf("renew message %s: %w", c.message.ID, err)
+		}
+		return nil
+	}
+	c.windows[len(c.windows)-1].room--
+	c.current = nil
+	return nil
+}
+
+// renew publishes a copy before it removes the message, so that a crash between the two leaves both.
+func (c *Cursor) renew(ctx context.Context) error {
+	m := c.message.Normalize()
+	// These sent copies to other queues when the message was published, and would again.
+	// See https://www.rabbitmq.com/docs/sender-selected.
+	delete(m.Headers, "CC")
+	delete(m.Headers, "BCC")
+	if err := c.browser.publish(ctx, c.queue, m); err != nil {
+		return err
+	}
+	c.renewed++
+	return c.Remove()
+}
+
+// Close puts back what was not removed, and returns the first error of the look, if any.
+func (c *Cursor) Close(ctx context.Context) error {
+	// A quorum queue shows first what it had sent out before, and puts what comes back behind that: it keeps its order
+	// only if all of it is out at the same time, and goes back oldest first.
+	for c.before && c.Next(ctx) {
+		continue
+	}
+	c.err = c.leave(ctx)
+	for _, w := range c.windows {
+		if c.err == nil {
+			c.err = c.browser.call(ctx, w.channel.Close)
+		}
+	}
+	c.windows = nil
+	if c.err != nil {
+		return fmt.Errorf("look into queue %s: %w", c.queue, explain(c.err))
+	}
+	return nil
+}
