@@ -16,6 +16,7 @@ import (
 	"example.com/warren/pkg/service"
 	"example.com/warren/services/access-control/internal/adapters/bcrypt"
 	"example.com/warren/services/access-control/internal/adapters/jwt"
+	"example.com/warren/services/access-control/internal/adapters/rate"
 	"example.com/warren/services/access-control/internal/adapters/rpc"
 	"example.com/warren/services/access-control/internal/adapters/sqlite"
 	"example.com/warren/services/access-control/internal/app"
@@ -31,13 +32,21 @@ type Config struct {
 	Audience      string        `name:"access-control-audience" env:"ACCESS_CONTROL_AUDIENCE" default:"warren" help:"The aud of tokens."`
 	TokenLifetime time.Duration `name:"access-control-token-lifetime" env:"ACCESS_CONTROL_TOKEN_LIFETIME" default:"15m" help:"How long a token lasts."`
 	Leeway        time.Duration `name:"access-control-leeway" env:"ACCESS_CONTROL_LEEWAY" default:"5s" help:"Difference between clocks to allow for, at most 30s."`
-	BcryptCost    int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" help:"Work to check a password, 10 to 16; one more takes twice as long. Hashes that exist keep theirs."`
-	DemoData      bool          `name:"demo-data" env:"DEMO_DATA" default:"false" help:"Adds the users demo and admin, whose passwords are their names."`
+	BcryptCost    int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" help:"Work to check a password, 10 to 16; one more takes twice as long. A hash of another cost is replaced when its user logs in."`
+
+	LoginFailuresPerUser    int           `name:"access-control-login-failures-per-user" env:"ACCESS_CONTROL_LOGIN_FAILURES_PER_USER" default:"10" help:"Logins of one user that may fail in a window; 0: no limit."`
+	LoginFailuresPerAddress int           `name:"access-control-login-failures-per-address" env:"ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS" default:"50" help:"Logins from one client address (IPv6: /64) that may fail in a window; 0: no limit."`
+	LoginWindow             time.Duration `name:"access-control-login-window" env:"ACCESS_CONTROL_LOGIN_WINDOW" default:"5m" help:"How long it takes until failed logins are forgotten, one by one."`
+	LoginLimiterSize        int           `name:"access-control-login-limiter-size" env:"ACCESS_CONTROL_LOGIN_LIMITER_SIZE" default:"10000" help:"Users, and as many addresses, whose failed logins are remembered."`
+
+	DemoData bool `name:"demo-data" env:"DEMO_DATA" default:"false" help:"Adds the users demo and admin, whose passwords are their names."`
 }
 
 const (
 	minBcryptCost = 10
 	maxBcryptCost = 16 // takes seconds: callers don't wait longer
+
+	maxLoginWindow = 24 * time.Hour
 )
 
 // Validate reports every setting that is out of range.
@@ -59,6 +68,16 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("ACCESS_CONTROL_BCRYPT_COST must be between %d and %d, is %d",
 			minBcryptCost, maxBcryptCost, c.BcryptCost))
 	}
+	if c.LoginFailuresPerUser < 0 || c.LoginFailuresPerAddress < 0 {
+		errs = append(errs, fmt.Errorf("ACCESS_CONTROL_LOGIN_FAILURES_PER_USER and _PER_ADDRESS must not be negative, are %d and %d",
+			c.LoginFailuresPerUser, c.LoginFailuresPerAddress))
+	}
+	if c.LoginWindow < time.Second || c.LoginWindow > maxLoginWindow {
+		errs = append(errs, fmt.Errorf("ACCESS_CONTROL_LOGIN_WINDOW must be between 1s and %s, is %s", maxLoginWindow, c.LoginWindow))
+	}
+	if c.LoginLimiterSize < 1 {
+		errs = append(errs, fmt.Errorf("ACCESS_CONTROL_LOGIN_LIMITER_SIZE must be at least 1, is %d", c.LoginLimiterSize))
+	}
 	return errors.Join(errs...)
 }
 
@@ -79,11 +98,13 @@ var Module = fx.Module("access-control",
 		newDB,
 		fx.Annotate(sqlite.NewUserStore, fx.As(new(app.UserStore))),
 		fx.Annotate(sqlite.NewRevocationStore, fx.As(new(app.RevocationStore))),
-		fx.Annotate(newHasher, fx.As(new(app.PasswordHasher)), fx.As(new(app.PasswordVerifier))),
+		fx.Annotate(newHasher, fx.As(new(app.PasswordHasher))),
+		fx.Annotate(newLoginLimiter, fx.As(new(app.LoginLimiter))),
 		newKeyRing,
 		fx.Annotate(newSigner, fx.As(new(app.TokenSigner))),
 		fx.Annotate(newVerifier, fx.As(new(app.TokenVerifier))),
-		newLogin,
+		newLoginOptions,
+		app.NewLogin,
 		app.NewValidateToken,
 		app.NewLogout,
 		app.NewRegister,
@@ -126,10 +147,18 @@ func newVerifier(config *Config, keys *jwt.KeyRing, now func() time.Time) (*jwt.
 	})
 }
 
-func newLogin(
-	config *Config, users app.UserStore, passwords app.PasswordVerifier, tokens app.TokenSigner, now func() time.Time,
-) *app.Login {
-	return app.NewLogin(users, passwords, tokens, config.TokenLifetime, now)
+func newLoginLimiter(config *Config, now func() time.Time) *rate.LoginLimiter {
+	return rate.NewLoginLimiter(rate.LoginLimiterOptions{
+		FailuresPerUser:    config.LoginFailuresPerUser,
+		FailuresPerAddress: config.LoginFailuresPerAddress,
+		Window:             config.LoginWindow,
+		Size:               config.LoginLimiterSize,
+		Now:                now,
+	})
+}
+
+func newLoginOptions(config *Config, now func() time.Time, logger *slog.Logger) app.LoginOptions {
+	return app.LoginOptions{Lifetime: config.TokenLifetime, Now: now, Logger: logger}
 }
 
 func addDemoUsers(config *Config, lifecycle fx.Lifecycle, register *app.Register) {

@@ -3,6 +3,7 @@ package accesscontrol
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -15,10 +16,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/crypto/bcrypt"
 
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
+	"example.com/warren/services/access-control/internal/adapters/sqlite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -208,6 +211,110 @@ func wantUnauthorized(t *testing.T, client *rpc.Client, who credentials) {
 	}
 }
 
+// tryLogin returns the reply to a login from an address.
+func tryLogin(t *testing.T, client *rpc.Client, who credentials, address string) *rpc.Reply {
+	t.Helper()
+	body, err := json.Marshal(who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := client.Do(t.Context(), &rpc.Request{
+		Queue: "accessControl.login", Header: http.Header{"X-Forwarded-For": {address}},
+		ContentType: "application/json", Body: body,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+func TestLoginLimits(t *testing.T) {
+	setEnvironment(t, testEnvironment(t.TempDir()))
+	setEnvironment(t, map[string]string{
+		"ACCESS_CONTROL_LOGIN_FAILURES_PER_USER":    "2",
+		"ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS": "3",
+		"ACCESS_CONTROL_LOGIN_WINDOW":               "24h", // nothing comes back during the test
+	})
+	queues := inmem.NewServer()
+	client := newClient(t, queues)
+	stop := run(t, queues)
+	demo, guess, nobody := credentials{"demo", "demo"}, credentials{"demo", "guess"}, credentials{"nobody", "guess"}
+	admin := credentials{"admin", "admin"}
+	tests := []struct {
+		name    string
+		who     credentials
+		address string
+		want    int
+	}{
+		{"a success, which counts for nothing", demo, "192.0.2.1", http.StatusOK},
+		{"first guess", guess, "192.0.2.1", http.StatusUnauthorized},
+		{"second guess", guess, "192.0.2.1", http.StatusUnauthorized},
+		{"third guess", guess, "192.0.2.1", http.StatusTooManyRequests},
+		{"the right password", demo, "192.0.2.1", http.StatusTooManyRequests},
+		{"from elsewhere", demo, "192.0.2.2", http.StatusTooManyRequests},
+		{"another user, by a service", admin, "", http.StatusOK},
+		{"first guess at nobody", nobody, "192.0.2.1", http.StatusUnauthorized},
+		{"the address's limit", admin, "192.0.2.1", http.StatusTooManyRequests},
+		{"another address", admin, "192.0.2.2", http.StatusOK},
+		{"second guess at nobody", nobody, "192.0.2.2", http.StatusUnauthorized},
+		{"third guess at nobody", nobody, "192.0.2.2", http.StatusTooManyRequests},
+	}
+	for _, test := range tests {
+		reply := tryLogin(t, client, test.who, test.address)
+		if reply.Status != test.want {
+			t.Errorf("%s: status %d, want %d", test.name, reply.Status, test.want)
+		}
+		if hasRetryAfter := reply.Header.Get("Retry-After") != ""; hasRetryAfter != (test.want == http.StatusTooManyRequests) {
+			t.Errorf("%s: header %v", test.name, reply.Header)
+		}
+	}
+	stop()
+}
+
+// passwordCost returns the bcrypt cost of the user's hash in the database.
+func passwordCost(t *testing.T, username string) int {
+	t.Helper()
+	db := sqlite.NewDB(os.Getenv("ACCESS_CONTROL_DATABASE"))
+	if err := db.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	user, err := sqlite.NewUserStore(db).UserByName(t.Context(), username)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cost, err := bcrypt.Cost([]byte(user.PasswordHash))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cost
+}
+
+// A user who logs in gets a hash of the cost that is set: from then on nobody's takes as long to check.
+func TestLoginRenewsHash(t *testing.T) {
+	setEnvironment(t, testEnvironment(t.TempDir()))
+	queues := inmem.NewServer()
+	client := newClient(t, queues)
+	run(t, queues)()
+
+	t.Setenv("ACCESS_CONTROL_BCRYPT_COST", "11")
+	stop := run(t, queues)
+	wantUnauthorized(t, client, credentials{"demo", "Demo"})
+	if got := passwordCost(t, "demo"); got != 10 {
+		t.Errorf("cost %d after a wrong password, want 10", got)
+	}
+	for range 2 { // with the old hash, and with the new one
+		login(t, client, "demo", "demo")
+		if got := passwordCost(t, "demo"); got != 11 {
+			t.Errorf("cost %d after a login, want 11", got)
+		}
+	}
+	if got := passwordCost(t, "admin"); got != 10 {
+		t.Errorf("cost %d of a user who has not logged in, want 10", got)
+	}
+	wantUnauthorized(t, client, credentials{"demo", "Demo"})
+	stop()
+}
+
 func TestAlgorithmOfTheFirstKey(t *testing.T) {
 	for algorithm, file := range map[string]string{"RS256": "0001-rs256.pem", "HS256": "0001-hs256.secret"} {
 		t.Run(algorithm, func(t *testing.T) {
@@ -263,6 +370,12 @@ func TestWrongSettings(t *testing.T) {
 		{"ACCESS_CONTROL_TOKEN_LIFETIME", "soon", "ACCESS_CONTROL_TOKEN_LIFETIME"},
 		{"ACCESS_CONTROL_BCRYPT_COST", "9", "between 10 and 16"},
 		{"ACCESS_CONTROL_BCRYPT_COST", "17", "between 10 and 16"},
+		{"ACCESS_CONTROL_LOGIN_FAILURES_PER_USER", "-1", "must not be negative"},
+		{"ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS", "-1", "must not be negative"},
+		{"ACCESS_CONTROL_LOGIN_FAILURES_PER_USER", "few", "ACCESS_CONTROL_LOGIN_FAILURES_PER_USER"},
+		{"ACCESS_CONTROL_LOGIN_WINDOW", "999ms", "between 1s and 24h"},
+		{"ACCESS_CONTROL_LOGIN_WINDOW", "25h", "between 1s and 24h"},
+		{"ACCESS_CONTROL_LOGIN_LIMITER_SIZE", "0", "at least 1"},
 		{"DEMO_DATA", "perhaps", "DEMO_DATA"},
 	}
 	for _, test := range tests {
@@ -323,7 +436,8 @@ func TestHelp(t *testing.T) {
 	for _, name := range []string{
 		"ACCESS_CONTROL_DATABASE", "ACCESS_CONTROL_KEYS", "ACCESS_CONTROL_ALGORITHM", "ACCESS_CONTROL_ISSUER",
 		"ACCESS_CONTROL_AUDIENCE", "ACCESS_CONTROL_TOKEN_LIFETIME", "ACCESS_CONTROL_LEEWAY", "ACCESS_CONTROL_BCRYPT_COST",
-		"DEMO_DATA", "ADMIN_ADDR", "127.0.0.1:9092",
+		"ACCESS_CONTROL_LOGIN_FAILURES_PER_USER", "ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS", "ACCESS_CONTROL_LOGIN_WINDOW",
+		"ACCESS_CONTROL_LOGIN_LIMITER_SIZE", "DEMO_DATA", "ADMIN_ADDR", "127.0.0.1:9092",
 	} {
 		if !strings.Contains(help, name) {
 			t.Errorf("%s is missing", name)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	stdhttp "net/http"
+	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.uber.org/fx"
@@ -26,17 +28,23 @@ type Config struct {
 	Addr     string `name:"gateway-addr" env:"GATEWAY_ADDR" default:"127.0.0.1:8080" help:"Address of the HTTP API."`
 	Instance string `name:"gateway-instance" env:"GATEWAY_INSTANCE" help:"Name of this process among several gateways, e.g. the pod's. Empty: it is the only one."`
 
+	ReplyUsers map[string]string `name:"gateway-reply-users" env:"GATEWAY_REPLY_USERS" mapsep:"," help:"The broker's user of each service, e.g. orders=orders,accessControl=access-control; a reply of another user is dropped. Empty: every reply is believed."`
+
 	TokenCache     time.Duration `name:"gateway-token-cache" env:"GATEWAY_TOKEN_CACHE" default:"5s" help:"How long a checked token is taken for valid; a revoked one is let in for as long. 0s: every request is checked."`
 	TokenCacheSize int           `name:"gateway-token-cache-size" env:"GATEWAY_TOKEN_CACHE_SIZE" default:"10000" help:"Checked tokens that are remembered."`
 
 	TimeoutStatus  int `name:"gateway-timeout-status" env:"GATEWAY_TIMEOUT_STATUS" default:"502" help:"Status of a call without a reply in time: 502 or 504."`
 	MaxBodyBytes   int `name:"gateway-max-body-bytes" env:"GATEWAY_MAX_BODY_BYTES" default:"1048576" help:"Largest request body; above it 413."`
+	MaxBodiesBytes int `name:"gateway-max-bodies-bytes" env:"GATEWAY_MAX_BODIES_BYTES" default:"268435456" help:"Memory for the bodies of all requests in flight, of which one route takes at most half; above it 503."`
 	MaxHeaderBytes int `name:"gateway-max-header-bytes" env:"GATEWAY_MAX_HEADER_BYTES" default:"12288" help:"Largest request line and headers together; above it 431."`
+	MaxConnections int `name:"gateway-max-connections" env:"GATEWAY_MAX_CONNECTIONS" default:"10000" help:"Client connections served at once; more wait until one is closed. Each takes a file descriptor."`
 
 	ReadHeaderTimeout time.Duration `name:"gateway-read-header-timeout" env:"GATEWAY_READ_HEADER_TIMEOUT" default:"5s" help:"Time for a client to send its headers."`
 	ReadTimeout       time.Duration `name:"gateway-read-timeout" env:"GATEWAY_READ_TIMEOUT" default:"15s" help:"Time for a client to send its request."`
 	WriteTimeout      time.Duration `name:"gateway-write-timeout" env:"GATEWAY_WRITE_TIMEOUT" default:"60s" help:"Time from the headers of a request to the end of its response; longer than any call may take."`
 	IdleTimeout       time.Duration `name:"gateway-idle-timeout" env:"GATEWAY_IDLE_TIMEOUT" default:"90s" help:"Time that an idle connection is kept."`
+
+	TrustedProxies []netip.Prefix `name:"gateway-trusted-proxies" env:"GATEWAY_TRUSTED_PROXIES" help:"Networks of the proxies before the gateway, e.g. 10.1.0.0/16,192.0.2.7/32: what they say of a client's address in X-Forwarded-For is believed. Empty: the peer is the client."`
 
 	CORSOrigins []string `name:"gateway-cors-origins" env:"GATEWAY_CORS_ORIGINS" help:"Origins whose pages may call the API, separated by commas. Empty: none."`
 }
@@ -49,7 +57,10 @@ func (c *Config) Validate() error {
 		atLeast("GATEWAY_TOKEN_CACHE", c.TokenCache, 0),
 		atLeast("GATEWAY_TOKEN_CACHE_SIZE", c.TokenCacheSize, 1),
 		between("GATEWAY_MAX_BODY_BYTES", c.MaxBodyBytes, 0, messaging.MaxBodyBytes),
+		// A body takes one byte more while its end is looked for.
+		atLeast("GATEWAY_MAX_BODIES_BYTES", c.MaxBodiesBytes, c.MaxBodyBytes+1),
 		between("GATEWAY_MAX_HEADER_BYTES", c.MaxHeaderBytes, 1024, messaging.MaxHeadersBytes),
+		atLeast("GATEWAY_MAX_CONNECTIONS", c.MaxConnections, 1),
 		atLeast("GATEWAY_READ_HEADER_TIMEOUT", c.ReadHeaderTimeout, time.Millisecond),
 		atLeast("GATEWAY_READ_TIMEOUT", c.ReadTimeout, time.Millisecond),
 		atLeast("GATEWAY_WRITE_TIMEOUT", c.WriteTimeout, time.Millisecond),
@@ -115,11 +126,24 @@ var module = fx.Module("gateway",
 		newServerOptions,
 		http.NewServer,
 	),
-	fx.Invoke(serve),
+	fx.Invoke(checkReplyUsers, serve),
 )
 
 func newCallbackQueue(c *Config) service.CallbackQueue {
-	return service.CallbackQueue{Instance: c.Instance, Variable: "GATEWAY_INSTANCE"}
+	return service.CallbackQueue{Instance: c.Instance, Variable: "GATEWAY_INSTANCE", ReplyUsers: c.ReplyUsers}
+}
+
+// checkReplyUsers finds out at the start which calls would fail for want of a user.
+func checkReplyUsers(c *Config, server *http.Server) error {
+	if len(c.ReplyUsers) == 0 {
+		return nil
+	}
+	for _, queue := range append(server.Queues(), rpc.ValidateToken) {
+		if name, _, _ := strings.Cut(queue, "."); c.ReplyUsers[name] == "" {
+			return fmt.Errorf("GATEWAY_REPLY_USERS has no user for %s, which answers %s", name, queue)
+		}
+	}
+	return nil
 }
 
 func newAuthenticator(c *Config, validator app.TokenValidator) *app.Authenticator {
@@ -132,11 +156,14 @@ func newServerOptions(c *Config, shared *service.Config) http.Options {
 		Timeout:           shared.RPCTimeout,
 		TimeoutStatus:     c.TimeoutStatus,
 		MaxBodyBytes:      int64(c.MaxBodyBytes),
+		MaxBodiesBytes:    int64(c.MaxBodiesBytes),
 		MaxHeaderBytes:    c.MaxHeaderBytes,
+		MaxConnections:    c.MaxConnections,
 		ReadHeaderTimeout: c.ReadHeaderTimeout,
 		ReadTimeout:       c.ReadTimeout,
 		WriteTimeout:      c.WriteTimeout,
 		IdleTimeout:       c.IdleTimeout,
+		TrustedProxies:    c.TrustedProxies,
 		CORSOrigins:       c.CORSOrigins,
 	}
 }

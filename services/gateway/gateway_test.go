@@ -122,6 +122,11 @@ func TestConfigIsChecked(t *testing.T) {
 		"timeout status": {"--gateway-timeout-status=500", "GATEWAY_TIMEOUT_STATUS must be 502 or 504"},
 		"origin":         {"--gateway-cors-origins=example.com", "GATEWAY_CORS_ORIGINS"},
 		"token cache":    {"--gateway-token-cache=-1s", "GATEWAY_TOKEN_CACHE"},
+		"proxies":        {"--gateway-trusted-proxies=10.0.0.1", "GATEWAY_TRUSTED_PROXIES"},
+		"reply users":    {"--gateway-reply-users=orders=orders", "GATEWAY_REPLY_USERS has no user for accessControl"},
+		"not a user":     {"--gateway-reply-users=orders", "GATEWAY_REPLY_USERS"},
+		"bodies":         {"--gateway-max-bodies-bytes=1048576", "GATEWAY_MAX_BODIES_BYTES must be at least 1048577"},
+		"connections":    {"--gateway-max-connections=0", "GATEWAY_MAX_CONNECTIONS must be at least 1"},
 		"not a duration": {"--gateway-token-cache=soon", "GATEWAY_TOKEN_CACHE"},
 		"write timeout":  {"--gateway-write-timeout=1s", "write time-out 1s is not longer than the longest call, 10s"},
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -20,10 +21,37 @@ var (
 
 func clock() time.Time { return now }
 
+// fakeLimiter lets in as many attempts as may fail, of whomever, and keeps who made them.
+type fakeLimiter struct {
+	failures int
+	begun    []attempt
+	ended    []bool
+}
+
+type attempt struct {
+	username string
+	address  netip.Addr
+}
+
+func (f *fakeLimiter) Begin(username string, address netip.Addr) (end func(failed bool), err error) {
+	if f.failures == 0 {
+		return nil, &domain.TooManyFailedLoginsError{RetryAfter: time.Minute}
+	}
+	f.failures--
+	f.begun = append(f.begun, attempt{username, address})
+	return func(failed bool) {
+		f.ended = append(f.ended, failed)
+		if !failed {
+			f.failures++
+		}
+	}, nil
+}
+
 // fakeUsers keeps users by name.
 type fakeUsers struct {
-	users map[string]domain.User
-	err   error
+	users      map[string]domain.User
+	err        error
+	replaceErr error
 }
 
 func newFakeUsers(users ...domain.User) *fakeUsers {
@@ -53,16 +81,28 @@ func (f *fakeUsers) AddUser(_ context.Context, user domain.User) error {
 	return nil
 }
 
+func (f *fakeUsers) ReplacePasswordHash(_ context.Context, userID, current, replacement string) error {
+	for name, user := range f.users {
+		if user.ID == userID && user.PasswordHash == current && f.replaceErr == nil {
+			user.PasswordHash = replacement
+			f.users[name] = user
+		}
+	}
+	return f.replaceErr
+}
+
 // fakePasswords hashes "x" to "hash of x", and keeps the hashes that it was asked to verify.
 type fakePasswords struct {
 	hashed   int
 	verified []string
+	outdated string // the one hash that is
 	err      error
+	hashErr  error
 }
 
 func (f *fakePasswords) Hash(password string) (string, error) {
 	f.hashed++
-	return "hash of " + password, f.err
+	return "hash of " + password, errors.Join(f.err, f.hashErr)
 }
 
 func (f *fakePasswords) Verify(hash, password string) error {
@@ -70,11 +110,13 @@ func (f *fakePasswords) Verify(hash, password string) error {
 	if f.err != nil {
 		return f.err
 	}
-	if hash != "hash of "+password {
+	if hash != "hash of "+password && hash != "old hash of "+password {
 		return domain.ErrInvalidCredentials
 	}
 	return nil
 }
+
+func (f *fakePasswords) IsOutdated(hash string) bool { return hash == f.outdated }
 
 // fakeTokens signs claims as their token id, and keeps them.
 type fakeTokens struct {

@@ -1,6 +1,10 @@
 package domain
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 var (
 	// ErrInvalidCredentials: no user has this name and this password. Which of the two is wrong is not told.
@@ -19,3 +23,14 @@ var (
 	ErrTokenExpired     = errors.New("token expired")
 	ErrTokenRevoked     = errors.New("token revoked") // logged out
 )
+
+// TooManyFailedLoginsError refuses to check a password. Whether the user's or the client's address's logins have failed
+// too often is not told.
+type TooManyFailedLoginsError struct {
+	RetryAfter time.Duration // then an attempt is let in, unless others come first
+}
+
+// Error returns a text for logs.
+func (e *TooManyFailedLoginsError) Error() string {
+	return fmt.Sprintf("too many failed logins: retry after %s", e.RetryAfter)
+}

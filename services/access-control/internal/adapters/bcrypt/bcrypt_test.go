@@ -121,3 +121,30 @@ func TestCost(t *testing.T) {
 		}
 	}
 }
+
+func TestIsOutdated(t *testing.T) {
+	hasher := testHasher(t)
+	dearer, err := NewHasher(bcrypt.MinCost + 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := mustHash(t, hasher, "secret")
+	tests := []struct {
+		name   string
+		hasher *Hasher
+		hash   string
+		want   bool
+	}{
+		{"its own", hasher, hash, false},
+		{"too cheap", dearer, hash, true},
+		{"too dear", hasher, mustHash(t, dearer, "secret"), true},
+		{"not a hash", hasher, "not a hash", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.hasher.IsOutdated(test.hash); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net/netip"
 	"runtime"
+	"strconv"
 	"time"
 
 	"example.com/warren/pkg/rpc"
@@ -17,8 +20,10 @@ import (
 func Register(server *rpc.Server, login *app.Login, validateToken *app.ValidateToken, logout *app.Logout) {
 	// Each check of a password keeps a processor busy: half of them stay free for the checks of tokens.
 	processors := max(runtime.GOMAXPROCS(0)/2, 1)
-	rpc.Handle(server, "accessControl.login", loginHandler{login}.handle, rpc.WithConcurrency(processors))
-	rpc.Handle(server, "accessControl.validateToken", validateTokenHandler{validateToken}.handle)
+	rpc.Handle(server, "accessControl.login", loginHandler{login}.handle,
+		rpc.WithConcurrency(processors), rpc.WithoutDeadLetters()) // it holds a password
+	rpc.Handle(server, "accessControl.validateToken", validateTokenHandler{validateToken}.handle,
+		rpc.WithoutDeadLetters()) // it holds a token
 	rpc.Handle(server, "accessControl.logout", logoutHandler{logout}.handle)
 }
 
@@ -46,9 +51,12 @@ func (h loginHandler) handle(ctx context.Context, in credentials) (accessToken, 
 		message := fmt.Sprintf("must have at most %d bytes, and no NUL", domain.MaxPasswordBytes)
 		return accessToken{}, rpc.Unprocessable("invalid input").WithFields(rpc.FieldError{Field: "password", Message: message})
 	}
-	token, err := h.login.Execute(ctx, in.Username, in.Password)
+	token, err := h.login.Execute(ctx, in.Username, in.Password, clientAddress(ctx))
 	if errors.Is(err, domain.ErrInvalidCredentials) {
 		return accessToken{}, unauthorized(domain.ErrInvalidCredentials.Error())
+	}
+	if limited, ok := errors.AsType[*domain.TooManyFailedLoginsError](err); ok {
+		return accessToken{}, tooManyFailedLogins(limited.RetryAfter)
 	}
 	if err != nil {
 		return accessToken{}, err
@@ -59,6 +67,26 @@ func (h loginHandler) handle(ctx context.Context, in credentials) (accessToken, 
 		TokenType:   "Bearer",
 		ExpiresIn:   int64(token.Lifetime / time.Second),
 	}, nil
+}
+
+// clientAddress returns the address of the HTTP client, which the gateway alone writes into this header, or the zero Addr:
+// calls of other services have none.
+func clientAddress(ctx context.Context) netip.Addr {
+	request := rpc.RequestFrom(ctx)
+	if request == nil {
+		return netip.Addr{}
+	}
+	address, err := netip.ParseAddr(request.Header.Get("X-Forwarded-For"))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address
+}
+
+// tooManyFailedLogins is status 429 with the header that comes with it, in whole seconds (RFC 6585, section 4).
+func tooManyFailedLogins(retryAfter time.Duration) *rpc.Error {
+	seconds := max(int(math.Ceil(retryAfter.Seconds())), 1)
+	return rpc.TooManyRequests("too many failed logins: try again later").WithHeader("Retry-After", strconv.Itoa(seconds))
 }
 
 type tokenInput struct {

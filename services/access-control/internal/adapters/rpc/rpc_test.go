@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/access-control/internal/app"
@@ -34,10 +37,23 @@ var (
 
 // world is all that the use cases need. Its tokens are "good" or the text of the error that they get.
 type world struct {
-	err error // of everything, if not nil
+	err        error         // of everything, if not nil
+	retryAfter time.Duration // of logins, if not 0
 
-	mu      sync.Mutex
-	revoked map[string]time.Time
+	mu        sync.Mutex
+	revoked   map[string]time.Time
+	verified  int
+	addresses []netip.Addr // of logins
+}
+
+func (w *world) Begin(_ string, address netip.Addr) (end func(failed bool), err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.addresses = append(w.addresses, address)
+	if w.retryAfter != 0 {
+		return nil, &domain.TooManyFailedLoginsError{RetryAfter: w.retryAfter}
+	}
+	return func(bool) {}, nil
 }
 
 func (w *world) UserByName(_ context.Context, username string) (domain.User, error) {
@@ -52,7 +68,16 @@ func (w *world) UserByName(_ context.Context, username string) (domain.User, err
 
 func (w *world) AddUser(context.Context, domain.User) error { return errBroken }
 
+func (w *world) ReplacePasswordHash(context.Context, string, string, string) error { return errBroken }
+
+func (w *world) Hash(string) (string, error) { return "", errBroken }
+
+func (w *world) IsOutdated(string) bool { return false }
+
 func (w *world) Verify(hash, password string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.verified++
 	if hash != "hash of "+password {
 		return domain.ErrInvalidCredentials
 	}
@@ -103,9 +128,23 @@ func (verifier) Verify(token string) (domain.Claims, error) {
 	return domain.Claims{}, errBroken
 }
 
+// recorder is a broker that keeps where requests go that are given up.
+type recorder struct {
+	messaging.Broker
+	deadLetters map[string]string // by queue
+}
+
+func (r *recorder) Subscribe(
+	ctx context.Context, q messaging.Queue, h messaging.Handler, options ...messaging.SubscribeOption,
+) (messaging.Subscription, error) {
+	r.deadLetters[q.Name] = q.DeadLetter
+	return r.Broker.Subscribe(ctx, q, h, options...)
+}
+
 // fixture is the service behind a broker, and a client of it.
 type fixture struct {
 	client *rpc.Client
+	broker *recorder // the service's
 	world  *world
 	log    *bytes.Buffer // read once the test's calls have been answered and stop was called
 	stop   func()
@@ -117,12 +156,14 @@ func newFixture(t *testing.T) *fixture {
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w := &world{revoked: map[string]time.Time{}}
 	queues := inmem.NewServer()
-	serverBroker, clientBroker := queues.Connect(), queues.Connect()
+	serverBroker, clientBroker := &recorder{queues.Connect(), map[string]string{}}, queues.Connect()
 	server := rpc.NewServer(serverBroker, rpc.ServerOptions{
 		Name: "access-control", Logger: logger, Interceptors: []rpc.Interceptor{rpc.Logging(logger, slog.LevelDebug)},
 	})
 	Register(server,
-		app.NewLogin(w, w, w, lifetime, func() time.Time { return now }),
+		app.NewLogin(w, w, w, w, app.LoginOptions{
+			Lifetime: lifetime, Now: func() time.Time { return now }, Logger: logger,
+		}),
 		app.NewValidateToken(verifier{}, w),
 		app.NewLogout(w),
 	)
@@ -141,7 +182,7 @@ func newFixture(t *testing.T) *fixture {
 		}
 	})
 	t.Cleanup(stop)
-	return &fixture{client: client, world: w, log: &log, stop: stop}
+	return &fixture{client: client, broker: serverBroker, world: w, log: &log, stop: stop}
 }
 
 func (f *fixture) call(t *testing.T, queue, body string, identity *rpc.Identity) *rpc.Reply {
@@ -191,6 +232,74 @@ func TestLoginTellsNothingOfTheUser(t *testing.T) {
 	}
 	if diff := cmp.Diff(replies[0], replies[1]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestTooManyFailedLogins(t *testing.T) {
+	tests := []struct {
+		retryAfter time.Duration
+		want       string
+	}{
+		{time.Nanosecond, "1"},
+		{time.Second, "1"},
+		{time.Second + time.Nanosecond, "2"},
+		{30 * time.Second, "30"},
+		{24 * time.Hour, "86400"},
+	}
+	for _, test := range tests {
+		t.Run(test.retryAfter.String(), func(t *testing.T) {
+			f := newFixture(t)
+			f.world.retryAfter = test.retryAfter
+			for _, username := range []string{"ann", "bob"} {
+				reply := f.call(t, "accessControl.login", `{"username":"`+username+`","password":"secret"}`, nil)
+				if reply.ContentType != "application/problem+json" || reply.Header.Get("Retry-After") != test.want {
+					t.Errorf("%s: %s, header %v", username, reply.ContentType, reply.Header)
+				}
+				problem := object(t, reply)
+				delete(problem, "correlation_id")
+				want := map[string]any{
+					"type": "about:blank", "title": "Too Many Requests", "status": 429.,
+					"detail": "too many failed logins: try again later",
+				}
+				if diff := cmp.Diff(want, problem); diff != "" || reply.Status != http.StatusTooManyRequests {
+					t.Errorf("%s: status %d: %s", username, reply.Status, diff)
+				}
+			}
+			if f.world.verified != 0 {
+				t.Errorf("%d passwords were checked", f.world.verified)
+			}
+		})
+	}
+}
+
+func TestLoginAddress(t *testing.T) {
+	tests := map[string]struct {
+		header http.Header
+		want   netip.Addr
+	}{
+		"none":         {nil, netip.Addr{}},
+		"IPv4":         {http.Header{"X-Forwarded-For": {"192.0.2.7"}}, netip.MustParseAddr("192.0.2.7")},
+		"IPv6":         {http.Header{"X-Forwarded-For": {"2001:db8::7"}}, netip.MustParseAddr("2001:db8::7")},
+		"another's":    {http.Header{"Forwarded": {"for=192.0.2.7"}, "X-Real-Ip": {"192.0.2.7"}}, netip.Addr{}},
+		"no address":   {http.Header{"X-Forwarded-For": {"localhost"}}, netip.Addr{}},
+		"several":      {http.Header{"X-Forwarded-For": {"192.0.2.7, 192.0.2.8"}}, netip.Addr{}},
+		"with a port":  {http.Header{"X-Forwarded-For": {"192.0.2.7:80"}}, netip.Addr{}},
+		"empty string": {http.Header{"X-Forwarded-For": {""}}, netip.Addr{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			reply, err := f.client.Do(t.Context(), &rpc.Request{
+				Queue: "accessControl.login", Header: test.header, ContentType: "application/json",
+				Body: []byte(`{"username":"ann","password":"secret"}`),
+			})
+			if err != nil || reply.Status != http.StatusOK {
+				t.Fatalf("got %v, %v", reply, err)
+			}
+			if got := f.world.addresses; !slices.Equal(got, []netip.Addr{test.want}) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
 	}
 }
 
@@ -349,5 +458,17 @@ func TestLogHasNoSecrets(t *testing.T) {
 	}
 	if strings.Contains(log, password) || strings.Contains(log, token) {
 		t.Errorf("the log has a secret: %s", log)
+	}
+}
+
+// What holds a password or a token is not kept where operators read it.
+func TestDeadLettersHaveNoSecrets(t *testing.T) {
+	want := map[string]string{
+		"accessControl.login":         "",
+		"accessControl.validateToken": "",
+		"accessControl.logout":        "accessControl.logout.dead",
+	}
+	if diff := cmp.Diff(want, newFixture(t).broker.deadLetters); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -70,7 +70,7 @@ func TestUserByName(t *testing.T) {
 	if diff := cmp.Diff(bob, got); diff != "" {
 		t.Error(diff)
 	}
-	for _, name := range []string{"", "carol", "ANN", "ann ", "' OR '1'='1"} {
+	for _, name := range []string{"", "carol", "ANN", "ann ", "ann\x00", "' OR '1'='1"} {
 		if _, err := users.UserByName(t.Context(), name); !errors.Is(err, domain.ErrUserNotFound) {
 			t.Errorf("%q: got %v", name, err)
 		}
@@ -98,6 +98,40 @@ func TestAddUserTwice(t *testing.T) {
 	}
 	if diff := cmp.Diff(testUser(), got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestReplacePasswordHash(t *testing.T) {
+	users := NewUserStore(testDB(t))
+	if err := users.AddUser(t.Context(), testUser()); err != nil {
+		t.Fatal(err)
+	}
+	bob := domain.User{ID: "user-2", Username: "bob", PasswordHash: "hash", Scopes: []string{}, CreatedAt: now}
+	if err := users.AddUser(t.Context(), bob); err != nil {
+		t.Fatal(err)
+	}
+	want := testUser()
+	tests := []struct{ name, id, current, replacement, want string }{
+		{"current", "user-1", "hash", "second", "second"},
+		{"replaced meanwhile", "user-1", "hash", "third", "second"},
+		{"nobody", "user-3", "second", "third", "second"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if err := users.ReplacePasswordHash(t.Context(), test.id, test.current, test.replacement); err != nil {
+				t.Fatal(err)
+			}
+			want.PasswordHash = test.want
+			for _, want := range []domain.User{want, bob} {
+				got, err := users.UserByName(t.Context(), want.Username)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
 	}
 }
 
@@ -207,10 +241,11 @@ func TestContextIsHonoured(t *testing.T) {
 	_, byName := users.UserByName(ctx, "ann")
 	_, isRevoked := revocations.IsRevoked(ctx, "token-1")
 	for name, err := range map[string]error{
-		"UserByName": byName,
-		"AddUser":    users.AddUser(ctx, testUser()),
-		"Revoke":     revocations.Revoke(ctx, domain.Revocation{TokenID: "token-1", Until: now}),
-		"IsRevoked":  isRevoked,
+		"UserByName":          byName,
+		"AddUser":             users.AddUser(ctx, testUser()),
+		"ReplacePasswordHash": users.ReplacePasswordHash(ctx, "user-1", "hash", "another"),
+		"Revoke":              revocations.Revoke(ctx, domain.Revocation{TokenID: "token-1", Until: now}),
+		"IsRevoked":           isRevoked,
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v", name, err)

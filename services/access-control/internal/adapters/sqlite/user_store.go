@@ -60,3 +60,12 @@ func (s *UserStore) AddUser(ctx context.Context, user domain.User) error {
 	}
 	return nil
 }
+
+// ReplacePasswordHash implements app.UserStore.
+func (s *UserStore) ReplacePasswordHash(ctx context.Context, userID, current, replacement string) error {
+	const statement = `UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?`
+	if _, err := s.db.Writer().ExecContext(ctx, statement, replacement, userID, current); err != nil {
+		return fmt.Errorf("update password hash: %w", err)
+	}
+	return nil
+}

@@ -43,14 +43,16 @@ func (c *caller) Do(ctx context.Context, r *rpc.Request) (*rpc.Reply, error) {
 type authenticator struct {
 	identity domain.Identity
 	err      error
-	deadline time.Time // of the last check
 
 	mu        sync.Mutex
+	deadline  time.Time // of the last check
 	forgotten []string
 }
 
 func (a *authenticator) Authenticate(ctx context.Context, token string) (domain.Identity, error) {
+	a.mu.Lock()
 	a.deadline, _ = ctx.Deadline()
+	a.mu.Unlock()
 	switch {
 	case a.err != nil:
 		return domain.Identity{}, a.err
@@ -78,7 +80,9 @@ func options() Options {
 		Timeout:           time.Second,
 		TimeoutStatus:     http.StatusBadGateway,
 		MaxBodyBytes:      1 << 20,
+		MaxBodiesBytes:    64 << 20,
 		MaxHeaderBytes:    12 << 10,
+		MaxConnections:    1000,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       5 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -94,7 +98,7 @@ type fixture struct {
 	log           *bytes.Buffer
 }
 
-func newFixture(t *testing.T, o Options) *fixture {
+func newFixture(t testing.TB, o Options) *fixture {
 	t.Helper()
 	f := &fixture{caller: &caller{}, authenticator: &authenticator{identity: user}, log: &bytes.Buffer{}}
 	var err error

@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -13,6 +14,8 @@ import (
 const (
 	headerCorrelationID = "X-Correlation-Id"
 	headerForwardedFor  = "X-Forwarded-For"
+	// headerIdempotencyKey: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header
+	headerIdempotencyKey = "Idempotency-Key"
 	// maxHeaderNameBytes is what a name in a message may have.
 	maxHeaderNameBytes = 255
 )
@@ -66,7 +69,7 @@ func returnable(reply, response http.Header) {
 	dropped := namedByConnection(reply)
 	for name, values := range reply {
 		name = http.CanonicalHeaderKey(name)
-		if hopByHop[name] || dropped[name] || isOwnResponse(name) || !httpguts.ValidHeaderFieldName(name) {
+		if hopByHop[name] || dropped[name] || isOwnResponse(name) || !isWritable(name, values) {
 			continue
 		}
 		if name == echo.HeaderVary { // CORS has its own
@@ -74,6 +77,12 @@ func returnable(reply, response http.Header) {
 		}
 		response[name] = values
 	}
+}
+
+// isWritable reports whether HTTP can carry a header: clients don't understand a response with another one at all.
+func isWritable(name string, values []string) bool {
+	return httpguts.ValidHeaderFieldName(name) &&
+		!slices.ContainsFunc(values, func(value string) bool { return !httpguts.ValidHeaderFieldValue(value) })
 }
 
 // namedByConnection are further hop-by-hop headers, as the sender declares them.

@@ -1,34 +1,29 @@
 package http
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/net/http/httpguts"
 
 	"example.com/warren/pkg/rpc"
 )
 
 // proxy answers a route by calling the method of a queue.
 func (s *Server) proxy(queue string) echo.HandlerFunc {
+	s.queues = append(s.queues, queue)
+	room := s.newBodyRoom()
 	return func(c echo.Context) error {
-		request, err := s.request(c, queue)
-		if err != nil {
-			return err
-		}
-		reply, err := s.caller.Do(c.Request().Context(), request)
+		reply, err := s.call(c, queue, room)
 		if err != nil {
 			return err
 		}
 		if reply.Status >= http.StatusBadRequest && len(reply.Body) == 0 {
 			// Not every service speaks problem+json; no caller should be left without a word.
-			problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(request.ID)
+			problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(exchangeOf(c).id)
 			problem.Header = reply.Header
 			reply = problem
 		}
@@ -36,9 +31,20 @@ func (s *Server) proxy(queue string) echo.HandlerFunc {
 	}
 }
 
+// call makes the call. The body's room is free again before the reply is written, which may take its client a while.
+func (s *Server) call(c echo.Context, queue string, room bodyRoom) (*rpc.Reply, error) {
+	body := &requestBody{room: room}
+	defer body.release()
+	request, err := s.request(c, queue, body)
+	if err != nil {
+		return nil, err
+	}
+	return s.caller.Do(c.Request().Context(), request)
+}
+
 // request maps an HTTP request to a call. The client decides what is in it, and nothing about where it goes or for whom
 // it speaks.
-func (s *Server) request(c echo.Context, queue string) (*rpc.Request, error) {
+func (s *Server) request(c echo.Context, queue string, body *requestBody) (*rpc.Request, error) {
 	x, r := exchangeOf(c), c.Request()
 	params, err := params(c)
 	if err != nil {
@@ -49,11 +55,11 @@ func (s *Server) request(c echo.Context, queue string) (*rpc.Request, error) {
 		return nil, rpc.BadRequest("the query can't be parsed").WithCause(err)
 	}
 	began := time.Now()
-	body, err := s.readBody(c)
-	if err != nil {
+	if err := s.readBody(c, body); err != nil {
 		return nil, err
 	}
 	x.limitFrom = x.limitFrom.Add(time.Since(began)) // a slow upload is not the service's fault
+	header := forwardable(r.Header, x.forward, c.RealIP())
 	return &rpc.Request{
 		Queue:       queue,
 		ID:          x.id,
@@ -62,12 +68,19 @@ func (s *Server) request(c echo.Context, queue string) (*rpc.Request, error) {
 		Route:       c.Path(),
 		Params:      params,
 		Query:       query,
-		Header:      forwardable(r.Header, x.forward, c.RealIP()),
+		Header:      header,
 		Identity:    rpcIdentity(x.identity),
 		ContentType: r.Header.Get(echo.HeaderContentType),
-		Body:        body,
+		Body:        body.bytes,
 		Deadline:    x.deadline(),
+		Idempotent:  isIdempotent(r.Method, header),
 	}, nil
+}
+
+// isIdempotent reports whether a call may be made twice: for its method (RFC 9110, section 9.2.2), or because the
+// service sees a key by which it knows the call again (draft-ietf-httpapi-idempotency-key-header).
+func isIdempotent(method string, forwarded http.Header) bool {
+	return method == http.MethodGet || method == http.MethodHead || forwarded.Get(headerIdempotencyKey) != ""
 }
 
 // params returns the route's parameters. The router leaves them escaped if the path holds escaped slashes.
@@ -88,43 +101,6 @@ func params(c echo.Context) (map[string]string, error) {
 		out[name] = value
 	}
 	return out, nil
-}
-
-// trustedBodyBytes is how much memory a client gets for its word alone, in Content-Length.
-const trustedBodyBytes = 16 << 10
-
-// readBody reads up to the limit; more is a *http.MaxBytesError.
-func (s *Server) readBody(c echo.Context) ([]byte, error) {
-	r := c.Request()
-	if r.ContentLength == 0 || r.Body == nil {
-		return nil, nil
-	}
-	limit := s.options.MaxBodyBytes
-	if r.ContentLength > limit {
-		return nil, &http.MaxBytesError{Limit: limit}
-	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), trustedBodyBytes)))
-	if _, err := body.ReadFrom(http.MaxBytesReader(c.Response(), r.Body, limit)); err != nil {
-		return nil, bodyError(r, err)
-	}
-	return body.Bytes(), nil
-}
-
-// bodyError says why a body could not be read: too large, too slow, its client gone, or not a body at all. A time-out
-// ends the request's context too, and so comes first.
-func bodyError(r *http.Request, err error) error {
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return err
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return rpc.NewError(http.StatusRequestTimeout, "the body took too long to arrive").WithCause(err)
-	case r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return r.Context().Err()
-	default:
-		return rpc.BadRequest("the body can't be read").WithCause(err)
-	}
 }
 
 // writeReply maps a reply to the HTTP response.
@@ -150,8 +126,9 @@ func mayHaveBody(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified && status != http.StatusResetContent
 }
 
+// contentType takes one that no header can hold for none: clients would not understand the response at all.
 func contentType(reply *rpc.Reply) string {
-	if reply.ContentType == "" {
+	if reply.ContentType == "" || !httpguts.ValidHeaderFieldValue(reply.ContentType) {
 		return echo.MIMEOctetStream
 	}
 	return reply.ContentType

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -40,6 +41,7 @@ func TestRequestMapping(t *testing.T) {
 		Identity:    &rpc.Identity{Subject: "42", Username: "demo", Scopes: user.Scopes, TokenID: "jti", ExpiresAt: user.ExpiresAt},
 		ContentType: "application/json; charset=utf-8",
 		Body:        []byte(`{"reason":"late"}`),
+		Idempotent:  true,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(rpc.Request{}, "ID", "Deadline")); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -52,6 +54,38 @@ func TestRequestMapping(t *testing.T) {
 	}
 	if check := f.authenticator.deadline.Sub(before); check < time.Second || check > 2*time.Second {
 		t.Errorf("the token check has %s, want the call's limit", check)
+	}
+}
+
+// TestIdempotent: a call is sent twice only if its service can tell, or need not.
+func TestIdempotent(t *testing.T) {
+	const key = "Idempotency-Key"
+	tests := map[string]struct {
+		method string
+		header http.Header
+		want   bool
+	}{
+		"GET":                         {"GET", nil, true},
+		"HEAD":                        {"HEAD", nil, true},
+		"POST":                        {"POST", nil, false},
+		"POST with a key":             {"POST", http.Header{key: {"k"}}, true},
+		"POST with an empty key":      {"POST", http.Header{key: {""}}, false},
+		"POST with a key kept back":   {"POST", http.Header{key: {"k"}, "Connection": {"close, idempotency-key"}}, false},
+		"POST with another's key":     {"POST", http.Header{"X-" + key: {"k"}}, false},
+		"POST that claims to be GET":  {"POST", http.Header{"X-Http-Method-Override": {"GET"}}, false},
+		"GET with a key of its own":   {"GET", http.Header{key: {"k"}}, true},
+		"POST with a key in capitals": {"POST", http.Header{http.CanonicalHeaderKey("IDEMPOTENCY-KEY"): {"k"}}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, options())
+			r := newRequest(test.method, "/v1/orders", "")
+			maps.Copy(r.Header, test.header)
+			f.do(r)
+			if got := f.caller.last.Idempotent; got != test.want {
+				t.Errorf("idempotent: %t, want %t", got, test.want)
+			}
+		})
 	}
 }
 

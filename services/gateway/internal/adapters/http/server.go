@@ -9,11 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/net/netutil"
+	"golang.org/x/sync/semaphore"
 
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/gateway/internal/domain"
@@ -34,20 +38,23 @@ type Authenticator interface {
 	Forget(token string)
 }
 
-// Options are the settings of a Server. All are required, but for CORSOrigins.
+// Options are the settings of a Server. All are required, but for TrustedProxies and CORSOrigins.
 type Options struct {
 	Addr           string
 	Timeout        time.Duration // of a call, unless its route has another
 	TimeoutStatus  int           // of a call without a reply in time
 	MaxBodyBytes   int64
-	MaxHeaderBytes int // request line and headers
+	MaxBodiesBytes int64 // of the requests in flight together; of one route half of that
+	MaxHeaderBytes int   // request line and headers
+	MaxConnections int   // served at once; more wait to be accepted
 
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
 	WriteTimeout      time.Duration
 	IdleTimeout       time.Duration
 
-	CORSOrigins []string
+	TrustedProxies []netip.Prefix // those whose X-Forwarded-For is believed
+	CORSOrigins    []string
 }
 
 // Server serves the API.
@@ -57,9 +64,11 @@ type Server struct {
 	authenticator Authenticator
 	logger        *slog.Logger
 	metrics       *metrics
+	bodyRoom      *semaphore.Weighted // in bytes
 	http          *http.Server
 	fail          func(error)
 	longestLimit  time.Duration // of the routes
+	queues        []string      // that the routes call
 
 	listener net.Listener  // nil before Start
 	served   chan struct{} // closed when no more connections are accepted
@@ -79,6 +88,7 @@ func NewServer(options Options, caller Caller, authenticator Authenticator, logg
 		authenticator: authenticator,
 		logger:        logger,
 		metrics:       m,
+		bodyRoom:      semaphore.NewWeighted(options.MaxBodiesBytes),
 		fail:          func(error) {},
 		longestLimit:  options.Timeout,
 		served:        make(chan struct{}),
@@ -94,7 +104,7 @@ func NewServer(options Options, caller Caller, authenticator Authenticator, logg
 		ReadTimeout:       options.ReadTimeout,
 		WriteTimeout:      options.WriteTimeout,
 		IdleTimeout:       options.IdleTimeout,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	return s, nil
 }
@@ -103,14 +113,13 @@ func NewServer(options Options, caller Caller, authenticator Authenticator, logg
 func (s *Server) handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	// Whoever connects could claim any address in X-Forwarded-For.
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = clientAddress(s.options.TrustedProxies)
 	e.HTTPErrorHandler = s.writeError
 	e.Use(s.identify, s.observe, s.recover)
 	if len(s.options.CORSOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.options.CORSOrigins,
-			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key"},
+			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, headerIdempotencyKey},
 			ExposeHeaders: []string{headerCorrelationID, echo.HeaderLocation, echo.HeaderRetryAfter},
 		}))
 	}
@@ -140,6 +149,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
+	listener = netutil.LimitListener(listener, s.options.MaxConnections)
 	s.listener = listener
 	s.logger.InfoContext(ctx, "serving HTTP", "addr", listener.Addr().String())
 	go func() {
@@ -150,6 +160,9 @@ func (s *Server) Start(ctx context.Context) error {
 	}()
 	return nil
 }
+
+// Queues are those that the routes call, once for each route.
+func (s *Server) Queues() []string { return slices.Clone(s.queues) }
 
 // Addr is where the server listens, once it is started.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }

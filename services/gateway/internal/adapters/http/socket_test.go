@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,15 +17,15 @@ import (
 )
 
 // start serves on a real socket until the test ends.
-func (f *fixture) start(t *testing.T) {
+func (s *Server) start(t testing.TB) {
 	t.Helper()
-	if err := f.Start(t.Context()); err != nil {
+	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := f.Stop(ctx); err != nil {
+		if err := s.Stop(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -166,4 +168,50 @@ func TestHead(t *testing.T) {
 			t.Errorf("%s: status %d, body %q", method, response.StatusCode, body)
 		}
 	}
+}
+
+// TestMaxConnections: more connections than allowed wait for others to be closed, and are served then.
+func TestMaxConnections(t *testing.T) {
+	const limit, clients = 3, 12
+	o := options()
+	o.MaxConnections = limit
+	f := newFixture(t, o)
+	var running atomic.Int32
+	full := make(chan struct{})
+	f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		if n > limit {
+			t.Errorf("%d requests at once, want at most %d", n, limit)
+		}
+		if n == limit {
+			<-time.After(50 * time.Millisecond) // for one too many to come in
+			select {
+			case <-full:
+			default:
+				close(full)
+			}
+		}
+		<-full
+		return &rpc.Reply{Status: http.StatusNoContent}, nil
+	}
+	f.start(t)
+	var served sync.WaitGroup
+	for range clients {
+		conn := f.dial(t)
+		served.Go(func() {
+			defer conn.Close()
+			_, _ = io.WriteString(conn, head("GET", "/v1/orders", "Connection: close"))
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusNoContent {
+				t.Errorf("status %d", response.StatusCode)
+			}
+		})
+	}
+	served.Wait()
 }

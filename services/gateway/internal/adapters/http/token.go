@@ -54,13 +54,21 @@ func bearerToken(header http.Header) (string, error) {
 	if len(values) == 0 {
 		return "", rpc.Unauthorized("a bearer token is required").WithHeader(headerChallenge, `Bearer realm="warren"`)
 	}
-	scheme, token, found := strings.Cut(values[0], " ")
-	token = strings.TrimSpace(token)
-	if len(values) > 1 || !found || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t,") {
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimLeft(token, " ")
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || !isToken(token) {
 		return "", rpc.Unauthorized("the Authorization header must hold one bearer token").
 			WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_request"`)
 	}
 	return token, nil
+}
+
+const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+
+// isToken reports whether s has the form of a bearer token (b64token in RFC 6750, section 2.1).
+func isToken(s string) bool {
+	unpadded := strings.TrimRight(s, "=")
+	return unpadded != "" && strings.Trim(unpadded, tokenCharacters) == ""
 }
 
 // scope refuses callers whose token does not carry the scope. It stands behind requireToken.

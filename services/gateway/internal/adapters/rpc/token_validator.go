@@ -37,7 +37,8 @@ type validateTokenOutput struct {
 
 // Validate implements app.TokenValidator.
 func (v *TokenValidator) Validate(ctx context.Context, token string) (domain.Identity, error) {
-	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, ValidateToken, validateTokenInput{token})
+	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, ValidateToken, validateTokenInput{token},
+		rpc.Idempotent())
 	if err != nil {
 		return domain.Identity{}, fmt.Errorf("check token: %w", err)
 	}

@@ -1,0 +1,326 @@
+package http
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc"
+)
+
+// roomFor is a server's options with little room for bodies.
+func roomFor(total, each int64) Options {
+	o := options()
+	o.MaxBodiesBytes, o.MaxBodyBytes = total, each
+	return o
+}
+
+// isRoomFree reports whether no body holds anything.
+func (f *fixture) isRoomFree() bool {
+	if !f.bodyRoom.TryAcquire(f.options.MaxBodiesBytes) {
+		return false
+	}
+	f.bodyRoom.Release(f.options.MaxBodiesBytes)
+	return true
+}
+
+// awaitRoom polls until all room is free.
+func (f *fixture) awaitRoom(t *testing.T) {
+	t.Helper()
+	ticker, limit := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer ticker.Stop()
+	for !f.isRoomFree() {
+		select {
+		case <-ticker.C:
+		case <-limit:
+			t.Fatal("some room is still held")
+		}
+	}
+}
+
+func TestBodyIsReadWhole(t *testing.T) {
+	const limit = 10_000
+	readers := map[string]func(io.Reader) io.Reader{
+		"at once":         func(r io.Reader) io.Reader { return r },
+		"byte by byte":    iotest.OneByteReader,
+		"end with data":   iotest.DataErrReader,
+		"half of a read":  iotest.HalfReader,
+		"in small pieces": func(r io.Reader) io.Reader { return bufio.NewReaderSize(iotest.OneByteReader(r), 16) },
+	}
+	for name, reader := range readers {
+		for _, size := range []int{1, firstBodyBytes - 1, firstBodyBytes, firstBodyBytes + 1, 2 * firstBodyBytes, 4321, limit} {
+			for _, bound := range []int{size, limit} { // with and without a Content-Length
+				t.Run(fmt.Sprintf("%s/%d of %d", name, size, bound), func(t *testing.T) {
+					want := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
+					enough := semaphore.NewWeighted(2 * limit)
+					b := &requestBody{room: bodyRoom{route: enough, all: semaphore.NewWeighted(2 * limit)}}
+					if err := b.readFrom(reader(bytes.NewReader(want)), int64(bound)+1); err != nil {
+						t.Fatal(err)
+					}
+					if !bytes.Equal(b.bytes, want) {
+						t.Errorf("got %d bytes, want the %d that were sent", len(b.bytes), size)
+					}
+					if most := max(2*int64(size), firstBodyBytes); b.taken < int64(size) || b.taken > most {
+						t.Errorf("took room for %d bytes, want %d to %d", b.taken, size, most)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestNoRoomForBodies: what does not fit is refused before it is called, and served once there is room. Uploads to one
+// route leave room for the others.
+func TestNoRoomForBodies(t *testing.T) {
+	const size = 20_000
+	f := newFixture(t, roomFor(2*(size+1), size))
+	called, finish := make(chan struct{}), make(chan struct{})
+	f.caller.f = func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
+		if r.Queue == "orders.create" {
+			called <- struct{}{}
+			<-finish
+		}
+		return &rpc.Reply{Status: http.StatusNoContent}, nil
+	}
+	upload := func(target string) *http.Request {
+		return newRequest(http.MethodPost, target, strings.Repeat("x", size))
+	}
+	first := make(chan int, 1)
+	go func() { first <- f.do(upload("/v1/orders")).Code }()
+	<-called
+	w := f.do(upload("/v1/orders"))
+	problemIn(t, w)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("without room: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	for _, r := range []*http.Request{newRequest("GET", "/v1/orders", ""), upload("/v1/login"), upload("/v1/orders/7/cancel")} {
+		if w := f.do(r); w.Code != http.StatusNoContent {
+			t.Errorf("%s %s: status %d, want the room that is left to serve it", r.Method, r.URL, w.Code)
+		}
+	}
+	close(finish)
+	if status := <-first; status != http.StatusNoContent {
+		t.Errorf("the first upload: status %d", status)
+	}
+	again := make(chan int, 1)
+	go func() { again <- f.do(upload("/v1/orders")).Code }()
+	select {
+	case <-called:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the upload is not called although there is room again")
+	}
+	if status := <-again; status != http.StatusNoContent {
+		t.Errorf("with room again: status %d", status)
+	}
+	if !f.isRoomFree() {
+		t.Error("some room is still held")
+	}
+}
+
+// TestClaimedBodiesTakeNoRoom: clients that announce a body and don't send it don't keep out those that do.
+func TestClaimedBodiesTakeNoRoom(t *testing.T) {
+	const size = 20_000
+	f := newFixture(t, roomFor(size+1, size))
+	f.start(t)
+	for range 50 {
+		claim := head("POST", "/v1/orders", "Content-Length: 20000", "Expect: 100-continue")
+		conn := f.dial(t)
+		if _, err := io.WriteString(conn, claim); err != nil {
+			t.Fatal(err)
+		}
+		// The server asks for the body: it waits for it from now on.
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusContinue {
+			t.Fatalf("status %d, want 100", response.StatusCode)
+		}
+		defer conn.Close()
+	}
+	if w := f.do(newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", size))); w.Code != http.StatusOK {
+		t.Errorf("status %d for a body that was sent", w.Code)
+	}
+}
+
+// TestRefusalDoesNotWaitForTheBody: a client on a slow line hears at once that there is no room.
+func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
+	o := roomFor(2*firstBodyBytes, 2*firstBodyBytes-1) // for one whole body
+	o.ReadTimeout = time.Minute
+	f := newFixture(t, o)
+	if !f.bodyRoom.TryAcquire(firstBodyBytes) {
+		t.Fatal("no room at the start")
+	}
+	f.start(t)
+	conn := f.dial(t)
+	half := strings.Repeat("x", firstBodyBytes)
+	if _, err := io.WriteString(conn, head("POST", "/v1/orders", "Content-Length: 2000")+half); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusServiceUnavailable || !response.Close {
+		t.Errorf("status %d, connection closed: %t; want 503 and a close", response.StatusCode, response.Close)
+	}
+	f.bodyRoom.Release(firstBodyBytes)
+	f.awaitRoom(t)
+}
+
+// TestBodyRoomIsGivenBack however a request ends, while many compete for it.
+func TestBodyRoomIsGivenBack(t *testing.T) {
+	const size = 5_000
+	var body = strings.Repeat("x", size)
+	post := func() *http.Request { return newRequest(http.MethodPost, "/v1/orders", body) }
+	sending := func(r io.Reader) *http.Request {
+		request := post()
+		request.Body, request.ContentLength = io.NopCloser(r), -1
+		return request
+	}
+	cancelled := func() *http.Request {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := post().WithContext(ctx)
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(body[:size/2]), readerFunc(func([]byte) (int, error) {
+			cancel()
+			return 0, io.ErrClosedPipe
+		})))
+		return r
+	}
+	fails := func(err error) func(context.Context, *rpc.Request) (*rpc.Reply, error) {
+		return func(context.Context, *rpc.Request) (*rpc.Reply, error) { return nil, err }
+	}
+	tests := map[string]struct {
+		request func() *http.Request
+		f       func(context.Context, *rpc.Request) (*rpc.Reply, error)
+		want    int // besides 503, for want of room
+	}{
+		"success":             {post, nil, 200},
+		"the service's error": {post, func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &rpc.Reply{Status: 409}, nil }, 409},
+		"no reply in time":    {post, fails(rpc.ErrTimeout), 502},
+		"broker away":         {post, fails(messaging.ErrUnavailable), 503},
+		"client gone, called": {post, fails(context.Canceled), 499},
+		"client gone before":  {cancelled, nil, 499},
+		"a panic":             {post, func(context.Context, *rpc.Request) (*rpc.Reply, error) { panic("a fault") }, 500},
+		"an abort":            {post, func(context.Context, *rpc.Request) (*rpc.Reply, error) { panic(http.ErrAbortHandler) }, aborted},
+		"too large":           {func() *http.Request { return sending(strings.NewReader(body + body + body)) }, nil, 413},
+		"cut off":             {func() *http.Request { return sending(iotest.TimeoutReader(strings.NewReader(body))) }, nil, 400},
+		"a body that panics": {func() *http.Request {
+			return sending(io.MultiReader(strings.NewReader(body), readerFunc(func([]byte) (int, error) { panic("a fault") })))
+		}, nil, 500},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, roomFor(4*size, 2*size))
+			f.caller.f = test.f
+			var ended atomic.Int64
+			var clients sync.WaitGroup
+			for range 8 {
+				clients.Go(func() {
+					for range 50 {
+						switch got := f.status(test.request()); got {
+						case test.want:
+							ended.Add(1)
+						case http.StatusServiceUnavailable:
+						default:
+							t.Errorf("status %d, want %d", got, test.want)
+						}
+					}
+				})
+			}
+			clients.Wait()
+			if ended.Load() == 0 {
+				t.Error("none found room")
+			}
+			if !f.isRoomFree() {
+				t.Error("some room is still held")
+			}
+		})
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// aborted is the status of a request whose handler panicked with http.ErrAbortHandler, as net/http allows.
+const aborted = 0
+
+func (f *fixture) status(r *http.Request) (status int) {
+	defer func() {
+		switch cause := recover(); cause {
+		case nil:
+		case http.ErrAbortHandler:
+			status = aborted
+		default:
+			panic(cause)
+		}
+	}()
+	return f.do(r).Code
+}
+
+// TestBodyRoomOfLostClients: the same over sockets, where clients vanish while they send and while they wait.
+func TestBodyRoomOfLostClients(t *testing.T) {
+	const size = 20_000
+	f := newFixture(t, roomFor(10*size, size))
+	called := make(chan struct{})
+	f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
+		called <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	f.start(t)
+	for range 5 {
+		waiting, sending := f.dial(t), f.dial(t)
+		if _, err := io.WriteString(waiting, head("POST", "/v1/orders", "Content-Length: 20000")+strings.Repeat("x", size)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(sending, head("POST", "/v1/orders", "Content-Length: 20000")+strings.Repeat("x", size/2)); err != nil {
+			t.Fatal(err)
+		}
+		<-called
+		_ = waiting.Close()
+		_ = sending.Close()
+	}
+	f.awaitRoom(t)
+}
+
+// TestSlowReadersHoldNoBody: the room is free before the reply is written.
+func TestSlowReadersHoldNoBody(t *testing.T) {
+	f := newFixture(t, roomFor(3_000, 2_000))
+	w := &slowWriter{ResponseRecorder: httptest.NewRecorder()}
+	w.onWrite = func() {
+		if !f.isRoomFree() {
+			t.Error("the request's body is held while its reply is written")
+		}
+	}
+	f.http.Handler.ServeHTTP(w, newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", 2_000)))
+	if w.Code != http.StatusOK || w.Body.Len() == 0 {
+		t.Errorf("status %d, %d bytes", w.Code, w.Body.Len())
+	}
+}
+
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	onWrite func()
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	w.onWrite()
+	return w.ResponseRecorder.Write(p)
+}

@@ -1,0 +1,130 @@
+package http
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/rpc"
+)
+
+// recorder is the gateway's broker. It keeps the names of all queues that the gateway turns to.
+type recorder struct {
+	messaging.Broker
+	mu     sync.Mutex
+	queues []string
+}
+
+func (r *recorder) record(queue string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queues = append(r.queues, queue)
+}
+
+// take returns the names since the last take.
+func (r *recorder) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	queues := r.queues
+	r.queues = nil
+	return queues
+}
+
+func (r *recorder) Publish(ctx context.Context, queue string, m messaging.Message) error {
+	r.record(queue)
+	return r.Broker.Publish(ctx, queue, m)
+}
+
+func (r *recorder) Send(ctx context.Context, queue string, m messaging.Message) error {
+	r.record(queue)
+	return r.Broker.Send(ctx, queue, m)
+}
+
+func (r *recorder) Ensure(ctx context.Context, q messaging.Queue) error {
+	r.record(q.Name)
+	return r.Broker.Ensure(ctx, q)
+}
+
+// delivery is a message that a service got, and the queue that it came from.
+type delivery struct {
+	queue   string
+	message messaging.Message
+}
+
+// brokerFixture is a server whose calls go over a broker to services that keep what they get, as it is on the wire.
+type brokerFixture struct {
+	*Server
+	broker *recorder
+	reply  atomic.Pointer[messaging.Message] // to all requests, but for its correlation id
+
+	mu         sync.Mutex
+	deliveries []delivery
+}
+
+// newBrokerFixture returns a server that is stopped when the test ends.
+func newBrokerFixture(t testing.TB, o Options) *brokerFixture {
+	t.Helper()
+	server := inmem.NewServer()
+	services := server.ConnectAs("services")
+	f := &brokerFixture{broker: &recorder{Broker: server.ConnectAs("gateway")}}
+	f.reply.Store(&messaging.Message{Body: []byte(`{}`)})
+	client := rpc.NewClient(f.broker, rpc.ClientOptions{Name: "gateway", Logger: slog.New(slog.DiscardHandler)})
+	var err error
+	f.Server, err = NewServer(o, client, &authenticator{identity: user},
+		slog.New(slog.DiscardHandler), prometheus.NewPedanticRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		for name, stop := range map[string]func(context.Context) error{"client": client.Close, "services": services.Close} {
+			if err := stop(ctx); err != nil {
+				t.Errorf("stop the %s: %v", name, err)
+			}
+		}
+	})
+	for _, queue := range f.Queues() {
+		f.serve(t, services, queue)
+	}
+	return f
+}
+
+// serve answers what comes to a queue.
+func (f *brokerFixture) serve(t testing.TB, b messaging.Broker, queue string) {
+	t.Helper()
+	handler := func(ctx context.Context, m messaging.Message) error {
+		f.mu.Lock()
+		f.deliveries = append(f.deliveries, delivery{queue, m})
+		f.mu.Unlock()
+		reply := *f.reply.Load()
+		reply.CorrelationID = m.CorrelationID
+		return b.Send(ctx, m.ReplyTo, reply)
+	}
+	if _, err := b.Subscribe(t.Context(), messaging.Queue{Name: queue, Durable: true}, handler); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// delivered returns what the services got since it was last called: nil, or the first message. A service keeps it before it
+// replies.
+func (f *brokerFixture) delivered() *delivery {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	deliveries := f.deliveries
+	f.deliveries = nil
+	if len(deliveries) == 0 {
+		return nil
+	}
+	return &deliveries[0]
+}

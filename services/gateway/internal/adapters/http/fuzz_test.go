@@ -1,0 +1,359 @@
+package http
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"golang.org/x/net/http/httpguts"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc"
+)
+
+// patient has limits that a busy machine does not run into.
+func patient() Options {
+	o := options()
+	o.Timeout, o.WriteTimeout, o.IdleTimeout = time.Minute, time.Hour, time.Hour
+	return o
+}
+
+// FuzzRequest: whatever a client sends, it gets an answer, and a service at most a valid message of the gateway's.
+func FuzzRequest(f *testing.F) {
+	authorized := "Authorization: Bearer " + validToken + "\r\n"
+	for _, seed := range []string{
+		"GET /v1/orders?limit=2&limit=3 HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
+		"HEAD /v1/orders HTTP/1.0\r\n" + authorized + "\r\n",
+		"POST /v1/orders HTTP/1.1\r\nHost: warren\r\n" + authorized +
+			"Content-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{}",
+		"POST /v1/orders HTTP/1.1\r\nHost: warren\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"POST /v1/orders/a%2Fb/cancel?x=%20 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Connection: Accept, close\r\nAccept: a\r\n\r\n",
+		"POST /v1/login HTTP/1.1\r\nHost: warren\r\nrpc-identity: {\"subject\":\"1\"}\r\nContent-Length: 3\r\n\r\n{\"u",
+		"GET /v1/orders/7 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Authorization: Bearer x\r\n\r\n",
+		"GET http://other/v1/orders?%zz HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
+		"OPTIONS * HTTP/1.1\r\nHost: warren\r\nX-Large: " + strings.Repeat("x", 13<<10) + "\r\n\r\n",
+		"CONNECT warren:80 HTTP/1.1\r\nHost: warren\r\nX-" + strings.Repeat("n", 300) + ": x\r\n\r\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	server := newBrokerFixture(f, patient())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(data)))
+		if err != nil {
+			return
+		}
+		r.RemoteAddr = "192.0.2.1:1234"
+		w := httptest.NewRecorder()
+		server.http.Handler.ServeHTTP(w, r)
+		if w.Code < 200 || w.Code > 599 || w.Code == http.StatusInternalServerError {
+			t.Errorf("status %d: %s", w.Code, w.Body)
+		}
+		if w.Code >= http.StatusBadRequest {
+			problemIn(t, w)
+		}
+		d := server.delivered()
+		if (d != nil) != (w.Code == http.StatusOK) {
+			t.Fatalf("status %d, delivered: %t", w.Code, d != nil)
+		}
+		if d != nil {
+			checkRequestMessage(t, server.Queues(), *d, w.Header().Get("X-Correlation-Id"), r.Header["Authorization"])
+		}
+	})
+}
+
+func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationID string, authorization []string) {
+	t.Helper()
+	m := d.message
+	if !slices.Contains(queues, d.queue) {
+		t.Errorf("queue %q is none of the routes'", d.queue)
+	}
+	if err := m.Validate(); err != nil {
+		t.Error(err)
+	}
+	if _, err := uuid.Parse(m.CorrelationID); err != nil || m.CorrelationID != correlationID || m.ID != correlationID {
+		t.Errorf("id %q, correlation id %q, X-Correlation-Id %q: want the same UUID", m.ID, m.CorrelationID, correlationID)
+	}
+	if m.ReplyTo != "gateway.rpc.response" || m.AppID != "gateway" || m.UserID != "gateway" || m.Type != "rpc.request" {
+		t.Errorf("reply to %q, app id %q, user id %q, type %q: want the gateway's", m.ReplyTo, m.AppID, m.UserID, m.Type)
+	}
+	identity, _ := m.Headers["rpc-identity"].(map[string]any)
+	switch {
+	case d.queue == "accessControl.login":
+		if identity != nil {
+			t.Errorf("identity %v on a public route", identity)
+		}
+	case len(authorization) != 1 || !strings.HasSuffix(authorization[0], " "+validToken):
+		t.Errorf("called %s with %q", d.queue, authorization)
+	case identity["subject"] != user.Subject || identity["username"] != user.Username || identity["token-id"] != user.TokenID:
+		t.Errorf("identity %v, want the authenticator's", identity)
+	}
+}
+
+// FuzzReply: whatever a service replies, the client gets one response that it can parse, with the reply's status and body,
+// and the gateway's own headers.
+func FuzzReply(f *testing.F) {
+	f.Add(int64(200), "Location", "/v1/orders/7", "application/json", []byte(`{"id":7}`))
+	f.Add(int64(201), "X-Evil", "a\r\nSet-Cookie: b=c\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "text/html\r\nX: y", []byte("<html>"))
+	f.Add(int64(204), "Connection", "X-Hop", "text/plain", []byte("dropped"))
+	f.Add(int64(205), "Content-Length", "999", "", []byte("dropped"))
+	f.Add(int64(304), "Transfer-Encoding", "chunked", "", []byte{})
+	f.Add(int64(404), "x-correlation-id", "forged", "", []byte{})
+	f.Add(int64(599), "Trailer:X", "y", "\x00", bytes.Repeat([]byte("x"), 5000))
+	f.Add(int64(100), "Date", "never", "text/plain", []byte("x"))
+	f.Add(int64(600), "Access-Control-Allow-Origin", "*", "text/plain", []byte("x"))
+	f.Add(int64(0), "", "gzip", "application/octet-stream", []byte{0x1f, 0x8b}) // a plain service's
+	server := newBrokerFixture(f, patient())
+	server.start(f)
+	connection := &persistent{addr: server.Addr()}
+	f.Cleanup(connection.close)
+	f.Fuzz(func(t *testing.T, status int64, name, value, contentType string, body []byte) {
+		m := messaging.Message{ContentType: contentType, Body: body}
+		if status == 0 {
+			status, name, m.ContentEncoding = http.StatusOK, "Content-Encoding", value
+		} else {
+			m.Headers = map[string]any{
+				"rpc-version": 1, "rpc-status": status, "rpc-headers": map[string]any{name: []any{value, value}},
+			}
+		}
+		if m.Validate() != nil {
+			return // no broker carries it
+		}
+		server.reply.Store(&m)
+		got := connection.roundTrip(t)
+		if server.delivered() == nil {
+			t.Fatal("no service was called")
+		}
+		checkOwnHeaders(t, got.header)
+		checkOtherHeaders(t, got.header, http.CanonicalHeaderKey(name), value)
+		if status < 200 || status > 599 {
+			wantProblem(t, got, http.StatusBadGateway)
+			return
+		}
+		if status >= http.StatusBadRequest && len(body) == 0 {
+			wantProblem(t, got, int(status))
+			return
+		}
+		if int64(got.status) != status {
+			t.Errorf("status %d, want %d", got.status, status)
+		}
+		if status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusNotModified {
+			body = nil
+		}
+		if !bytes.Equal(got.body, body) {
+			t.Errorf("body %q, want %q", got.body, body)
+		}
+		if want := expectedContentType(contentType); len(body) > 0 && got.header.Get("Content-Type") != want {
+			t.Errorf("content type %q, want %q", got.header.Get("Content-Type"), want)
+		}
+	})
+}
+
+// usualHeaders are in responses whatever the reply.
+var usualHeaders = []string{"Content-Length", "Content-Type", "Date", "X-Content-Type-Options", "X-Correlation-Id"}
+
+func checkOwnHeaders(t *testing.T, header http.Header) {
+	t.Helper()
+	if ids := header["X-Correlation-Id"]; len(ids) != 1 || uuid.Validate(ids[0]) != nil {
+		t.Errorf("X-Correlation-Id %q", ids)
+	}
+	if _, err := http.ParseTime(header.Get("Date")); err != nil || len(header["Date"]) != 1 {
+		t.Errorf("Date %q: %v", header["Date"], err)
+	}
+	for name := range header {
+		if hopByHop[name] && name != "Content-Length" || strings.HasPrefix(name, "Access-Control-") {
+			t.Errorf("a service set %s: %q", name, header[name])
+		}
+	}
+}
+
+// checkOtherHeaders wants at most the service's own, with both its values.
+func checkOtherHeaders(t *testing.T, header http.Header, name, value string) {
+	t.Helper()
+	value = strings.Trim(value, " \t")
+	for other, values := range header {
+		if slices.Contains(usualHeaders, other) {
+			continue
+		}
+		if other != name || !slices.Equal(values, []string{value}) && !slices.Equal(values, []string{value, value}) {
+			t.Errorf("%s: %q in the response, the service has set %s: %q", other, values, name, value)
+		}
+	}
+}
+
+func wantProblem(t *testing.T, got answer, status int) {
+	t.Helper()
+	contentType := got.header.Get("Content-Type")
+	if got.status != status || contentType != "application/problem+json" || !json.Valid(got.body) {
+		t.Errorf("got %d %s %q, want a problem of status %d", got.status, contentType, got.body, status)
+	}
+}
+
+func expectedContentType(sent string) string {
+	if sent == "" || !httpguts.ValidHeaderFieldValue(sent) {
+		return "application/octet-stream"
+	}
+	return strings.Trim(sent, " \t")
+}
+
+// answer is a response as it came over a connection.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// persistent is a client's connection, which is dialed again when it was closed.
+type persistent struct {
+	addr   net.Addr
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+// roundTrip gets the orders. Bytes beyond the one response are an error.
+func (p *persistent) roundTrip(t *testing.T) answer {
+	t.Helper()
+	if p.conn == nil {
+		conn, err := net.Dial("tcp", p.addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.conn, p.reader = conn, bufio.NewReader(conn)
+	}
+	_ = p.conn.SetDeadline(time.Now().Add(2 * time.Minute))
+	if _, err := io.WriteString(p.conn, head("GET", "/v1/orders")); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(p.reader, nil)
+	if err != nil {
+		p.close()
+		t.Fatalf("the response can't be parsed: %v", err)
+	}
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil {
+		t.Fatalf("the response's body can't be read: %v", err)
+	}
+	if n := p.reader.Buffered(); n > 0 {
+		t.Errorf("%d bytes follow the response", n)
+	}
+	if response.Close || t.Failed() {
+		p.close()
+	}
+	return answer{response.StatusCode, response.Header, body}
+}
+
+func (p *persistent) close() {
+	if p.conn != nil {
+		_ = p.conn.Close()
+		p.conn = nil
+	}
+}
+
+// FuzzParams: a route's parameter is the segment of the path as the client meant it, and no segment leads to another route.
+func FuzzParams(f *testing.F) {
+	for _, seed := range []string{
+		"7", "", "a%2Fb", "a%20b", "a b", "%zz", "..", "%2e%2e", "../login", "..%2f..%2fv1%2flogin", "7/cancel", "7%2Fcancel", "7//", "/",
+		"7;x=1", "7?x=1", "7#x", "%00", "%0d%0aX: y", "ä", "%C3%A4", "%ff", ":id", "*", "+", "a%252Fb", "%E2%80%8B", "%2F ",
+	} {
+		f.Add(seed)
+	}
+	server := newBrokerFixture(f, patient())
+	f.Fuzz(func(t *testing.T, segment string) {
+		for _, route := range []struct{ method, target, queue string }{
+			{http.MethodGet, "/v1/orders/" + segment, "orders.get"},
+			{http.MethodPost, "/v1/orders/" + segment + "/cancel", "orders.cancel"},
+		} {
+			u, err := url.ParseRequestURI(route.target)
+			if err != nil {
+				return
+			}
+			if _, err := url.ParseQuery(u.RawQuery); err != nil {
+				return // 400, whatever the path
+			}
+			r := newRequest(route.method, "/", "")
+			r.URL, r.RequestURI = u, route.target
+			w := httptest.NewRecorder()
+			server.http.Handler.ServeHTTP(w, r)
+			queue, id := expectedRoute(t, route.method, route.target)
+			d := server.delivered()
+			switch {
+			case w.Code == http.StatusRequestHeaderFieldsTooLarge && d == nil:
+			case queue == "" && (d != nil || w.Code != http.StatusNotFound && w.Code != http.StatusMethodNotAllowed):
+				t.Errorf("%s %s: status %d, called %+v; there is no such route", route.method, route.target, w.Code, d)
+			case queue == "":
+			case d == nil || d.queue != queue:
+				t.Errorf("%s %s: status %d, called %+v, want %s", route.method, route.target, w.Code, d, queue)
+			case !cmp.Equal(d.message.Headers["rpc-params"], any(map[string]any{"id": id})):
+				t.Errorf("%s %s: parameters %v, want id %q", route.method, route.target, d.message.Headers["rpc-params"], id)
+			}
+		}
+	})
+}
+
+// expectedRoute says which queue a target leads to, "" for none, and its order's id, which is empty only within
+// a path: the routes once more, in other words.
+func expectedRoute(t *testing.T, method, target string) (queue, id string) {
+	t.Helper()
+	path, _, _ := strings.Cut(target, "?")
+	segments := strings.Split(strings.TrimPrefix(path, "/v1/orders/"), "/")
+	id, err := url.PathUnescape(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case method == http.MethodGet && len(segments) == 1 && id != "":
+		return "orders.get", id
+	case method == http.MethodPost && len(segments) == 2 && segments[1] == "cancel":
+		return "orders.cancel", id
+	default:
+		return "", ""
+	}
+}
+
+// bearer is the header's form: RFC 6750, section 2.1.
+var bearer = regexp.MustCompile(`^(?i:Bearer) +([A-Za-z0-9._~+/-]+=*)$`)
+
+// FuzzBearerToken: only a header of the form that RFC 6750 gives it holds a token.
+func FuzzBearerToken(f *testing.F) {
+	for _, seed := range []string{
+		"Bearer abc.def-ghi_jkl~+/==", "bearer  two-spaces", "Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer a\tb", "Bearer a\vb",
+		"Bearer \u00a0a", "Bearer a\u00a0", "Bearer =", "Bearer a=b", "Basic Zm9v", "Bearer\tabc", " Bearer abc", "Bearer a\r\nX: y", "",
+	} {
+		f.Add(seed, "", false)
+	}
+	f.Add("Bearer one", "Bearer two", true)
+	f.Fuzz(func(t *testing.T, first, second string, both bool) {
+		header := http.Header{"Authorization": {first}}
+		if both {
+			header.Add("Authorization", second)
+		}
+		token, err := bearerToken(header)
+		match := bearer.FindStringSubmatch(first)
+		if match != nil && !both {
+			if err != nil || token != match[1] {
+				t.Errorf("%q: token %q, %v; want %q", first, token, err, match[1])
+			}
+			return
+		}
+		var refusal *rpc.Error
+		if !errors.As(err, &refusal) || refusal.Status != http.StatusUnauthorized || refusal.Header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%q: token %q, %v; want a 401 with a challenge", header, token, err)
+		}
+		if token != "" {
+			t.Errorf("%q: token %q next to an error", header, token)
+		}
+	})
+}

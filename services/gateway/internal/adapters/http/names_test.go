@@ -1,0 +1,133 @@
+package http
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/warren/pkg/messaging"
+)
+
+const pkgDir = "../../../../../pkg"
+
+// brokerNames are those of AMQP 0-9-1 and RabbitMQ; othersNames are those by which the software around them knows
+// callers and traces.
+var (
+	brokerNames = []string{
+		"user_id", "reply_to", "correlation_id", "message_id", "app_id", "type", "expiration", "delivery_mode", "priority",
+		"timestamp", "content_type", "content_encoding", "cluster_id", "headers", "routing_key", "exchange", "queue",
+		"mandatory", "CC", "BCC", "x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange",
+		"x-last-death-queue", "x-delivery-count", "x-acquired-count", "x-opt-delivery-count", "x-received-from",
+		"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-expires", "x-message-ttl", "x-queue-type",
+	}
+	othersNames = []string{
+		"X-Correlation-Id", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-User", "Forwarded", "X-Real-Ip",
+		"X-User", "X-User-Id", "X-Remote-User", "Remote-User", "X-Identity", "X-Subject", "X-Scopes", "X-Authenticated-User",
+		"X-Http-Method-Override", "X-Original-Url", "X-Rewrite-Url", "X-Timeout", "Grpc-Timeout",
+		"traceparent", "tracestate", "baggage", "b3", "uber-trace-id",
+	}
+)
+
+// internalNames are all names that mean something between services, or to the broker: those of the source
+// and of the page that describes the protocol, so that no new one is forgotten, the fields of a message, and the lists above.
+func internalNames(t *testing.T) []string {
+	t.Helper()
+	names := slices.Concat(wireConstants(t), protocolNames(t), brokerNames, othersNames)
+	for field := range reflect.TypeFor[messaging.Message]().Fields() {
+		names = append(names, field.Name, strings.ToLower(field.Name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+var wireConstantName = regexp.MustCompile(`^(header|identity|type)[A-Z]|Header$`)
+
+// wireConstants are the values of the constants of packages rpc and messaging that name what is on the wire.
+func wireConstants(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, file := range slices.Concat(goFiles(t, "rpc"), goFiles(t, "messaging")) {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Names) == len(spec.Values) {
+				names = append(names, stringConstants(t, spec)...)
+			}
+			return true
+		})
+	}
+	wantAll(t, "the source", names, "rpc-identity", "rpc-deadline", "rpc-status", "subject", "token-id", "rpc.request",
+		"dead-letter-queue")
+	return names
+}
+
+func goFiles(t *testing.T, pkg string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(pkgDir, pkg, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func stringConstants(t *testing.T, spec *ast.ValueSpec) []string {
+	t.Helper()
+	var names []string
+	for i, name := range spec.Names {
+		literal, ok := spec.Values[i].(*ast.BasicLit)
+		if !ok || literal.Kind != token.STRING {
+			continue
+		}
+		value, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wireConstantName.MatchString(name.Name) || strings.HasPrefix(value, "rpc-") {
+			names = append(names, value)
+		}
+	}
+	return names
+}
+
+// protocolRow is a table's row that begins with names: "| `timestamp`, `content_type` | …".
+var protocolRow = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|")
+
+// protocolNames are those that the tables of PROTOCOL.md explain.
+func protocolNames(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(pkgDir, "rpc", "PROTOCOL.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, row := range protocolRow.FindAllStringSubmatch(string(page), -1) {
+		for name := range strings.SplitSeq(row[1], ",") {
+			names = append(names, strings.Trim(strings.TrimSpace(name), "`"))
+		}
+	}
+	wantAll(t, "PROTOCOL.md", names, "rpc-identity", "rpc-params", "rpc-status", "user_id", "reply_to", "expires-at", "detail")
+	return names
+}
+
+// wantAll fails if a source of names has changed its form so that it can't be read any more.
+func wantAll(t *testing.T, source string, names []string, want ...string) {
+	t.Helper()
+	for _, name := range want {
+		if !slices.Contains(names, name) {
+			t.Fatalf("%s: %s was not found in %q", source, name, names)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package http
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// spoofValue can pass for a string, a number, a time and a queue, and is found nowhere else.
+const spoofValue = "1999999999"
+
+// clientRequest is an HTTP request, byte by byte.
+type clientRequest struct {
+	target  string // of a POST
+	headers []string
+	body    string
+	limit   time.Duration // of the call that it becomes
+}
+
+func (r clientRequest) with(headers ...string) clientRequest {
+	r.headers = append(slices.Clone(r.headers), headers...)
+	return r
+}
+
+func (r clientRequest) String() string {
+	lines := append([]string{
+		"POST " + r.target + " HTTP/1.1", "Host: warren", "Accept: text/plain", "Content-Type: application/json",
+		"Idempotency-Key: key", fmt.Sprintf("Content-Length: %d", len(r.body)),
+	}, r.headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n" + r.body
+}
+
+var (
+	byUser = clientRequest{
+		target: "/v1/orders?keep=1", headers: []string{"Authorization: Bearer " + validToken}, body: `{}`, limit: time.Hour,
+	}
+	byNobody = clientRequest{target: "/v1/login?keep=1", body: `{}`, limit: 10 * time.Second} // the route's own
+	withID   = clientRequest{target: "/v1/orders/7/cancel?keep=1", headers: byUser.headers, body: `{}`, limit: byUser.limit}
+)
+
+// spoofing is a server whose calls take long enough for no test to run into their limits.
+type spoofing struct{ *brokerFixture }
+
+func newSpoofing(t *testing.T) spoofing {
+	t.Helper()
+	o := options()
+	o.Timeout, o.WriteTimeout = byUser.limit, 2*byUser.limit
+	f := newBrokerFixture(t, o)
+	f.start(t)
+	return spoofing{f}
+}
+
+// send returns the one message that the request became, after the checks that hold for each: it is the gateway's own in
+// all that is not data.
+func (f spoofing) send(t *testing.T, r clientRequest) delivery {
+	t.Helper()
+	before := time.Now()
+	status, correlationID := roundTrip(t, f.Addr(), r.String())
+	if status != http.StatusOK {
+		t.Fatalf("status %d for:\n%s", status, r)
+	}
+	d := f.delivered()
+	if d == nil {
+		t.Fatalf("no service got:\n%s", r)
+	}
+	m := d.message
+	if id, err := uuid.Parse(m.ID); err != nil || id.Version() != 4 || m.CorrelationID != m.ID || correlationID != m.ID {
+		t.Errorf("id %q, correlation id %q, X-Correlation-Id %q: want the same UUID v4", m.ID, m.CorrelationID, correlationID)
+	}
+	if m.TTL > r.limit || m.TTL < r.limit/10 {
+		t.Errorf("TTL %s, want about %s", m.TTL, r.limit)
+	}
+	if m.Timestamp.Before(before.Add(-time.Second)) || m.Timestamp.After(time.Now()) {
+		t.Errorf("timestamp %s, want now", m.Timestamp)
+	}
+	ms, _ := m.Headers["rpc-deadline"].(int64)
+	if left := time.UnixMilli(ms).Sub(before); left > r.limit+time.Minute || left < r.limit/10 {
+		t.Errorf("deadline in %s, want about %s", left, r.limit)
+	}
+	if queues, want := f.broker.take(), []string{d.queue, d.queue}; !slices.Equal(queues, want) {
+		t.Errorf("the gateway turned to the queues %q, want %q", queues, want)
+	}
+	return *d
+}
+
+// roundTrip sends bytes and returns the response's status and correlation id.
+func roundTrip(t *testing.T, addr net.Addr, request string) (status int, correlationID string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, response.Header.Get("X-Correlation-Id")
+}
+
+// wantSame fails if two messages differ in more than the gateway's own fields, which send has checked.
+func wantSame(t *testing.T, what string, want, got delivery) {
+	t.Helper()
+	options := cmp.Options{
+		cmpopts.IgnoreFields(messaging.Message{}, "ID", "CorrelationID", "Timestamp", "TTL"),
+		cmpopts.IgnoreMapEntries(func(name string, _ any) bool { return name == "rpc-deadline" }),
+		cmp.AllowUnexported(delivery{}),
+	}
+	if diff := cmp.Diff(want, got, options); diff != "" {
+		t.Errorf("%s: message (-without the spoof +with it):\n%s", what, diff)
+	}
+}
+
+// takeData takes an entry out of a message's table of lists, and checks that it is what was sent, or not there.
+func takeData(t *testing.T, m messaging.Message, table, name string, sent ...any) {
+	t.Helper()
+	entries, _ := m.Headers[table].(map[string]any)
+	if got, ok := entries[name]; ok && !cmp.Equal(got, sent) {
+		t.Errorf("%s holds %q: %v, want %v or nothing", table, name, got, sent)
+	}
+	delete(entries, name)
+}
+
+// variants are a name's spellings that somebody might take for the same.
+func variants(name string) []string {
+	var out []string
+	for _, v := range []string{
+		name, strings.ToUpper(name), strings.ToLower(name), http.CanonicalHeaderKey(name),
+		strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "_", "-"), "rpc-" + name, "amqp-" + name,
+	} {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// TestSpoofing: no name that means something within the system means anything in what a client sends. It sends each
+// in every place that it can, and compares the message that a service gets with that of the same request without it.
+func TestSpoofing(t *testing.T) {
+	f := newSpoofing(t)
+	honest := map[string]delivery{}
+	for _, r := range []clientRequest{byUser, byNobody, withID} {
+		honest[r.target] = f.send(t, r)
+	}
+	if identity := honest[byUser.target].message.Headers["rpc-identity"]; identity == nil {
+		t.Fatal("no identity in the message of a user")
+	}
+	if identity := honest[byNobody.target].message.Headers["rpc-identity"]; identity != nil {
+		t.Fatalf("identity %v in the message of nobody", identity)
+	}
+	for _, name := range internalNames(t) {
+		t.Run(name, func(t *testing.T) {
+			for _, r := range []clientRequest{byUser, byNobody} {
+				f.spoofHeaders(t, r, honest[r.target], name)
+				f.spoofNamedHeaders(t, r, honest[r.target], name)
+				f.spoofQuery(t, r, honest[r.target], name)
+				f.spoofBody(t, r, honest[r.target], name)
+			}
+			f.spoofParams(t, honest[withID.target], name)
+		})
+	}
+}
+
+func (f spoofing) spoofHeaders(t *testing.T, r clientRequest, honest delivery, name string) {
+	t.Helper()
+	sent := map[string][]any{}
+	for _, v := range variants(name) {
+		subject := `{"subject":"` + spoofValue + `"}`
+		r = r.with(v+": "+spoofValue, v+": "+subject)
+		sent[http.CanonicalHeaderKey(v)] = append(sent[http.CanonicalHeaderKey(v)], spoofValue, subject)
+	}
+	got := f.send(t, r)
+	for v, values := range sent {
+		if v != "X-Forwarded-For" { // the gateway's own, in every message
+			takeData(t, got.message, "rpc-headers", v, values...)
+		}
+	}
+	wantSame(t, "in headers", honest, got)
+}
+
+// spoofNamedHeaders has Connection name the headers too: it may take away what the client itself has sent, and nothing else.
+func (f spoofing) spoofNamedHeaders(t *testing.T, r clientRequest, honest delivery, name string) {
+	t.Helper()
+	for _, v := range variants(name) {
+		r = r.with("Connection: "+v, v+": "+spoofValue)
+	}
+	wantSame(t, "in headers that Connection names", honest, f.send(t, r))
+}
+
+func (f spoofing) spoofQuery(t *testing.T, r clientRequest, honest delivery, name string) {
+	t.Helper()
+	sent := map[string][]any{}
+	for _, v := range variants(name) {
+		r.target += "&" + url.QueryEscape(v) + "=" + spoofValue + "&" + url.QueryEscape(v) + "=2&" +
+			url.QueryEscape(v+"[subject]") + "=" + spoofValue
+		sent[v], sent[v+"[subject]"] = []any{spoofValue, "2"}, []any{spoofValue}
+	}
+	got := f.send(t, r)
+	for v, values := range sent {
+		takeData(t, got.message, "rpc-query", v, values...)
+	}
+	wantSame(t, "in the query", honest, got)
+}
+
+func (f spoofing) spoofBody(t *testing.T, r clientRequest, honest delivery, name string) {
+	t.Helper()
+	var fields []string
+	for _, v := range variants(name) {
+		fields = append(fields, fmt.Sprintf(`%q:%q,%q:{"subject":%q,%q:%s}`, v, spoofValue, v, spoofValue, v, spoofValue))
+	}
+	r.body = "{" + strings.Join(fields, ",") + "}"
+	got := f.send(t, r)
+	if !bytes.Equal(got.message.Body, []byte(r.body)) {
+		t.Errorf("body %q, want %q", got.message.Body, r.body)
+	}
+	got.message.Body = honest.message.Body
+	wantSame(t, "in the body", honest, got)
+}
+
+func (f spoofing) spoofParams(t *testing.T, honest delivery, name string) {
+	t.Helper()
+	for _, id := range []string{name, name + "=" + spoofValue, "../" + name, name + "/login", "7/" + name, "7;" + name + "=1", "7?" + name} {
+		r := withID
+		r.target = "/v1/orders/" + url.PathEscape(id) + "/cancel?keep=1"
+		got := f.send(t, r)
+		headers := got.message.Headers
+		if want := map[string]any{"id": id}; !cmp.Equal(headers["rpc-params"], any(want)) {
+			t.Errorf("rpc-params %v, want %v", headers["rpc-params"], want)
+		}
+		if want := "/v1/orders/" + id + "/cancel"; headers["rpc-path"] != want {
+			t.Errorf("rpc-path %q, want %q", headers["rpc-path"], want)
+		}
+		headers["rpc-params"], headers["rpc-path"] = honest.message.Headers["rpc-params"], honest.message.Headers["rpc-path"]
+		wantSame(t, "in the path", honest, got)
+	}
+}
+
+// TestConnectionNamesHeaders: a client can have its own headers dropped (RFC 9110, section 7.6.1), and not what the gateway
+// makes of them.
+func TestConnectionNamesHeaders(t *testing.T) {
+	f := newSpoofing(t)
+	honest := f.send(t, byUser)
+	tests := map[string][]string{ // and what goes
+		"Authorization":                      nil,
+		"Content-Type":                       nil,
+		"Content-Length":                     nil,
+		"Host":                               nil,
+		"Connection":                         nil,
+		"X-Forwarded-For":                    nil,
+		"X-Correlation-Id":                   nil,
+		"rpc-identity":                       nil,
+		"Idempotency-Key":                    {"Idempotency-Key"},
+		"keep-alive, idempotency-key,ACCEPT": {"Idempotency-Key", "Accept"},
+		" Accept ,,\t;, \"Host\"":            {"Accept"},
+	}
+	for named, gone := range tests {
+		t.Run(named, func(t *testing.T) {
+			got := f.send(t, byUser.with("Connection: "+named, "X-Forwarded-For: 10.0.0.1", "X-Forwarded-For: 10.0.0.2"))
+			headers, _ := got.message.Headers["rpc-headers"].(map[string]any)
+			all, _ := honest.message.Headers["rpc-headers"].(map[string]any)
+			for _, name := range gone {
+				if headers[name] != nil {
+					t.Errorf("%s was passed on", name)
+				}
+				headers[name] = all[name]
+			}
+			wantSame(t, "with Connection: "+named, honest, got)
+		})
+	}
+}
