@@ -1,4 +1,5 @@
-// Command warren is the developer's tool. warren demo runs the whole system on this machine.
+// Command warren is the developer's and the operator's tool. warren demo runs the whole system on this machine; warren
+// dead looks after the messages that services have given up on.
 package main
 
 import (
@@ -10,11 +11,13 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/warren/cmd/warren/internal/dead"
 	"example.com/warren/cmd/warren/internal/demo"
 )
 
 type commands struct {
 	Demo demo.Command `cmd:"" help:"Run the whole system until Ctrl-C."`
+	Dead dead.Command `cmd:"" help:"Look at the messages in dead-letter queues, replay them or drop them."`
 }
 
 func main() {

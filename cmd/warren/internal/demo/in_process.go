@@ -23,15 +23,18 @@ func (d *demo) runInProcess(ctx context.Context) error {
 		if err := s.chooseAdminAddr(ctx); err != nil {
 			return errors.Join(unlessEnded(ctx, err), g.stop())
 		}
-		g.add(s, startInProcess(ctx, s, server.Connect(), d.logs))
+		g.add(s, startInProcess(ctx, s, server.ConnectAs(s.service.Name), d.logs))
 	}
 	return d.serve(ctx, g, nil)
 }
 
-// unsetEnvironment removes the variables in whose place the services get flags. A value that can't be parsed is an error
-// even with the flag, and the user's shell should not matter.
+// unsetEnvironment removes the variables in whose place the services get flags, and those of a broker that isn't used. A
+// value that can't be parsed is an error even with the flag, and the user's shell should not matter.
 func (d *demo) unsetEnvironment() error {
-	names := []string{"ADMIN_ADDR", "BROKER_URL"}
+	names := []string{
+		"ADMIN_ADDR",
+		"BROKER_URL", "BROKER_HEARTBEAT", "BROKER_CA", "BROKER_SERVER_NAME", "BROKER_CERTIFICATE", "BROKER_KEY",
+	}
 	for _, s := range d.specs {
 		for _, setting := range s.env {
 			name, _, _ := strings.Cut(setting, "=")

@@ -70,8 +70,9 @@ func assertEmpty(t *testing.T, folder string) {
 
 func TestInProcess(t *testing.T) {
 	temp := ownTemp(t)
-	for _, name := range []string{"BROKER_URL", "LOG_LEVEL", "LOG_FORMAT", "ADMIN_ADDR", "GATEWAY_ADDR", "STOP_TIMEOUT", "RPC_TIMEOUT"} {
-		t.Setenv(name, "left over from something else")
+	for _, variable := range leftOver {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

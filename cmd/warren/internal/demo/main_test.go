@@ -14,6 +14,12 @@ import (
 // roleVariable makes the test binary another program.
 const roleVariable = "DEMO_TEST_ROLE"
 
+// leftOver are settings of something else in the user's shell. They must not matter.
+var leftOver = []string{
+	"BROKER_URL=x", "BROKER_HEARTBEAT=x", "BROKER_CA=x", "BROKER_SERVER_NAME=x", "BROKER_CERTIFICATE=x", "BROKER_KEY=x",
+	"LOG_LEVEL=x", "LOG_FORMAT=x", "ADMIN_ADDR=x", "GATEWAY_ADDR=x", "STOP_TIMEOUT=x", "RPC_TIMEOUT=x",
+}
+
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "curl" {
 		os.Exit(curl(os.Args[1:]))

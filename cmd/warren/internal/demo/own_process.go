@@ -26,7 +26,8 @@ func startOwnProcess(name, path string, env []string, logs io.Writer) (*ownProce
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	return &ownProcess{name: name, process: p, command: commandLine(env, []string{path}), killDelay: killDelay}, nil
+	command := "env -i " + commandLine(env, []string{path}) // the user's shell should not matter
+	return &ownProcess{name: name, process: p, command: command, killDelay: killDelay}, nil
 }
 
 func (p *ownProcess) pid() int { return p.process.PID() }

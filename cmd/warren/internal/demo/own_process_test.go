@@ -56,7 +56,7 @@ func TestOwnProcessIsKilled(t *testing.T) {
 
 func TestOwnProcessNotice(t *testing.T) {
 	p, _ := startRole(t, "crash")
-	if got, want := p.notice(), roleVariable+"=crash "+noExitDelay+" "+quote(os.Args[0]); !strings.Contains(got, want) {
+	if got, want := p.notice(), "env -i "+roleVariable+"=crash "+noExitDelay+" "+quote(os.Args[0]); !strings.Contains(got, want) {
 		t.Errorf("notice %q does not contain %q", got, want)
 	}
 }

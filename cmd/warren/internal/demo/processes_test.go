@@ -113,7 +113,7 @@ func TestProcesses(t *testing.T) {
 // startDemo starts a demo with temp as its folder for temporary files.
 func startDemo(t *testing.T, bin, temp string) *program {
 	t.Helper()
-	return startProgram(t, []string{"TMPDIR=" + temp}, filepath.Join(bin, "warren"), "demo", "--broker=rabbitmq", "--addr=127.0.0.1:0")
+	return startProgram(t, append(leftOver, "TMPDIR="+temp), filepath.Join(bin, "warren"), "demo", "--broker=rabbitmq", "--addr=127.0.0.1:0")
 }
 
 // tryQueues runs the guide's rabbitmqctl.
@@ -137,7 +137,7 @@ func tryRestart(t *testing.T, guide string, warren *program) {
 	if strings.Count(notice, command) != 2 {
 		t.Errorf("the notice does not say how to start orders again, with %s:\n%s", command, notice)
 	}
-	orders := startProgram(t, nil, "/bin/sh", "-c", "exec env "+command)
+	orders := startProgram(t, leftOver, "/bin/sh", "-c", "exec "+command)
 	list := strings.TrimSuffix(lineWith(t, guide, "&"), "&")
 	if got := sh.run(t, list); got != "200\n" {
 		t.Errorf("got %q from the orders that was started again, want status 200", got)

@@ -1,0 +1,66 @@
+package dead
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/pkg/messaging/rabbitmq"
+)
+
+type dropCommand struct {
+	selection
+	Yes bool `help:"With --all: don't ask."`
+}
+
+// Run drops messages.
+func (d *dropCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
+	if err := d.validate(); err != nil {
+		return err
+	}
+	return c.browse(ctx, func(b *rabbitmq.Browser) error { return d.run(ctx, b, newConsole(k)) })
+}
+
+func (d *dropCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) error {
+	queue := deadLetterQueue(d.Method)
+	cursor, err := b.Open(ctx, queue)
+	if err != nil {
+		return err
+	}
+	if d.All && !d.Yes && cursor.Left() > 0 {
+		ok, err := c.confirm(ctx, fmt.Sprintf("Drop all %s of %s? [y/N] ", count(cursor.Left()), queue))
+		if err != nil || !ok {
+			return closeCursor(ctx, cursor, queue, err, c)
+		}
+	}
+	return d.apply(ctx, cursor, c, action{done: "dropped", do: func(context.Context, letter) (string, error) {
+		return "", nil
+	}})
+}
+
+// confirm asks a question whose answer is no unless it is yes.
+func (c console) confirm(ctx context.Context, question string) (bool, error) {
+	if !c.interactive {
+		return false, errors.New("nobody is there to be asked, since the input is no terminal: give --yes to drop all")
+	}
+	c.say("%s", question)
+	answer := make(chan string, 1)
+	go func() { // left behind when ctx ends: the process does too
+		line, _ := bufio.NewReader(c.in).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case line := <-answer:
+		if line == "y" || line == "yes" {
+			return true, nil
+		}
+		c.say("Nothing was dropped.\n")
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}

@@ -1,0 +1,52 @@
+package dead
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc"
+)
+
+// letter is a message in a dead-letter queue.
+type letter struct {
+	id      string // what the user calls it
+	message messaging.Message
+	death   messaging.Death
+	size    int // of the body, in bytes
+}
+
+func newLetter(m messaging.Message) letter {
+	return letter{
+		id:      printable(cmp.Or(m.ID, m.CorrelationID, digest(m.Body)), ""),
+		message: m,
+		death:   messaging.DeathOf(m),
+		size:    len(m.Body),
+	}
+}
+
+// digest stands in for the id of a message that has none.
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return fmt.Sprintf("sha256-%x", sum[:6])
+}
+
+// withoutBody is for lists, which may be long.
+func (l letter) withoutBody() letter {
+	l.message.Body = nil
+	return l
+}
+
+// request returns who asked for what, as far as it is known.
+func (l letter) request() (subject, request string) {
+	r, ok := rpc.DecodeRequest(l.death.Queue, l.message)
+	if !ok {
+		return "", ""
+	}
+	if r.Identity != nil {
+		subject = r.Identity.Subject
+	}
+	return subject, strings.TrimSpace(r.Method + " " + r.Path)
+}

@@ -1,0 +1,115 @@
+package dead
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/pkg/messaging/rabbitmq"
+)
+
+type listCommand struct {
+	Methods []string `arg:"" name:"method" help:"Methods, such as orders.create, or their dead-letter queues."`
+	Limit   int      `default:"100" help:"How many messages of each queue to list (${default})."`
+}
+
+// Run lists queues one after the other.
+func (l *listCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
+	if l.Limit < 1 {
+		return fmt.Errorf("--limit must be 1 or more, is %d", l.Limit)
+	}
+	return c.browse(ctx, func(b *rabbitmq.Browser) error { return l.run(ctx, b, newConsole(k)) })
+}
+
+func (l *listCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) error {
+	for i, method := range l.Methods {
+		if i > 0 {
+			c.say("\n")
+		}
+		if err := l.list(ctx, b, c, deadLetterQueue(method)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *listCommand) list(ctx context.Context, b *rabbitmq.Browser, c console, queue string) error {
+	cursor, err := b.Open(ctx, queue)
+	if errors.Is(err, rabbitmq.ErrNoQueue) {
+		c.say("%s: no such queue\n", queue)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	total := cursor.Left()
+	var letters []letter
+	for len(letters) < l.Limit && cursor.Next(ctx) {
+		letters = append(letters, newLetter(cursor.Message()).withoutBody())
+	}
+	if err := closeCursor(ctx, cursor, queue, nil, c); err != nil {
+		return err
+	}
+	switch {
+	case total == 0:
+		c.say("%s: empty\n", queue)
+		return nil
+	case total > len(letters):
+		c.say("%s: %s, here are the %d oldest\n", queue, count(total), len(letters))
+	default:
+		c.say("%s: %s\n", queue, count(total))
+	}
+	return writeTable(c, letters)
+}
+
+// writeTable writes a line for each letter.
+func writeTable(c console, letters []letter) error {
+	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "ID\tDIED\tREASON\tAGE\tBYTES\tSUBJECT\tREQUEST")
+	for _, l := range letters {
+		subject, request := l.request()
+		_, _ = fmt.Fprintln(table, strings.Join([]string{
+			l.id, formatTime(l.death.Time), cell(l.death.Reason), age(l.message.Timestamp, time.Now()),
+			fmt.Sprint(l.size), cell(subject), cell(request),
+		}, "\t"))
+	}
+	return table.Flush()
+}
+
+// cell is a value that may be missing, and that anybody may have sent.
+func cell(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return printable(s, "")
+}
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// age is how long ago a message was made, in its largest unit.
+func age(made, now time.Time) string {
+	if made.IsZero() {
+		return "-"
+	}
+	d := max(now.Sub(made), 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	default:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+}

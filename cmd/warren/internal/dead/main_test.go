@@ -1,0 +1,192 @@
+package dead
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+)
+
+// testTimeout bounds each wait of these tests. Nothing takes this long unless it is broken.
+const testTimeout = 30 * time.Second
+
+var brokerURL string
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(rabbitmqnode.Tests{M: m, URL: &brokerURL})
+}
+
+func testContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// result is what a command has written, and the error that makes its exit status 1.
+type result struct{ out, notes, err string }
+
+// warren runs warren with args, without a terminal.
+func warren(t *testing.T, args ...string) result {
+	t.Helper()
+	return warrenUntil(testContext(t), t, args...)
+}
+
+func warrenUntil(ctx context.Context, t *testing.T, args ...string) result {
+	t.Helper()
+	return run(ctx, t, append(args, "--broker-url="+brokerURL)...)
+}
+
+// run runs warren with the broker that args name.
+func run(ctx context.Context, t *testing.T, args ...string) result {
+	t.Helper()
+	var commands struct {
+		Dead Command `cmd:""`
+	}
+	var out, notes bytes.Buffer
+	parser, err := kong.New(&commands, kong.Writers(&out, &notes), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parser.Parse(args)
+	if err == nil {
+		err = parsed.Run()
+	}
+	return result{out.String(), notes.String(), errorText(err)}
+}
+
+// newBroker is a service's.
+func newBroker(t *testing.T) messaging.Broker {
+	t.Helper()
+	return newBrokerAt(t, brokerURL)
+}
+
+func newBrokerAt(t *testing.T, url string) messaging.Broker {
+	t.Helper()
+	b, err := rabbitmq.New(rabbitmq.Options{URLs: []string{url}, Name: t.Name(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(testContext(t)); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	await(t, "the broker to be ready", func() bool { return b.Ready() == nil })
+	return b
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	ctx := testContext(t)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %s", what, testTimeout)
+		}
+	}
+}
+
+// newQueue declares a method's queue.
+func newQueue(t *testing.T, b messaging.Broker, queueType messaging.QueueType) messaging.Queue {
+	t.Helper()
+	q := messaging.Queue{
+		Name:    "dead." + rand.Text(),
+		Durable: true,
+		Type:    queueType,
+		Expiry:  10 * time.Minute, // cleans up on a broker that is shared
+	}
+	ensure(t, b, q)
+	return q
+}
+
+// newDeadLetterQueue declares the queue of q's dead letters.
+func newDeadLetterQueue(t *testing.T, b messaging.Broker, q messaging.Queue) {
+	t.Helper()
+	q.Name += ".dead"
+	ensure(t, b, q)
+}
+
+func ensure(t *testing.T, b messaging.Broker, q messaging.Queue) {
+	t.Helper()
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var died = time.Date(2026, time.May, 1, 2, 3, 4, 0, time.UTC)
+
+// bury puts messages of q into its dead-letter queue, as services do.
+func bury(t *testing.T, b messaging.Broker, q messaging.Queue, messages ...messaging.Message) {
+	t.Helper()
+	for _, m := range messages {
+		m = messaging.DeadLetter(m, q.Name, messaging.DeadLetterLimit, died)
+		if err := b.Publish(testContext(t), q.Name+".dead", m); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// awaitList polls until the dead letters of q are listed so: a quorum queue takes a moment to have a look's messages
+// back. Columns beside the id are left out.
+func awaitList(t *testing.T, q messaging.Queue, want ...string) {
+	t.Helper()
+	var r result
+	defer func() {
+		if t.Failed() {
+			t.Logf("the last list: %+v", r)
+		}
+	}()
+	await(t, "the ids "+strings.Join(want, ", "), func() bool {
+		r = warren(t, "dead", "list", q.Name)
+		return strings.Join(ids(r.out), ",") == strings.Join(want, ",")
+	})
+}
+
+// ids are those of a list.
+func ids(list string) []string {
+	lines := strings.Split(strings.TrimSpace(list), "\n")
+	var out []string
+	for _, line := range lines[min(2, len(lines)):] {
+		id, _, _ := strings.Cut(line, " ")
+		out = append(out, id)
+	}
+	return out
+}
+
+// forEachQueueType runs a test with a new method's queue of each type, and an empty queue for its dead letters.
+func forEachQueueType(t *testing.T, f func(t *testing.T, b messaging.Broker, q messaging.Queue)) {
+	t.Helper()
+	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
+		t.Run(string(queueType), func(t *testing.T) {
+			b := newBroker(t)
+			q := newQueue(t, b, queueType)
+			newDeadLetterQueue(t, b, q)
+			f(t, b, q)
+		})
+	}
+}
+
+// brokerUser is who the URL of the tests' broker names.
+func brokerUser(t *testing.T) string {
+	t.Helper()
+	u, err := url.Parse(brokerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.User.Username()
+}

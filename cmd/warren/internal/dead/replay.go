@@ -1,0 +1,46 @@
+package dead
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/rpc"
+)
+
+type replayCommand struct{ selection }
+
+// Run puts messages back. Each is acknowledged after the broker has confirmed its replay: a crash between the two leaves
+// both.
+func (r *replayCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
+	if err := r.validate(); err != nil {
+		return err
+	}
+	return c.browse(ctx, func(b *rabbitmq.Browser) error { return r.run(ctx, b, newConsole(k)) })
+}
+
+func (r *replayCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) error {
+	cursor, err := b.Open(ctx, deadLetterQueue(r.Method))
+	if err != nil {
+		return err
+	}
+	return r.apply(ctx, cursor, c, action{done: "replayed", do: func(ctx context.Context, l letter) (string, error) {
+		return replay(ctx, b, l)
+	}})
+}
+
+// replay publishes a message to the queue that it came from.
+func replay(ctx context.Context, b *rabbitmq.Browser, l letter) (string, error) {
+	if l.death.Queue == "" {
+		return "", refusal{fmt.Errorf("no header %s says where it came from", messaging.DeadLetterQueueHeader)}
+	}
+	err := b.Publish(ctx, l.death.Queue, rpc.Replay(l.message))
+	if errors.Is(err, messaging.ErrUnroutable) || errors.Is(err, messaging.ErrInvalidMessage) {
+		return "", refusal{err}
+	}
+	return " to " + printable(l.death.Queue, ""), err
+}

@@ -1,0 +1,184 @@
+package dead
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc"
+)
+
+// serve handles q's requests and returns them as they come, and a channel that gets a value for each that is dropped.
+func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan *rpc.Request, expired <-chan struct{}) {
+	t.Helper()
+	requests, drops := make(chan *rpc.Request, 100), make(chan struct{}, 100)
+	s := rpc.NewServer(b, rpc.ServerOptions{
+		Name: "orders", Logger: slog.New(slog.DiscardHandler), QueueType: q.Type,
+		OnExpired: func() { drops <- struct{}{} },
+	})
+	s.Handle(q.Name, func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
+		requests <- r
+		return &rpc.Reply{}, nil
+	})
+	if err := s.Start(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	return requests, drops
+}
+
+func receive[T any](t *testing.T, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-testContext(t).Done():
+		t.Fatalf("%s: not within %s", what, testTimeout)
+		panic("unreachable")
+	}
+}
+
+// TestReplay: a request whose caller is long gone is handled, though it would not be as it was.
+func TestReplay(t *testing.T) {
+	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
+		handled, expired := serve(t, b, q)
+		if err := b.Publish(testContext(t), q.Name, request("0")); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, expired, "the request is dropped as it was")
+		bury(t, b, q, request("1"), request("2"), request("3"))
+		want := result{out: "replayed 2 to " + q.Name + "\n"}
+		if got := warren(t, "dead", "replay", q.Name, "2"); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		r := receive(t, handled, "the replayed request")
+		if r.ID != "2" || r.Method != http.MethodPost || r.Path != "/v1/orders" || r.Identity.Subject != "u-1" ||
+			!r.Deadline.IsZero() || string(r.Body) != `{"sku":"A-1"}` {
+			t.Errorf("the request has become %+v", r)
+		}
+		awaitList(t, q, "1", "3")
+		if n := len(handled) + len(expired); n > 0 {
+			t.Errorf("%d more messages came", n)
+		}
+	})
+}
+
+// TestReplayAll has each replayed message die again at once: the command must not chase them.
+func TestReplayAll(t *testing.T) {
+	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
+		want := ""
+		var all []string
+		for i := range 20 {
+			bury(t, b, q, request(fmt.Sprint(i)))
+			all = append(all, fmt.Sprint(i))
+			want += fmt.Sprintf("replayed %d to %s\n", i, q.Name)
+		}
+		dying := q
+		dying.DeadLetter = q.Name + ".dead"
+		if _, err := b.Subscribe(testContext(t), dying, func(_ context.Context, m messaging.Message) error {
+			return messaging.Reject(fmt.Errorf("message %s kills", m.ID))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(result{out: want}, warren(t, "dead", "replay", q.Name+".dead", "--all"), cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("replay (-want +got):\n%s", diff)
+		}
+		awaitList(t, q, all...)
+	})
+}
+
+// TestReplayToNoQueue: a message leaves its dead-letter queue only when another has it.
+func TestReplayToNoQueue(t *testing.T) {
+	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
+		gone := messaging.DeadLetter(request("gone"), "no."+q.Name, messaging.DeadLetterLimit, died)
+		if err := b.Publish(testContext(t), q.Name+".dead", gone); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Publish(testContext(t), q.Name+".dead", request("unknown")); err != nil {
+			t.Fatal(err)
+		}
+		bury(t, b, q, request("here"))
+		noQueue := "publish to queue no." + q.Name + ": message unroutable: no queue no." + q.Name
+		want := result{
+			out: "kept gone: " + noQueue + "\n" +
+				"kept unknown: no header dead-letter-queue says where it came from\n" +
+				"replayed here to " + q.Name + "\n",
+			err: "2 of 3 messages not replayed, still in " + q.Name + ".dead: " + noQueue,
+		}
+		if diff := cmp.Diff(want, warren(t, "dead", "replay", q.Name, "--all"), cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("replay (-want +got):\n%s", diff)
+		}
+		awaitList(t, q, "gone", "unknown")
+	})
+}
+
+// TestReplayInterrupted stops the command at some message, as Ctrl-C does: each is then in one of the queues.
+func TestReplayInterrupted(t *testing.T) {
+	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
+		const n = 50
+		for i := range n {
+			bury(t, b, q, request(fmt.Sprint(i)))
+		}
+		replayed := make(chan string, 2*n)
+		ctx, interrupt := context.WithCancel(testContext(t))
+		defer interrupt()
+		collect := func(_ context.Context, m messaging.Message) error {
+			if replayed <- m.ID; len(replayed) == n/10 {
+				interrupt()
+			}
+			return nil
+		}
+		if _, err := b.Subscribe(testContext(t), q, collect); err != nil {
+			t.Fatal(err)
+		}
+		got := warrenUntil(ctx, t, "dead", "replay", q.Name, "--all")
+		if got.err != "" && !strings.Contains(got.err, "context canceled") {
+			t.Errorf("got %+v", got)
+		}
+		rest := q
+		rest.Name += ".dead"
+		if _, err := b.Subscribe(testContext(t), rest, collect); err != nil {
+			t.Fatal(err)
+		}
+		var seen []string
+		for range n {
+			seen = append(seen, receive(t, replayed, "the rest"))
+		}
+		slices.Sort(seen)
+		if got := len(slices.Compact(seen)); got != n {
+			t.Errorf("%d of %d messages came, and others twice", got, n)
+		}
+	})
+}
+
+func TestReplaySelection(t *testing.T) {
+	b := newBroker(t)
+	q := newQueue(t, b, messaging.Classic)
+	dead := q.Name + ".dead"
+	if got := warren(t, "dead", "replay", q.Name, "--all"); !strings.HasSuffix(got.err, dead+": no such queue") {
+		t.Errorf("replay without a queue: %+v", got)
+	}
+	newDeadLetterQueue(t, b, q)
+	bury(t, b, q, request("1"), request("1"), request("2"))
+	for _, test := range []struct {
+		args []string
+		want result
+	}{
+		{[]string{}, result{err: "give the ids of messages, or --all"}},
+		{[]string{"1", "--all"}, result{err: "give ids or --all, not both"}},
+		{[]string{"4", "3"}, result{err: "no message 3, 4 in " + dead}},
+		{[]string{"3", "1"}, result{out: "replayed 1 to " + q.Name + "\n", err: "no message 3 in " + dead}},
+		{[]string{"1", "2"}, result{out: "replayed 1 to " + q.Name + "\nreplayed 2 to " + q.Name + "\n"}},
+		{[]string{"--all"}, result{out: dead + ": empty\n"}},
+	} {
+		if got := warren(t, append([]string{"dead", "replay", q.Name}, test.args...)...); got != test.want {
+			t.Errorf("replay %v: got %+v, want %+v", test.args, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package dead
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"example.com/warren/pkg/messaging/rabbitmq"
+)
+
+// selection names messages of one queue. A message that is there twice, after a crash between a replay and its
+// acknowledgement, is two messages: its id stands for the older.
+type selection struct {
+	Method string   `arg:"" help:"The method, such as orders.create, or its dead-letter queue."`
+	IDs    []string `arg:"" optional:"" name:"id" help:"Messages, as warren dead list calls them."`
+	All    bool     `help:"All messages that are there now."`
+}
+
+func (s selection) validate() error {
+	switch {
+	case len(s.IDs) > 0 && s.All:
+		return errors.New("give ids or --all, not both")
+	case len(s.IDs) == 0 && !s.All:
+		return errors.New("give the ids of messages, or --all")
+	}
+	return nil
+}
+
+// action is what is done with each message that is selected.
+type action struct {
+	done string // "replayed"
+	// do returns what to add to done. Of its errors, a refusal concerns this message alone.
+	do func(context.Context, letter) (string, error)
+}
+
+// refusal is why a message must stay where it is.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// selecting is one run of an action over a selection.
+type selecting struct {
+	console
+	queue   string
+	cursor  *rabbitmq.Cursor
+	action  action
+	all     bool
+	missing map[string]bool // ids not seen yet
+	seen    int
+	kept    []error
+}
+
+// apply does the action with the selected messages, each of which then leaves the queue.
+func (s selection) apply(ctx context.Context, cursor *rabbitmq.Cursor, c console, a action) error {
+	run := &selecting{
+		console: c, queue: deadLetterQueue(s.Method), cursor: cursor, action: a, all: s.All, missing: map[string]bool{},
+	}
+	for _, id := range s.IDs {
+		run.missing[id] = true
+	}
+	err := run.each(ctx)
+	if err := closeCursor(ctx, cursor, run.queue, err, c); err != nil {
+		return err
+	}
+	return run.result()
+}
+
+func (r *selecting) each(ctx context.Context) error {
+	for (r.all || len(r.missing) > 0) && r.cursor.Next(ctx) {
+		l := newLetter(r.cursor.Message())
+		if !r.all && !r.missing[l.id] {
+			continue
+		}
+		delete(r.missing, l.id)
+		r.seen++
+		if err := r.one(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *selecting) one(ctx context.Context, l letter) error {
+	// Ctrl-C waits for it: it would leave the message in two queues.
+	more, err := r.action.do(context.WithoutCancel(ctx), l)
+	if _, refused := errors.AsType[refusal](err); refused {
+		r.say("kept %s: %v\n", l.id, err)
+		r.kept = append(r.kept, err)
+		return nil
+	}
+	if err == nil {
+		err = r.cursor.Remove()
+	}
+	if err != nil {
+		return fmt.Errorf("message %s: %w", l.id, err)
+	}
+	r.say("%s %s%s\n", r.action.done, l.id, more)
+	return nil
+}
+
+// result is the error of a run that did less than it was asked for.
+func (r *selecting) result() error {
+	switch {
+	case len(r.kept) > 0:
+		return fmt.Errorf("%d of %s not %s, still in %s: %w", len(r.kept), count(r.seen), r.action.done, r.queue, r.kept[0])
+	case len(r.missing) > 0:
+		return fmt.Errorf("no message %s in %s", strings.Join(slices.Sorted(maps.Keys(r.missing)), ", "), r.queue)
+	case r.seen == 0:
+		r.say("%s: empty\n", r.queue)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package dead
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode/testca"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+)
+
+// TestMutualTLS lists the queue of a node that only takes clients with certificates, and has another name than its
+// address.
+func TestMutualTLS(t *testing.T) {
+	ca, stranger := testca.New(t, "brokers"), testca.New(t, "strangers")
+	operator := ca.Issue(t, testca.Leaf{Name: "operator"})
+	node := startTLSNode(t, ca)
+	b := newBrokerAt(t, node.URL())
+	q := newQueue(t, b, messaging.Classic)
+	newDeadLetterQueue(t, b, q)
+	bury(t, b, q, request("1"))
+	for name, test := range map[string]struct {
+		env     map[string]string
+		wantErr string // part of it; "": the message is listed
+	}{
+		"certificate":     {},
+		"no certificate":  {env: map[string]string{"BROKER_CERTIFICATE": "", "BROKER_KEY": ""}, wantErr: "asks for a client certificate"},
+		"wrong authority": {env: map[string]string{"BROKER_CA": stranger.File}, wantErr: "certificate signed by unknown authority"},
+		"wrong name":      {env: map[string]string{"BROKER_SERVER_NAME": ""}, wantErr: "127.0.0.1 because it doesn't contain any IP SANs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("BROKER_URL", node.TLSURL())
+			t.Setenv("BROKER_CA", ca.File)
+			t.Setenv("BROKER_SERVER_NAME", "broker.example")
+			t.Setenv("BROKER_CERTIFICATE", operator.Certificate)
+			t.Setenv("BROKER_KEY", operator.Key)
+			for variable, value := range test.env {
+				t.Setenv(variable, value)
+			}
+			got := run(testContext(t), t, "dead", "list", q.Name)
+			if test.wantErr != "" {
+				assertError(t, got, test.wantErr)
+				return
+			}
+			if got.err != "" || strings.Join(ids(got.out), ",") != "1" {
+				t.Errorf("got %+v, want message 1", got)
+			}
+		})
+	}
+}
+
+func startTLSNode(t *testing.T, ca *testca.Authority) *rabbitmqnode.Node {
+	t.Helper()
+	return rabbitmqtest.StartNode(t, rabbitmqnode.Options{TLS: rabbitmqtest.MutualTLS(t, ca, "broker.example")})
+}
+
+// TestBrokerSettings: what can't be used is refused before anything is sent.
+func TestBrokerSettings(t *testing.T) {
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"not a broker": {
+			args: []string{"--broker-url=http://u:secret@b/"},
+			want: "BROKER_URL: URL 1 of 1 is not of the form amqp://user:password@host:5672/vhost",
+		},
+		"CA without TLS": {
+			args: []string{"--broker-url=amqp://u:secret@127.0.0.1:1/", "--broker-ca=ca.pem"},
+			want: "BROKER_URL: URL 1 of 1 is amqp://, which goes in plain text",
+		},
+		"half a client certificate": {
+			args: []string{"--broker-url=amqps://u:secret@127.0.0.1:1/", "--broker-certificate=c.pem"},
+			want: "BROKER_CERTIFICATE and BROKER_KEY must be set together",
+		},
+		"no such CA": {
+			args: []string{"--broker-url=amqps://u:secret@127.0.0.1:1/", "--broker-ca=missing.pem"},
+			want: "read BROKER_CA: open missing.pem",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assertError(t, run(testContext(t), t, append([]string{"dead", "list", "orders.create"}, test.args...)...), test.want)
+		})
+	}
+}
+
+// assertError wants one line that has a text and no password.
+func assertError(t *testing.T, got result, want string) {
+	t.Helper()
+	if !strings.Contains(got.err, want) || strings.Contains(got.err, "\n") || strings.Contains(got.err, "secret") {
+		t.Errorf("got %+v, want an error of one line with %q and no password", got, want)
+	}
+}
