@@ -17,38 +17,39 @@ import (
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/test/internal/system"
 )
 
 // TestUnknownReply: a message that answers nothing is dropped and counted.
 func TestUnknownReply(t *testing.T) {
-	s := startSystem(t)
+	s := suite.StartSystem(t)
 	// Any of the broker's users may publish.
-	b, err := rabbitmq.New(rabbitmq.Options{URLs: []string{brokerURL("orders")}, Logger: slog.New(slog.DiscardHandler)})
+	b, err := rabbitmq.New(rabbitmq.Options{URLs: []string{suite.BrokerURL("orders")}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Close(context.Background()) }()
-	poll(t, "connected", func(context.Context) error { return b.Ready() })
+	system.Poll(t, "connected", func(context.Context) error { return b.Ready() })
 	for _, id := range []string{uuid.NewString(), "", "made up"} {
 		m := messaging.Message{CorrelationID: id, ContentType: "application/json", Body: []byte(`{"forged":true}`)}
 		if err := b.Publish(t.Context(), "gateway.rpc.response", m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	poll(t, "counted", func(context.Context) error {
-		if n := s.gateway.metric(t, "rpc_client_orphan_replies_total"); n != "3" {
-			return fmt.Errorf("%s orphan replies counted, want 3", n)
+	system.Poll(t, "counted", func(context.Context) error {
+		if n := s.Gateway.Metric(t, "rpc_client_orphan_replies_total"); n != 3 {
+			return fmt.Errorf("%v orphan replies counted, want 3", n)
 		}
 		return nil
 	})
-	s.api.login(t, "demo").want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
-	poll(t, "acknowledged", s.empty("gateway.rpc.response"))
+	s.API.Login(t, "demo").Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	system.Poll(t, "acknowledged", suite.Holds("gateway.rpc.response", 0))
 }
 
 // TestHostileRequests sends what would break a shared connection to the broker, beside calls that must not notice.
 func TestHostileRequests(t *testing.T) {
-	s := startSystem(t)
-	demo := s.api.login(t, "demo")
+	s := suite.StartSystem(t)
+	demo := s.API.Login(t, "demo")
 
 	stop := make(chan struct{})
 	var beside sync.WaitGroup
@@ -60,9 +61,9 @@ func TestHostileRequests(t *testing.T) {
 					return
 				default:
 				}
-				a, err := demo.call(t.Context(), http.MethodGet, "/v1/orders", "")
-				if err != nil || a.status != http.StatusOK {
-					t.Errorf("a call beside: status %d, %v: %s", a.status, err, a.body)
+				a, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
+				if err != nil || a.Status != http.StatusOK {
+					t.Errorf("a call beside: status %d, %v: %s", a.Status, err, a.Body)
 				}
 			}
 		})
@@ -78,20 +79,20 @@ func TestHostileRequests(t *testing.T) {
 	}{
 		"200 KiB of headers":        {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 200)), 431},
 		"20 KiB of headers":         {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 20)), 431},
-		"1000 small headers":        {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.token), 431},
+		"1000 small headers":        {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.Token), 431},
 		"a 300-byte header name":    {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x"), 431},
 		"a control character":       {head("GET", "/v1/orders", "X-Control: a\x01b"), 400},
 		"a NUL":                     {head("GET", "/v1/orders", "X-Control: a\x00b"), 400},
 		"20 KiB of query":           {head("GET", "/v1/orders?q="+strings.Repeat(large, 20)), 431},
-		"a 300-byte query name":     {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.token), 431},
-		"a 2 MiB body":              {head("POST", "/v1/orders", "Content-Length: 2097152", "Authorization: Bearer "+demo.token), 413},
+		"a 300-byte query name":     {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.Token), 431},
+		"a 2 MiB body":              {head("POST", "/v1/orders", "Content-Length: 2097152", "Authorization: Bearer "+demo.Token), 413},
 		"a 2 MiB body, in the open": {head("POST", "/v1/login", "Content-Length: 2097152"), 413},
 		"not HTTP":                  {"warren\r\n\r\n", 400},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			for range 10 {
-				if status := s.raw(t, test.request); status != test.want {
+				if status := raw(t, s.API, test.request); status != test.want {
 					t.Errorf("status %d, want %d", status, test.want)
 				}
 			}
@@ -99,8 +100,8 @@ func TestHostileRequests(t *testing.T) {
 	}
 	close(stop)
 	beside.Wait()
-	if n := s.gateway.metric(t, "broker_reconnects_total"); n != "0" {
-		t.Errorf("the gateway lost its connection to the broker %s times", n)
+	if n := s.Gateway.Metric(t, "broker_reconnects_total"); n != 0 {
+		t.Errorf("the gateway lost its connection to the broker %v times", n)
 	}
 }
 
@@ -110,14 +111,14 @@ func head(method, target string, headers ...string) string {
 }
 
 // raw sends bytes as they are and returns the response's status.
-func (s *system) raw(t *testing.T, request string) int {
+func raw(t *testing.T, api system.API, request string) int {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.api.url, "http://"), patience)
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(api.URL, "http://"), system.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(system.Patience))
 	// The server may answer, and close, before it has read all.
 	go func() { _, _ = io.WriteString(conn, request) }()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -10,56 +10,56 @@ const order = `{"currency":"EUR","items":[{"sku":"tea-500","quantity":2,"unit_pr
 
 // TestOrders is the way of the README: log in, list, create, cancel, and what goes wrong on it.
 func TestOrders(t *testing.T) {
-	s := startSystem(t)
-	s.api.want(t, 401, http.MethodGet, "/v1/orders", "")
-	s.api.want(t, 401, http.MethodPost, "/v1/login", `{"username":"demo","password":"wrong"}`)
-	s.api.want(t, 401, http.MethodPost, "/v1/login", `{"username":"nobody","password":"wrong"}`)
-	s.api.want(t, 422, http.MethodPost, "/v1/login", `{}`)
+	s := suite.StartSystem(t)
+	s.API.Want(t, 401, http.MethodGet, "/v1/orders", "")
+	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"demo","password":"wrong"}`)
+	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"nobody","password":"wrong"}`)
+	s.API.Want(t, 422, http.MethodPost, "/v1/login", `{}`)
 
-	demo := s.api.login(t, "demo")
-	list := demo.want(t, 200, http.MethodGet, "/v1/orders", "")
-	if orders, _ := list.json(t, "orders").([]any); len(orders) == 0 {
-		t.Errorf("no seeded orders: %s", list.body)
+	demo := s.API.Login(t, "demo")
+	list := demo.Want(t, 200, http.MethodGet, "/v1/orders", "")
+	if orders, _ := list.JSON(t, "orders").([]any); len(orders) == 0 {
+		t.Errorf("no seeded orders: %s", list.Body)
 	}
-	created := demo.want(t, 201, http.MethodPost, "/v1/orders", order, "Idempotency-Key", "once")
-	id := created.text(t, "id")
-	if got := created.header.Get("Location"); got != "/v1/orders/"+id {
+	created := demo.Want(t, 201, http.MethodPost, "/v1/orders", order, "Idempotency-Key", "once")
+	id := created.Text(t, "id")
+	if got := created.Header.Get("Location"); got != "/v1/orders/"+id {
 		t.Errorf("Location %q of order %s", got, id)
 	}
-	if again := demo.want(t, 201, http.MethodPost, "/v1/orders", order, "Idempotency-Key", "once"); again.text(t, "id") != id {
-		t.Errorf("the same key made another order: %s", again.body)
+	if again := demo.Want(t, 201, http.MethodPost, "/v1/orders", order, "Idempotency-Key", "once"); again.Text(t, "id") != id {
+		t.Errorf("the same key made another order: %s", again.Body)
 	}
-	if other := demo.want(t, 201, http.MethodPost, "/v1/orders", order); other.text(t, "id") == id {
+	if other := demo.Want(t, 201, http.MethodPost, "/v1/orders", order); other.Text(t, "id") == id {
 		t.Error("no key gave the same order")
 	}
-	demo.want(t, 422, http.MethodPost, "/v1/orders", strings.Replace(order, "1250", "1", 1), "Idempotency-Key", "once")
+	demo.Want(t, 422, http.MethodPost, "/v1/orders", strings.Replace(order, "1250", "1", 1), "Idempotency-Key", "once")
 
-	demo.want(t, 200, http.MethodGet, "/v1/orders/"+id, "")
-	if cancelled := demo.want(t, 200, http.MethodPost, "/v1/orders/"+id+"/cancel", ""); cancelled.text(t, "status") != "cancelled" {
-		t.Errorf("after the cancellation: %s", cancelled.body)
+	demo.Want(t, 200, http.MethodGet, "/v1/orders/"+id, "")
+	if cancelled := demo.Want(t, 200, http.MethodPost, "/v1/orders/"+id+"/cancel", ""); cancelled.Text(t, "status") != "cancelled" {
+		t.Errorf("after the cancellation: %s", cancelled.Body)
 	}
-	demo.want(t, 409, http.MethodPost, "/v1/orders/"+id+"/cancel", "")
-	bad := demo.want(t, 422, http.MethodPost, "/v1/orders", `{"currency":"EUR","items":[{"sku":"tea-500","quantity":0,"unit_price":-1}]}`)
-	if errs, _ := bad.json(t, "errors").([]any); len(errs) != 2 {
-		t.Errorf("want two field errors: %s", bad.body)
+	demo.Want(t, 409, http.MethodPost, "/v1/orders/"+id+"/cancel", "")
+	bad := demo.Want(t, 422, http.MethodPost, "/v1/orders", `{"currency":"EUR","items":[{"sku":"tea-500","quantity":0,"unit_price":-1}]}`)
+	if errs, _ := bad.JSON(t, "errors").([]any); len(errs) != 2 {
+		t.Errorf("want two field errors: %s", bad.Body)
 	}
-	demo.want(t, 400, http.MethodPost, "/v1/orders", `{`)
-	demo.want(t, 404, http.MethodGet, "/v1/orders/0190a6d0-0000-7000-8000-00000000dead", "")
+	demo.Want(t, 400, http.MethodPost, "/v1/orders", `{`)
+	demo.Want(t, 404, http.MethodGet, "/v1/orders/0190a6d0-0000-7000-8000-00000000dead", "")
 
-	admin := s.api.login(t, "admin")
-	admin.want(t, 200, http.MethodGet, "/v1/orders/"+id, "")
+	admin := s.API.Login(t, "admin")
+	admin.Want(t, 200, http.MethodGet, "/v1/orders/"+id, "")
 
-	demo.want(t, 204, http.MethodPost, "/v1/logout", "")
-	demo.want(t, 401, http.MethodGet, "/v1/orders", "")
-	admin.want(t, 200, http.MethodGet, "/v1/orders", "")
+	demo.Want(t, 204, http.MethodPost, "/v1/logout", "")
+	demo.Want(t, 401, http.MethodGet, "/v1/orders", "")
+	admin.Want(t, 200, http.MethodGet, "/v1/orders", "")
 
-	s.checkQueues(t)
+	checkQueues(t)
 }
 
 // checkQueues looks at the broker: one callback queue, and the methods' queues.
-func (s *system) checkQueues(t *testing.T) {
+func checkQueues(t *testing.T) {
 	t.Helper()
-	out, err := node.Ctl(t.Context(), "--quiet", "list_queues", "--no-table-headers",
+	out, err := suite.Node.Ctl(t.Context(), "--quiet", "list_queues", "--no-table-headers",
 		"name", "durable", "auto_delete", "exclusive", "consumers")
 	if err != nil {
 		t.Fatal(err)

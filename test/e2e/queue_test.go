@@ -2,64 +2,96 @@ package e2e
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"errors"
+	"log/slog"
 	"testing"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/test/internal/system"
 )
 
-// messages returns how many messages a queue holds, as the broker tells it.
-func messages(ctx context.Context, queue string) (string, error) {
-	out, err := node.Ctl(ctx, "--quiet", "list_queues", "--no-table-headers", "name", "messages")
+// connectAs connects to the broker with a service's user, as the service does or someone who stole its password.
+func connectAs(t *testing.T, user string) messaging.Broker {
+	t.Helper()
+	b := dialAs(t, user)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), system.Patience)
+		defer cancel()
+		if err := b.Close(ctx); err != nil {
+			t.Errorf("close the connection of %s: %v", user, err)
+		}
+	})
+	return b
+}
+
+// dialAs is connectAs for a connection that the caller closes.
+func dialAs(t *testing.T, user string) messaging.Broker {
+	t.Helper()
+	b, err := rabbitmq.New(rabbitmq.Options{
+		URLs: []string{suite.BrokerURL(user)}, Name: t.Name(), Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	for line := range strings.Lines(out) {
-		if name, n, _ := strings.Cut(strings.TrimSpace(line), "\t"); name == queue {
-			return n, nil
-		}
-	}
-	return "", fmt.Errorf("no queue %s", queue)
+	system.Poll(t, user+" connected", func(context.Context) error { return b.Ready() })
+	return b
 }
 
-func holds(queue, want string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		n, err := messages(ctx, queue)
-		if err == nil && n != want {
-			err = fmt.Errorf("queue %s holds %s messages, want %s", queue, n, want)
-		}
-		return err
+// take takes n messages from a queue.
+func take(t *testing.T, b messaging.Broker, queue string, n int) []messaging.Message {
+	t.Helper()
+	received := make(chan messaging.Message, 100)
+	s := consume(t, b, queue, func(_ context.Context, m messaging.Message) error {
+		received <- m
+		return nil
+	})
+	messages := make([]messaging.Message, n)
+	for i := range messages {
+		messages[i] = await(t, received, "a message of "+queue)
+	}
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return messages
+}
+
+// crash takes a message from a queue and ends as a process does that dies over it.
+func crash(t *testing.T, user, queue string) {
+	t.Helper()
+	b := dialAs(t, user)
+	taken := make(chan messaging.Message)
+	consume(t, b, queue, func(ctx context.Context, m messaging.Message) error {
+		taken <- m
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	await(t, taken, "a message of "+queue)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Close(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
 	}
 }
 
-func (s *system) queued(queue string) func(context.Context) error { return holds(queue, "1") }
-
-func (s *system) empty(queue string) func(context.Context) error { return holds(queue, "0") }
-
-// TestPrivileges: a service can't read what is meant for another.
-func TestPrivileges(t *testing.T) {
-	startSystem(t)
-	tests := map[string][]string{
-		"orders":         {"gateway.rpc.response", "accessControl.login", "accessControl.validateToken"},
-		"access-control": {"gateway.rpc.response", "orders.create"},
-		"gateway":        {"orders.create", "accessControl.login", "orders.create.dead"},
+func consume(t *testing.T, b messaging.Broker, queue string, h messaging.Handler) messaging.Subscription {
+	t.Helper()
+	s, err := b.Subscribe(t.Context(), messaging.Queue{Name: queue, Durable: true}, h, messaging.Prefetch(1))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for user, queues := range tests {
-		b, err := rabbitmq.New(rabbitmq.Options{URLs: []string{brokerURL(user)}, Name: t.Name()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, queue := range queues {
-			_, err := b.Subscribe(t.Context(), messaging.Queue{Name: queue, Durable: true},
-				func(context.Context, messaging.Message) error { return fmt.Errorf("read by %s", user) })
-			if err == nil || !strings.Contains(err.Error(), "ACCESS_REFUSED") {
-				t.Errorf("%s reads %s: %v, want access refused", user, queue, err)
-			}
-		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
+	return s
+}
+
+func await[T any](t *testing.T, c <-chan T, what string) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), system.Patience)
+	defer cancel()
+	select {
+	case v := <-c:
+		return v
+	case <-ctx.Done():
+		t.Fatalf("timed out waiting for %s", what)
+		panic("unreachable")
 	}
 }

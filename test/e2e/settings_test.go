@@ -7,11 +7,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"example.com/warren/test/internal/system"
 )
 
-var variable = regexp.MustCompile(`[A-Z]+(_[A-Z]+)+`)
+var (
+	variable  = regexp.MustCompile(`[A-Z]+(_[A-Z]+)+`)
+	described = regexp.MustCompile(`(` + variable.String() + `):\s`)
+)
 
-// TestReadmeNamesEverySetting compares the table in the README with what the programs say of themselves.
+// TestReadmeNamesEverySetting compares the table in the README with what the suite.Programs say of themselves.
 func TestReadmeNamesEverySetting(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -29,17 +34,13 @@ func TestReadmeNamesEverySetting(t *testing.T) {
 		}
 	}
 	known := map[string]bool{}
-	for _, service := range []string{"gateway", "orders", "access-control"} {
-		help, err := exec.CommandContext(t.Context(), filepath.Join(programs, service), "--help").Output()
+	for _, service := range system.Services {
+		help, err := exec.CommandContext(t.Context(), filepath.Join(suite.Programs, service), "--help").Output()
 		if err != nil {
 			t.Fatalf("%s --help: %v", service, err)
 		}
-		for line := range strings.Lines(string(help)) {
-			if before, _, found := strings.Cut(line, ": "); found {
-				if name := variable.FindString(before); name != "" {
-					known[name] = true
-				}
-			}
+		for _, name := range described.FindAllStringSubmatch(string(help), -1) {
+			known[name[1]] = true
 		}
 	}
 	for name := range known {

@@ -4,33 +4,35 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"example.com/warren/test/internal/system"
 )
 
 // TestServiceAway: a call waits in its queue for a service that is down, until its limit.
 func TestServiceAway(t *testing.T) {
-	s := startSystem(t)
-	demo := s.api.login(t, "demo")
-	s.orders.stop(t)
+	s := suite.StartSystem(t)
+	demo := s.API.Login(t, "demo")
+	s.Orders.Stop(t)
 
-	limit, err := time.ParseDuration(rpcTimeout)
+	limit, err := time.ParseDuration(system.RPCTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := take(func() { demo.want(t, http.StatusBadGateway, http.MethodGet, "/v1/orders", "") }); took < limit || took > 2*limit {
+	if took := system.Take(func() { demo.Want(t, http.StatusBadGateway, http.MethodGet, "/v1/orders", "") }); took < limit || took > 2*limit {
 		t.Errorf("502 after %s, the limit is %s", took, limit)
 	}
 
-	result := make(chan answer, 1)
+	result := make(chan system.Answer, 1)
 	go func() {
-		a, err := demo.call(t.Context(), http.MethodGet, "/v1/orders", "")
+		a, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
 		if err != nil {
 			t.Error(err)
 		}
 		result <- a
 	}()
-	poll(t, "the call in its queue", s.queued("orders.getAll"))
-	s.startOrders(t)
-	if a := <-result; a.status != http.StatusOK {
-		t.Errorf("status %d of a call that waited for its service: %s", a.status, a.body)
+	system.Poll(t, "the call in its queue", suite.Holds("orders.getAll", 1))
+	s.StartOrders(t)
+	if a := <-result; a.Status != http.StatusOK {
+		t.Errorf("status %d of a call that waited for its service: %s", a.Status, a.Body)
 	}
 }

@@ -1,0 +1,84 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/test/internal/system"
+)
+
+// TestAbandonedRequests has clients that close their connection while their call waits for its answer: the entry of the
+// call goes at once, not at its limit, and nothing else is left.
+func TestAbandonedRequests(t *testing.T) {
+	const timeout = 50 * time.Second
+	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String())
+	demo := s.API.Login(t, "demo")
+	before := holdingOf(t, s.Gateway)
+	s.Orders.Stop(t)
+	request := rawRequest(http.MethodGet, "/v1/orders/none", demo.Token, "")
+	rounds, clients := size(2, 10), size(500, 1000)
+	r := row{fault: fmt.Sprintf("%d clients abandon their requests", rounds*clients)}
+	var slowest, slowestOther time.Duration
+	for range rounds {
+		conns := make([]net.Conn, clients)
+		for i := range conns {
+			conns[i] = dial(t, s.API)
+			if _, err := io.WriteString(conns[i], request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		awaitPending(t, s.Gateway, clients)
+		slowestOther = max(slowestOther, system.Take(func() { s.API.Login(t, "demo") })) // another queue
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+		slowest = max(slowest, system.Take(func() { awaitPending(t, s.Gateway, 0) }))
+		r.sent, r.answered = r.sent+1, r.answered+1
+	}
+	if allowed := size(20*time.Second, time.Second); slowest > allowed {
+		t.Errorf("%d entries left within %s, want %s at most", clients, slowest, allowed)
+	}
+	cancelled := s.Gateway.Metric(t, "rpc_client_requests_total", "queue", "orders.get", "status", "canceled")
+	if want := float64(rounds * clients); cancelled != want {
+		t.Errorf("%v calls were cancelled, want %v", cancelled, want)
+	}
+	awaitHolding(t, s.Gateway, before)
+	began := time.Now()
+	s.StartOrders(t)
+	s.Orders.AwaitReady(t)
+	demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	r.sent, r.answered, r.recovery = r.sent+1, r.answered+1, time.Since(began)
+	system.Poll(t, "no request is left", suite.Holds("orders.get", 0))
+	r.fault += fmt.Sprintf(" (%d entries gone within %s)", clients, slowest.Round(time.Millisecond))
+	results.add(r)
+	t.Logf("%+v; another queue answered within %s; %v replies for nobody", r, slowestOther,
+		s.Gateway.Metric(t, "rpc_client_orphan_replies_total"))
+}
+
+func dial(t *testing.T, api system.API) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(api.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// awaitPending waits until as many calls of a gateway wait for their reply.
+func awaitPending(t *testing.T, gateway *system.Process, want int) {
+	t.Helper()
+	system.Poll(t, fmt.Sprintf("%d calls pending", want), func(ctx context.Context) error {
+		got, err := gateway.Measure(ctx, "rpc_client_pending_calls")
+		if err == nil && got != float64(want) {
+			err = fmt.Errorf("%v are", got)
+		}
+		return err
+	})
+}

@@ -1,0 +1,54 @@
+package chaos
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"example.com/warren/test/internal/system"
+)
+
+// TestMemoryAlarm has the broker run out of memory: it takes no more messages. Calls are refused, a gateway and an orders
+// that are stopped meanwhile stop in order, and when the alarm clears the rest goes on.
+func TestMemoryAlarm(t *testing.T) {
+	const stopTimeout = 10 * time.Second
+	settings := []string{limitSetting, "STOP_TIMEOUT=" + stopTimeout.String()}
+	s := suite.StartSystem(t, settings...)
+	demo := s.API.Login(t, "demo")
+	l := startLoad(t, demo)
+	t.Cleanup(func() { ctl(t, "set_vm_memory_high_watermark", "0.4") })
+	times := size(1, 5)
+	for i := range times {
+		gateway, api := suite.StartGateway(t, s.Dir, append(settings, fmt.Sprintf("GATEWAY_INSTANCE=%d", i))...)
+		gateway.AwaitReady(t)
+		api.Token = demo.Token
+		api.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+
+		began := time.Now()
+		ctl(t, "set_vm_memory_high_watermark", "absolute", "1024")
+		// The broker says so to a connection once that publishes.
+		if _, err := api.Call(t.Context(), http.MethodGet, "/v1/orders", ""); err != nil {
+			t.Error(err)
+		}
+		for _, p := range []*system.Process{s.Gateway, gateway} {
+			p.AwaitNotReady(t, "blocked")
+		}
+		blocked := time.Now()
+		wait(t, size(time.Second, 5*time.Second))
+		slowestRefusal(t, l.between(blocked, time.Now()))
+		for _, p := range []*system.Process{gateway, s.Orders} {
+			took := system.Take(func() { p.Stop(t) })
+			t.Logf("%s stopped within %s", p.Service, took.Round(time.Millisecond))
+			if took > stopTimeout {
+				t.Errorf("%s took %s to stop while blocked, want %s at most", p.Service, took, stopTimeout)
+			}
+		}
+		s.StartOrders(t)
+
+		ctl(t, "set_vm_memory_high_watermark", "0.4")
+		l.outage(t, began, nodeLog.firstSince(t, began, alarmCleared))
+	}
+	fault := fmt.Sprintf("the broker's memory alarm, %d times", times)
+	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
+}

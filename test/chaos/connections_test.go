@@ -1,0 +1,34 @@
+package chaos
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"example.com/warren/test/internal/system"
+)
+
+// resumes is the promise: that long after a fault callers are answered again. The short tests share a busy machine.
+func resumes() time.Duration { return size(system.Patience, 2*time.Second) }
+
+// TestConnectionsClosed has the broker close all its connections, again and again.
+func TestConnectionsClosed(t *testing.T) {
+	s := suite.StartSystem(t, limitSetting)
+	l := startLoad(t, s.API.Login(t, "demo"))
+	times := size(2, 20)
+	for i := range times {
+		reason := fmt.Sprintf("closed for the test, %d", i)
+		began := time.Now()
+		ctl(t, "close_all_connections", reason)
+		l.outage(t, began, nodeLog.firstSince(t, began, reason))
+		for _, p := range s.Processes() {
+			p.AwaitReady(t) // also what the load doesn't need at once
+		}
+	}
+	l.finish(t, fmt.Sprintf("the broker closes all connections, %d times", times), system.OrdersDatabase(s.Dir), resumes())
+	for _, p := range s.Processes() {
+		if n := p.Metric(t, "broker_reconnects_total"); n < float64(2*times) {
+			t.Errorf("%s counts %v reconnects, each of its two connections was closed %d times", p.Service, n, times)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/test/internal/system"
+)
+
+// TestBlackHole stops the network between the services and the broker without a word: no byte passes, and no connection
+// ends. It is noticed within two heartbeats, and meanwhile every call ends.
+func TestBlackHole(t *testing.T) {
+	const heartbeat = 2 * time.Second
+	network := rabbitmqtest.StartProxy(t, suite.Node.Addr())
+	s := suite.Via(network.Addr()).StartSystem(t, limitSetting, "BROKER_HEARTBEAT="+heartbeat.String())
+	l := startLoad(t, s.API.Login(t, "demo"))
+	times := size(1, 5)
+	var slowest time.Duration
+	for range times {
+		began := time.Now()
+		network.Swallow()
+		for _, p := range s.Processes() {
+			slowest = max(slowest, awaitState(t, p, began, http.StatusServiceUnavailable, "broker"))
+		}
+		noticed := time.Now()
+		l.settle(t)
+		wait(t, size(time.Second, 3*heartbeat))
+		slowestRefusal(t, l.between(noticed, time.Now()))
+		network.Pass()
+		l.outage(t, began, time.Now())
+	}
+	if allowed := 2*heartbeat + size(30*time.Second, 500*time.Millisecond); slowest > allowed {
+		t.Errorf("noticed after %s, want two heartbeats of %s", slowest, heartbeat)
+	}
+	fault := fmt.Sprintf("the network swallows everything, %d times (noticed within %s)", times, slowest.Round(10*time.Millisecond))
+	// A dial that is under way is given up after five seconds.
+	l.finish(t, fault, system.OrdersDatabase(s.Dir), size(system.Patience, 8*time.Second))
+}
+
+// awaitState waits until /readyz of p answers with status and why, and returns how long that took from since.
+func awaitState(t *testing.T, p *system.Process, since time.Time, status int, why string) time.Duration {
+	t.Helper()
+	system.Poll(t, fmt.Sprintf("status %d of %s", status, p.Service), func(ctx context.Context) error {
+		return p.Ready(ctx, status, why)
+	})
+	return time.Since(since)
+}

@@ -1,0 +1,339 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"example.com/warren/test/internal/system"
+)
+
+// limit is the RPC_TIMEOUT of a gateway under load: each call must end within it.
+const limit = 2 * time.Second
+
+// grace is what the way of a call's answer may take beside that. The short tests share a busy machine.
+func grace() time.Duration { return size(8*time.Second, time.Second) }
+
+// limitSetting goes into the environment of gateways.
+var limitSetting = "RPC_TIMEOUT=" + limit.String()
+
+// load is a steady stream of numbered calls. A call comes when it is due, whatever has become of those before it, as from
+// users who don't know of each other. Every second one creates an order, with its number in the Idempotency-Key and in the
+// order's content; the others read one that was created before.
+type load struct {
+	users   []system.API // of one gateway each, in turns
+	prefix  string       // of keys and SKUs: other loads have the same numbers
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	sent     int
+	inFlight map[int]time.Time // when those that have not ended began
+	ended    []call
+	orders   map[int]string // ids of the orders acknowledged, by the number of their call
+	numbers  []int          // of the orders acknowledged, to choose from
+	outages  []outage
+}
+
+// startLoad begins the stream, as logged-in users; those without a client of their own share one that keeps connections.
+// finish must end it.
+func startLoad(t *testing.T, users ...system.API) *load {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	l := &load{
+		prefix:   uuid.NewString()[:8],
+		stop:     stop,
+		inFlight: map[int]time.Time{},
+		orders:   map[int]string{},
+	}
+	// A call whose kept connection the gateway has closed before it read anything is sent again by the transport, as HTTP
+	// lets clients do (RFC 9110, section 9.2.2).
+	transport := &http.Transport{MaxIdleConnsPerHost: 1000}
+	for _, user := range users {
+		if user.Client == nil {
+			user.Client = &http.Client{Transport: transport}
+		}
+		l.users = append(l.users, user)
+	}
+	t.Cleanup(func() {
+		stop()
+		l.running.Wait()
+		transport.CloseIdleConnections()
+	})
+	l.create(t.Context(), 0)
+	if l.orders[0] == "" {
+		t.Fatalf("the first call: %+v", l.ended[0])
+	}
+	l.running.Go(func() { l.stream(ctx) })
+	l.flow(t)
+	return l
+}
+
+func (l *load) stream(ctx context.Context) {
+	perSecond := size(60, 150)
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		// A call that has begun ends by itself, also when the stream stops.
+		l.running.Go(func() {
+			if n%2 == 0 {
+				l.create(context.WithoutCancel(ctx), n)
+			} else {
+				l.read(context.WithoutCancel(ctx), n)
+			}
+		})
+	}
+}
+
+// create makes the order of a number, and may be tried again.
+func (l *load) create(ctx context.Context, n int) {
+	c := l.begin(n)
+	sku := l.name(n)
+	body := fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":%d}]}`, sku, n)
+	a, err := l.call(ctx, n, http.MethodPost, "/v1/orders", body, "Idempotency-Key", sku)
+	o := c.judge(a, err, http.StatusCreated, "", sku)
+	l.end(c, o.ID)
+}
+
+// read gets an order that is known.
+func (l *load) read(ctx context.Context, n int) {
+	c := l.begin(n)
+	id, sku := l.known()
+	a, err := l.call(ctx, n, http.MethodGet, "/v1/orders/"+id, "")
+	c.judge(a, err, http.StatusOK, id, sku)
+	l.end(c, "")
+}
+
+func (l *load) call(ctx context.Context, n int, method, path, body string, header ...string) (system.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit+grace())
+	defer cancel()
+	return l.users[n%len(l.users)].Call(ctx, method, path, body, header...)
+}
+
+// name is the key and the SKU of the order of a number.
+func (l *load) name(n int) string { return fmt.Sprintf("%s-%06d", l.prefix, n) }
+
+func (l *load) known() (id, sku string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.numbers[rand.IntN(len(l.numbers))]
+	return l.orders[n], l.name(n)
+}
+
+func (l *load) begin(n int) *call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := &call{number: n, began: time.Now()}
+	l.sent++
+	l.inFlight[n] = c.began
+	return c
+}
+
+func (l *load) end(c *call, orderID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.ended = time.Now()
+	delete(l.inFlight, c.number)
+	l.ended = append(l.ended, *c)
+	if c.outcome == answered && orderID != "" {
+		l.orders[c.number] = orderID
+		l.numbers = append(l.numbers, c.number)
+	}
+}
+
+// fault is outage for a fault that is over as soon as it has come, such as a process that is killed.
+func (l *load) fault(t *testing.T, at time.Time) {
+	t.Helper()
+	l.outage(t, at, at)
+}
+
+// outage says that something broke, or was told to break, and from a later time on could work again, such as a broker that
+// is away. It returns once the load has recovered. By then every call that the fault can have touched has ended, so that
+// the next may come.
+func (l *load) outage(t *testing.T, from, to time.Time) {
+	t.Helper()
+	l.mu.Lock()
+	l.outages = append(l.outages, outage{from, to})
+	l.mu.Unlock()
+	system.Poll(t, "recovered", func(context.Context) error {
+		l.settle(t)
+		return l.recovered(to)
+	})
+	l.flow(t)
+}
+
+func (l *load) recovered(at time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := recovery(l.ended, at, time.Now()); !ok {
+		return errors.New("no answer after the last failure")
+	}
+	return nil
+}
+
+// flow waits until some more calls are answered.
+func (l *load) flow(t *testing.T) {
+	t.Helper()
+	now := time.Now()
+	system.Poll(t, "calls are answered", func(context.Context) error {
+		n := 0
+		for _, c := range l.between(now, time.Now()) {
+			if c.outcome == answered {
+				n++
+			}
+		}
+		if n < 20 {
+			return fmt.Errorf("%d are", n)
+		}
+		return nil
+	})
+}
+
+// settle waits until all calls have ended that are on their way now.
+func (l *load) settle(t *testing.T) {
+	t.Helper()
+	now := time.Now()
+	system.Poll(t, "calls on their way have ended", func(context.Context) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for n, began := range l.inFlight {
+			if began.Before(now) {
+				return fmt.Errorf("call %d has not", n)
+			}
+		}
+		return nil
+	})
+}
+
+// between returns the calls that began and ended in a span of time.
+func (l *load) between(from, to time.Time) []call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var calls []call
+	for _, c := range l.ended {
+		if c.began.After(from) && c.ended.Before(to) {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+// finish ends the stream, tries again what was not created, looks for every order in the database of orders, and adds the
+// row of the fault to the report. The test fails if anything was lost or doubled, if any answer was wrong, or if it took
+// longer than within to recover.
+func (l *load) finish(t *testing.T, fault, database string, within time.Duration) {
+	t.Helper()
+	l.stop()
+	l.running.Wait()
+	l.complete(t)
+	r := summarize(l.ended, l.outages)
+	r.fault = fault
+	if err := l.audit(readOrders(t, database, l.prefix), &r); err != nil {
+		t.Error(err)
+	}
+	results.add(r)
+	t.Logf("%+v, statuses %v", r, l.statuses())
+	l.complain(t)
+	if r.lost != 0 || r.doubled != 0 {
+		t.Errorf("%d lost, %d doubled", r.lost, r.doubled)
+	}
+	if r.recovery > within {
+		t.Errorf("took %s to recover, want %s at most", r.recovery, within)
+	}
+}
+
+// allAnswered is for faults that nobody may notice: no call failed, not even cleanly. It comes after finish.
+func (l *load) allAnswered(t *testing.T) {
+	t.Helper()
+	for _, c := range l.ended {
+		if c.outcome == failed {
+			t.Errorf("call %d failed after %s with status %d", c.number, c.ended.Sub(c.began), c.status)
+		}
+	}
+}
+
+// complete creates what failed to be created, with the same keys: a client that wants its order does.
+func (l *load) complete(t *testing.T) {
+	t.Helper()
+	for n := range l.sent {
+		if n%2 != 0 {
+			continue
+		}
+		system.Poll(t, "created at last", func(ctx context.Context) error {
+			if l.orders[n] == "" {
+				l.create(ctx, n)
+			}
+			if l.orders[n] == "" {
+				return fmt.Errorf("call %d: %+v", n, l.ended[len(l.ended)-1])
+			}
+			return nil
+		})
+	}
+}
+
+// audit adds to r what differs between the orders that clients were told of and those that are stored, ids by SKU.
+func (l *load) audit(stored map[string][]string, r *row) error {
+	var errs []error
+	for n, id := range l.orders {
+		ids := stored[l.name(n)]
+		if !slices.Contains(ids, id) {
+			r.lost++
+			errs = append(errs, fmt.Errorf("call %d was told of order %s, the database has %q", n, id, ids))
+		}
+		if len(ids) > 1 {
+			r.doubled++
+			errs = append(errs, fmt.Errorf("call %d made orders %q", n, ids))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// complain prints the calls that broke a promise, up to ten.
+func (l *load) complain(t *testing.T) {
+	t.Helper()
+	complaints := 0
+	for _, c := range l.ended {
+		if c.err == nil {
+			continue
+		}
+		if complaints++; complaints <= 10 {
+			t.Errorf("call %d, after %s: %v", c.number, c.ended.Sub(c.began), c.err)
+		}
+	}
+	if complaints > 10 {
+		t.Errorf("%d such calls", complaints)
+	}
+}
+
+func (l *load) statuses() map[int]int {
+	counts := map[int]int{}
+	for _, c := range l.ended {
+		counts[c.status]++
+	}
+	return counts
+}
+
+func TestAudit(t *testing.T) {
+	l := &load{prefix: "x", orders: map[int]string{0: "a", 2: "b", 4: "c", 6: "d"}}
+	var r row
+	err := l.audit(map[string][]string{"x-000000": {"a"}, "x-000002": {"b", "e"}, "x-000006": {"f"}}, &r)
+	if err == nil || r.lost != 2 || r.doubled != 1 {
+		t.Errorf("%+v, %v: want call 2 doubled, calls 4 and 6 lost", r, err)
+	}
+	if err := l.audit(map[string][]string{"x-000000": {"a"}, "x-000002": {"b"}, "x-000004": {"c"}, "x-000006": {"d"}}, &r); err != nil {
+		t.Errorf("all is well: %v", err)
+	}
+}

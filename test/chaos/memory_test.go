@@ -1,0 +1,59 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/warren/test/internal/system"
+)
+
+// What a gateway may take beside what it has at rest, in bytes of resident memory. The garbage that refusals leave is in
+// it. RPC_MAX_PENDING_PER_QUEUE bounds the calls, and ulimit -n the connections.
+const (
+	perConnection = 40 << 10
+	perPending    = 40 << 10
+)
+
+// memory is the resident memory of a gateway in the course of an overload, in bytes.
+type memory struct {
+	admitted, surplus int // connections: those whose call may wait, and the others
+	rest              int
+	pending           int // with the calls that wait
+	connected         int // and with the other connections, before they send
+	peak              int
+}
+
+// check prints what a call and a connection take, and fails the test if all together took more than they may.
+func (m memory) check(t *testing.T) {
+	t.Helper()
+	all := m.admitted + m.surplus
+	t.Logf("memory: %d KiB at rest; %d KiB with %d calls pending, %d bytes each with its connection; %d KiB with %d more connections, "+
+		"%d bytes each; %d KiB at the peak, %d bytes for each of %d requests", m.rest>>10, m.pending>>10, m.admitted,
+		(m.pending-m.rest)/m.admitted, m.connected>>10, m.surplus, (m.connected-m.pending)/m.surplus, m.peak>>10, (m.peak-m.rest)/all, all)
+	if bound := m.rest + all*perConnection + m.admitted*perPending; m.peak > bound {
+		t.Errorf("memory had a peak of %d bytes, want %d at most", m.peak, bound)
+	}
+}
+
+// residentPeak is the most bytes of memory that a process had resident so far (proc_pid_status(5)).
+func residentPeak(t *testing.T, p *system.Process) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.Atoi(strings.Fields(value)[0])
+			if err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			return n << 10
+		}
+	}
+	t.Fatalf("no VmHWM in %s", status)
+	return 0
+}

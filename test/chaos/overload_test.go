@@ -1,0 +1,135 @@
+package chaos
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/test/internal/system"
+)
+
+// TestOverload has far more clients call orders, which is down, than may wait for it. The memory that this takes is
+// bounded, those over the limit are told to come back, and calls to other queues are answered.
+func TestOverload(t *testing.T) {
+	timeout, admitted, surplus := size(8*time.Second, 20*time.Second), size(200, 2_000), size(1_800, 18_000)
+	connections := admitted + surplus - size(100, 500) // the last wait in the kernel
+	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String(), fmt.Sprintf("RPC_MAX_PENDING_PER_QUEUE=%d", admitted),
+		fmt.Sprintf("GATEWAY_MAX_CONNECTIONS=%d", connections),
+		"GATEWAY_READ_HEADER_TIMEOUT=60s", "GATEWAY_READ_TIMEOUT=60s") // connections stand before they send
+	before, during := size(10, 20), size(20, 100)
+	others := users(t, s.API, before+during)
+	usual := logOut(t, others[:before])
+	demo := s.API.Login(t, "demo")
+	s.Orders.Stop(t)
+
+	of := flooding{
+		Addr:        strings.TrimPrefix(s.API.URL, "http://"),
+		Request:     rawRequest(http.MethodPost, "/v1/orders", demo.Token, orderOf("flood")),
+		Connections: admitted,
+	}
+	memory := memory{admitted: admitted, surplus: surplus, rest: residentPeak(t, s.Gateway)}
+	waiting := startFlood(t, of)
+	waiting.send()
+	awaitPending(t, s.Gateway, admitted)
+	memory.pending = residentPeak(t, s.Gateway)
+	of.Connections = surplus
+	refused := startFlood(t, of)
+	memory.connected = residentPeak(t, s.Gateway)
+	refused.send()
+	meanwhile := logOut(t, others[before:])
+
+	r := row{sent: admitted + surplus + during, answered: during}
+	refusals := r.count(t, refused.results(t), http.StatusServiceUnavailable)
+	memory.peak = residentPeak(t, s.Gateway)
+	timeouts := r.count(t, waiting.results(t), http.StatusBadGateway)
+	memory.check(t)
+	atMost(t, "refusals", refusals, size(timeout, 10*time.Second))
+	atMost(t, "time-outs", timeouts, timeout+size(20*time.Second, 5*time.Second))
+	if got := slices.Min(timeouts); got < timeout-time.Second {
+		t.Errorf("a time-out after %s, want %s", got, timeout)
+	}
+	atMost(t, "calls to another queue without the overload", usual, system.Patience)
+	atMost(t, "calls to another queue", meanwhile, size(10*time.Second, 5*time.Second))
+
+	began := time.Now()
+	s.StartOrders(t)
+	s.Orders.AwaitReady(t)
+	demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	r.sent, r.answered, r.recovery = r.sent+1, r.answered+1, time.Since(began)
+	if orders := readOrders(t, system.OrdersDatabase(s.Dir), "flood"); len(orders) != 0 {
+		t.Errorf("orders %q of calls past their limit", orders)
+	}
+	r.fault = fmt.Sprintf("%d requests at once to a stopped orders, %d may wait (the others refused within %s)",
+		admitted+surplus, admitted, slices.Max(refusals).Round(time.Millisecond))
+	results.add(r)
+}
+
+// count counts the results, which must have one status, and returns how long they took.
+func (r *row) count(t *testing.T, all []result, status int) []time.Duration {
+	t.Helper()
+	var times []time.Duration
+	seen := map[string]bool{}
+	wrong := 0
+	for _, each := range all {
+		times = append(times, each.Took)
+		switch {
+		case each.Status == 0:
+			r.lost++
+		case seen[each.CorrelationID]:
+			r.doubled++
+		default:
+			r.failed++
+		}
+		seen[each.CorrelationID] = true
+		if each.Status == status && each.Error == "" {
+			continue
+		}
+		if wrong++; wrong <= 10 {
+			t.Errorf("status %d after %s, want %d: %s", each.Status, each.Took, status, each.Error)
+		}
+	}
+	if wrong > 10 {
+		t.Errorf("%d such results", wrong)
+	}
+	return times
+}
+
+// atMost prints how long calls took, and fails the test if one took longer than allowed.
+func atMost(t *testing.T, what string, times []time.Duration, allowed time.Duration) {
+	t.Helper()
+	sorted := slices.Sorted(slices.Values(times))
+	slowest := sorted[len(sorted)-1]
+	t.Logf("%s: half within %s, all within %s", what, sorted[len(sorted)/2], slowest)
+	if slowest > allowed {
+		t.Errorf("%s took up to %s, want %s at most", what, slowest, allowed)
+	}
+}
+
+// users logs users in, who share a connection that stands.
+func users(t *testing.T, api system.API, n int) []system.API {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	api.Client = &http.Client{Transport: transport}
+	all := make([]system.API, n)
+	for i := range all {
+		all[i] = api.Login(t, "demo")
+	}
+	return all
+}
+
+// logOut has users log out, one after the other, and returns how long each took.
+func logOut(t *testing.T, users []system.API) []time.Duration {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var times []time.Duration
+	for _, user := range users {
+		times = append(times, system.Take(func() { user.Want(t, http.StatusNoContent, http.MethodPost, "/v1/logout", "") }))
+		<-tick.C
+	}
+	return times
+}

@@ -1,0 +1,145 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/test/internal/system"
+)
+
+// TestPoisonRequests sends two requests that kill whoever handles them, each time. They end in the dead-letter queue, from
+// which warren dead replays one and drops the other. They have no Idempotency-Key.
+func TestPoisonRequests(t *testing.T) {
+	const timeout = 10 * time.Second
+	deliveries := size(2, 5)
+	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String(), fmt.Sprintf("RPC_DELIVERY_LIMIT=%d", deliveries))
+	// As many as can be killed, and one that lives. None can start while the database is locked.
+	orders := []*system.Process{s.Orders}
+	for range 2 * deliveries {
+		s.StartOrders(t)
+		orders = append(orders, s.Orders)
+	}
+	for _, p := range orders {
+		p.AwaitReady(t)
+	}
+	demo := s.API.Login(t, "demo")
+
+	unlock := lockDatabase(t, system.OrdersDatabase(s.Dir))
+	r := row{fault: fmt.Sprintf("two requests that kill orders %d times each, and end in %s.dead", deliveries, createQueue), sent: 3}
+	var waiting sync.WaitGroup
+	for _, sku := range []string{"poison-0", "poison-1"} {
+		waiting.Go(func() {
+			a, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", orderOf(sku))
+			if err != nil || a.Status != http.StatusBadGateway {
+				t.Errorf("%s: status %d: %s, %v, want 502 at the limit", sku, a.Status, a.Body, err)
+			}
+		})
+	}
+	survivors := killUntilDead(t, orders, 2)
+	killed := time.Now()
+	unlock()
+	demo.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", orderOf("poison-none"))
+	r.answered, r.recovery = 1, time.Since(killed)
+
+	system.Poll(t, "no loop", suite.Holds(createQueue, 0))
+	for _, p := range survivors {
+		system.Poll(t, "orders idle", func(ctx context.Context) error {
+			if busy(ctx, p) {
+				return errors.New("it is not")
+			}
+			return nil
+		})
+	}
+	digUp(t, s)
+	waiting.Wait()
+	r.failed = 2
+	results.add(r)
+	t.Logf("%+v, %d processes killed", r, len(orders)-len(survivors))
+	stored := readOrders(t, system.OrdersDatabase(s.Dir), "poison")
+	for _, sku := range []string{"poison-none", "poison-0"} {
+		if len(stored[sku]) != 1 {
+			t.Errorf("%s has orders %q, want one", sku, stored[sku])
+		}
+	}
+	if len(stored) != 2 {
+		t.Errorf("orders %q, want none of the request that was dropped", stored)
+	}
+}
+
+// orderOf is a request to create an order of one item.
+func orderOf(sku string) string {
+	return fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":1}]}`, sku)
+}
+
+// killUntilDead kills each process that is creating an order, until that many requests are dead-lettered, and returns the
+// processes that are left.
+func killUntilDead(t *testing.T, orders []*system.Process, requests int) []*system.Process {
+	t.Helper()
+	alive := slices.Clone(orders)
+	system.Poll(t, "requests dead-lettered", func(ctx context.Context) error {
+		dead := 0
+		for _, p := range orders {
+			dead += strings.Count(p.Output(), "message dead-lettered")
+		}
+		if dead == requests {
+			return nil
+		}
+		if i := slices.IndexFunc(alive, func(p *system.Process) bool { return busy(ctx, p) }); i >= 0 {
+			alive[i].Kill()
+			alive = slices.Delete(alive, i, i+1)
+		}
+		return fmt.Errorf("%d are, and %d of %d processes are left", dead, len(alive), len(orders))
+	})
+	return alive
+}
+
+// digUp handles the dead-letter queue with warren dead: it replays the request of poison-0 and drops that of poison-1.
+func digUp(t *testing.T, s *system.System) {
+	t.Helper()
+	warren := suite.BuildTool(t, "orders")
+	ids := deadIDs(t, warren, 2)
+	if !strings.Contains(warren.Run(t, "dead", "show", createQueue, ids[0]), `"poison-0"`) {
+		slices.Reverse(ids)
+	}
+	for i, id := range ids {
+		sku := fmt.Sprintf("%q", fmt.Sprintf("poison-%d", i))
+		if out := warren.Run(t, "dead", "show", createQueue, id); !strings.Contains(out, sku) {
+			t.Fatalf("message %s is not that of %s:\n%s", id, sku, out)
+		}
+	}
+	warren.Run(t, "dead", "replay", createQueue, ids[0])
+	system.Poll(t, "the order that was replayed", func(context.Context) error {
+		if len(readOrders(t, system.OrdersDatabase(s.Dir), "poison")["poison-0"]) == 0 {
+			return errors.New("it is not there")
+		}
+		return nil
+	})
+	if left := deadIDs(t, warren, 1); left[0] != ids[1] {
+		t.Errorf("message %s is left, want %s", left[0], ids[1])
+	}
+	warren.Run(t, "dead", "drop", createQueue, ids[1])
+	deadIDs(t, warren, 0)
+}
+
+// deadIDs returns the ids of the messages that warren dead lists.
+func deadIDs(t *testing.T, warren system.Tool, want int) []string {
+	t.Helper()
+	out := warren.Run(t, "dead", "list", createQueue)
+	var ids []string
+	for line := range strings.Lines(out) {
+		if id, _, _ := strings.Cut(line, " "); strings.Contains(line, "POST /v1/orders") {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) != want {
+		t.Fatalf("warren dead lists %d messages, want %d:\n%s", len(ids), want, out)
+	}
+	return ids
+}

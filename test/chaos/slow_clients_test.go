@@ -1,0 +1,133 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/test/internal/system"
+)
+
+// The time-outs of a gateway with slow clients. The last must be longer than its slowest route.
+const (
+	readHeaderTimeout = time.Second
+	readTimeout       = 2 * time.Second
+	writeTimeout      = 11 * time.Second
+)
+
+// TestSlowClients has clients send byte by byte, say nothing, and never read. The gateway cuts each of them off in time,
+// keeps nothing of them, and answers the others meanwhile.
+func TestSlowClients(t *testing.T) {
+	s := suite.StartSystem(t, limitSetting, "GATEWAY_READ_HEADER_TIMEOUT="+readHeaderTimeout.String(),
+		"GATEWAY_READ_TIMEOUT="+readTimeout.String(), "GATEWAY_WRITE_TIMEOUT="+writeTimeout.String())
+	demo := s.API.Login(t, "demo")
+	l := startLoad(t, demo)
+	before := holdingOf(t, s.Gateway)
+	header := "POST /v1/orders HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer " + demo.Token + "\r\n"
+	kinds := []struct {
+		name    string
+		timeout time.Duration // of the gateway
+		clients int
+		behave  func(*net.TCPConn) error // returns how its connection ended, nil for an end
+	}{
+		{"headers byte by byte", readHeaderTimeout, size(50, 500), func(c *net.TCPConn) error { return drip(c, "", header) }},
+		{"body byte by byte", readTimeout, size(50, 500), func(c *net.TCPConn) error {
+			return drip(c, header+"Content-Length: 1000\r\n\r\n", strings.Repeat(" ", 1000))
+		}},
+		{"nothing", readHeaderTimeout, size(50, 500), func(c *net.TCPConn) error { return drain(c) }},
+		{"never read", writeTimeout, size(2, 5), func(c *net.TCPConn) error {
+			return neverRead(c, rawRequest(http.MethodGet, "/v1/orders?limit=100", demo.Token, ""))
+		}},
+	}
+	began := time.Now()
+	var running sync.WaitGroup
+	all := 0
+	for _, kind := range kinds {
+		all += kind.clients
+		for range kind.clients {
+			running.Go(func() {
+				allowed := kind.timeout + size(30*time.Second, 10*time.Second)
+				if err := connect(s, allowed, kind.behave); err != nil {
+					t.Errorf("%s: not cut off in %s: %v", kind.name, allowed, err)
+				}
+			})
+		}
+	}
+	l.fault(t, began)
+	running.Wait()
+	t.Logf("%d clients cut off within %s", all, time.Since(began).Round(time.Millisecond))
+	awaitHolding(t, s.Gateway, before)
+	l.finish(t, fmt.Sprintf("%d slow clients", all), system.OrdersDatabase(s.Dir), resumes())
+	l.allAnswered(t)
+}
+
+// connect has a client behave at the gateway for as long as it is allowed to.
+func connect(s *system.System, allowed time.Duration, behave func(*net.TCPConn) error) error {
+	dialled, err := net.Dial("tcp", strings.TrimPrefix(s.API.URL, "http://"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dialled.Close() }()
+	conn, ok := dialled.(*net.TCPConn)
+	if !ok {
+		return fmt.Errorf("a connection of type %T", dialled)
+	}
+	if err := conn.SetDeadline(time.Now().Add(allowed)); err != nil {
+		return err
+	}
+	return behave(conn)
+}
+
+// drip sends some text at once and the rest byte by byte, until the connection ends.
+func drip(c net.Conn, at, rest string) error {
+	if _, err := io.WriteString(c, at); err != nil {
+		return ended(err)
+	}
+	over := make(chan error, 1)
+	go func() { over <- drain(c) }()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-tick.C:
+			if i < len(rest)-1 {
+				_, _ = io.WriteString(c, rest[i:i+1]) // an error ends the reading too
+			}
+		case err := <-over:
+			return err
+		}
+	}
+}
+
+// drain reads what comes until the connection ends.
+func drain(c net.Conn) error {
+	_, err := io.Copy(io.Discard, c)
+	return ended(err)
+}
+
+// neverRead sends requests until the connection ends. The system must not read on its behalf what the gateway sends.
+func neverRead(c *net.TCPConn, request string) error {
+	if err := c.SetReadBuffer(4 << 10); err != nil {
+		return err
+	}
+	for {
+		if _, err := io.WriteString(c, request); err != nil {
+			return ended(err)
+		}
+	}
+}
+
+// ended is nil if the other side has ended a connection.
+func ended(err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return err
+	}
+	return nil
+}

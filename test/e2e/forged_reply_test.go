@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/test/internal/system"
+)
+
+// TestForgedReply: access-control, taken over, knows the id of a call to orders and answers in its place.
+func TestForgedReply(t *testing.T) {
+	s := suite.StartSystem(t)
+	user := s.API.Login(t, "demo")
+	s.Orders.Stop(t)
+	thief, orders := connectAs(t, "access-control"), connectAs(t, "orders")
+	reply := func(request messaging.Message, body string) messaging.Message {
+		return messaging.Message{
+			Type: "rpc.reply", AppID: "orders", UserID: "orders", CorrelationID: request.CorrelationID,
+			ContentType: "application/json", Headers: map[string]any{"rpc-version": 1, "rpc-status": 200}, Body: []byte(body),
+		}
+	}
+	consume(t, orders, "orders.getAll", func(ctx context.Context, m messaging.Message) error {
+		if err := thief.Send(ctx, m.ReplyTo, reply(m, `"forged"`)); err != nil {
+			return err
+		}
+		system.Poll(t, "the forged reply dropped", func(context.Context) error {
+			if n := s.Gateway.Metric(t, "rpc_client_forged_replies_total"); n != 1 {
+				return fmt.Errorf("%v forged replies", n)
+			}
+			return nil
+		})
+		return orders.Send(ctx, m.ReplyTo, reply(m, `"genuine"`))
+	})
+	if a := user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", ""); string(a.Body) != `"genuine"` {
+		t.Errorf("the client got %s", a.Body)
+	}
+}

@@ -1,0 +1,45 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+)
+
+// TestLoginLimit guesses a password until guessing is over: for this user, whatever address the guesser claims, and not for
+// others.
+func TestLoginLimit(t *testing.T) {
+	const limit = 3
+	s := suite.StartSystem(t, "ACCESS_CONTROL_LOGIN_FAILURES_PER_USER="+strconv.Itoa(limit))
+	guess := func(i, status int) string {
+		body := fmt.Sprintf(`{"username":"demo","password":"guess %d"}`, i)
+		claimed := fmt.Sprintf("192.0.2.%d", i)
+		a := s.API.Want(t, status, http.MethodPost, "/v1/login", body, "X-Forwarded-For", claimed, "X-Real-Ip", claimed)
+		return a.Header.Get("Retry-After")
+	}
+	for i := range limit {
+		guess(i, http.StatusUnauthorized)
+	}
+	for i := range 2 {
+		if seconds, err := strconv.Atoi(guess(limit+i, http.StatusTooManyRequests)); err != nil || seconds < 1 {
+			t.Errorf("Retry-After: %d, %v", seconds, err)
+		}
+	}
+	s.API.Want(t, http.StatusTooManyRequests, http.MethodPost, "/v1/login", `{"username":"demo","password":"demo"}`)
+	s.API.Login(t, "admin")
+}
+
+// TestLoginLimitOfAddress guesses one password of many users from one address.
+func TestLoginLimitOfAddress(t *testing.T) {
+	const limit = 3
+	s := suite.StartSystem(t, "ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS="+strconv.Itoa(limit))
+	for i := range limit + 2 {
+		status := http.StatusUnauthorized
+		if i >= limit {
+			status = http.StatusTooManyRequests
+		}
+		body := fmt.Sprintf(`{"username":"user-%d","password":"demo"}`, i)
+		s.API.Want(t, status, http.MethodPost, "/v1/login", body, "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i))
+	}
+}

@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.com/warren/test/internal/system"
+)
+
+const wrongPassword = "Tr0ub4dor-and-3"
+
+// TestSecretsStaySecret looks for tokens and passwords in all that a run at the most talkative log level wrote: logs,
+// files, answers, dead letters, and the messages to orders.
+func TestSecretsStaySecret(t *testing.T) {
+	settings := []string{"LOG_LEVEL=debug", "RPC_DELIVERY_LIMIT=1", "RPC_TIMEOUT=10s", "GATEWAY_TOKEN_CACHE=0s"}
+	s := suite.StartSystem(t, settings...)
+	user := s.API.Login(t, "demo")
+	forged := user
+	forged.Token = user.Token[:len(user.Token)-8] + "AAAAAAAA"
+	wrong := fmt.Sprintf(`{"username":"demo","password":%q}`, wrongPassword)
+
+	answers := []system.Answer{
+		user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", ""),
+		user.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", newOrder),
+		user.Want(t, http.StatusUnprocessableEntity, http.MethodPost, "/v1/orders", "{}"),
+		user.Want(t, http.StatusNotFound, http.MethodGet, "/v1/orders/0190a6d0-0000-7000-8000-00000000dead", ""),
+		user.Want(t, http.StatusNotFound, http.MethodGet, "/v1/nothing", ""),
+		forged.Want(t, http.StatusUnauthorized, http.MethodGet, "/v1/orders", ""),
+		s.API.Want(t, http.StatusUnauthorized, http.MethodPost, "/v1/login", wrong),
+	}
+
+	s.Orders.Stop(t)
+	requests := map[string]string{"orders.getAll": http.MethodGet, "orders.create": http.MethodPost}
+	texts := map[string]string{}
+	var unanswered []<-chan system.Answer
+	orders := connectAs(t, "orders")
+	for queue, method := range requests {
+		unanswered = append(unanswered, call(t, user, method, "/v1/orders", newOrder))
+		texts["a message of "+queue] = fmt.Sprintf("%+v", take(t, orders, queue, 1))
+	}
+
+	// Requests that kill their process, and so end as dead letters or are dropped.
+	unanswered = append(unanswered, call(t, user, http.MethodPost, "/v1/orders", newOrder))
+	crash(t, "orders", "orders.create")
+	s.StartOrders(t)
+	texts["a dead letter"] = fmt.Sprintf("%+v", take(t, orders, "orders.create.dead", 1))
+	s.AccessControl.Stop(t)
+	unanswered = append(unanswered, call(t, user, http.MethodGet, "/v1/orders", ""), call(t, s.API, http.MethodPost, "/v1/login", wrong))
+	crash(t, "access-control", "accessControl.validateToken")
+	crash(t, "access-control", "accessControl.login")
+	again := suite.Start(t, "access-control", s.Dir, settings...)
+	again.AwaitReady(t)
+	for _, queue := range []string{"accessControl.validateToken", "accessControl.login"} {
+		system.Poll(t, queue+" empty", suite.Holds(queue, 0))
+		if n, err := suite.Messages(t.Context(), queue+".dead"); err == nil {
+			t.Errorf("there is a queue %s.dead, with %d messages", queue, n)
+		}
+	}
+	if got := strings.Count(again.Output(), "message dropped"); got != 2 {
+		t.Errorf("access-control dropped %d messages, want 2:\n%s", got, again.Output())
+	}
+	for _, c := range unanswered {
+		answers = append(answers, await(t, c, "the end of the call"))
+	}
+	answers = append(answers, user.Want(t, http.StatusNoContent, http.MethodPost, "/v1/logout", ""))
+	for i, a := range answers {
+		texts[fmt.Sprintf("answer %d", i)] = fmt.Sprintf("%v %s", a.Header, a.Body)
+	}
+
+	for _, p := range append(s.Processes(), again) {
+		p.Stop(t)
+		texts["the log of "+p.Service] += p.Output()
+	}
+	maps.Copy(texts, readFiles(t, s.Dir))
+	secrets := []string{wrongPassword}
+	for _, token := range []string{user.Token, forged.Token} {
+		_, claims, _ := strings.Cut(token, ".")
+		payload, signature, _ := strings.Cut(claims, ".")
+		secrets = append(secrets, payload, signature)
+	}
+	for where, text := range texts {
+		if text == "" {
+			t.Errorf("nothing was written to %s", where)
+		}
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s holds a secret:\n%s", where, text)
+			}
+		}
+	}
+}
+
+const newOrder = `{"currency":"EUR","items":[{"sku":"tea-500","quantity":1,"unit_price":1}]}`
+
+// call makes a call that may take long.
+func call(t *testing.T, u system.API, method, path, body string) <-chan system.Answer {
+	t.Helper()
+	answers := make(chan system.Answer, 1)
+	go func() {
+		a, err := u.Call(t.Context(), method, path, body)
+		if err != nil {
+			t.Errorf("%s %s: %v", method, path, err)
+		}
+		answers <- a
+	}()
+	return answers
+}
+
+// readFiles returns what a folder's files hold, but for those that are empty.
+func readFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if content = bytes.TrimSpace(content); len(content) > 0 {
+			files[path] = string(content)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

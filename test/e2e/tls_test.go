@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode/testca"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/test/internal/system"
+)
+
+// TestMutualTLS has all services reach a broker that only takes clients with certificates, by their environment alone.
+// One that knows another authority says why it isn't ready.
+func TestMutualTLS(t *testing.T) {
+	ca := testca.New(t, "brokers")
+	node := startTLSNode(t, ca)
+	secure := &system.Suite{Programs: suite.Programs, Node: node}
+	environment := func(service string) []string {
+		certificate := ca.Issue(t, testca.Leaf{Name: service})
+		return []string{
+			fmt.Sprintf("BROKER_URL=amqps://%s:%s-development@%s/", service, service, node.TLSAddr()),
+			"BROKER_CA=" + ca.File,
+			"BROKER_CERTIFICATE=" + certificate.Certificate,
+			"BROKER_KEY=" + certificate.Key,
+			"DEMO_DATA=true",
+		}
+	}
+
+	dir := t.TempDir()
+	gateway, api := secure.StartGateway(t, dir, environment("gateway")...)
+	for _, p := range []*system.Process{
+		secure.Start(t, "access-control", dir, environment("access-control")...),
+		secure.Start(t, "orders", dir, environment("orders")...),
+		gateway,
+	} {
+		p.AwaitReady(t)
+	}
+	list := api.Login(t, "demo").Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	if orders, _ := list.JSON(t, "orders").([]any); len(orders) == 0 {
+		t.Errorf("no seeded orders: %s", list.Body)
+	}
+
+	stranger := testca.New(t, "strangers")
+	deceived := secure.Start(t, "orders", t.TempDir(), append(environment("orders"), "BROKER_CA="+stranger.File)...)
+	deceived.AwaitNotReady(t, "certificate signed by unknown authority")
+}
+
+// startTLSNode starts a node, with the users of the deployment, that wants client certificates of ca.
+func startTLSNode(t *testing.T, ca *testca.Authority) *rabbitmqnode.Node {
+	t.Helper()
+	return rabbitmqtest.StartNode(t, rabbitmqnode.Options{Definitions: system.Definitions, TLS: rabbitmqtest.MutualTLS(t, ca, "127.0.0.1")})
+}

@@ -1,0 +1,124 @@
+// Package system starts the real programs over a real RabbitMQ, each service as the broker's user that it has in
+// production, for tests that drive them as their users do.
+package system
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/process"
+)
+
+// Services are the programs of a whole system.
+var Services = []string{"gateway", "orders", "access-control"}
+
+// RPCTimeout is the RPC_TIMEOUT of gateways: short, so that calls that must fail do so soon.
+const RPCTimeout = "3s"
+
+// Suite is what all tests of a package share. Tests makes it.
+type Suite struct {
+	Programs string // the folder of the binaries
+	Node     *rabbitmqnode.Node
+
+	brokers []string // addresses; none: the node's
+}
+
+// Via returns a suite whose services reach their broker at other addresses than the node's: a proxy's, or those of a
+// cluster.
+func (s *Suite) Via(addrs ...string) *Suite {
+	return &Suite{Programs: s.Programs, Node: s.Node, brokers: addrs}
+}
+
+// BrokerURL is a service's BROKER_URL, for the user that it has in production.
+func (s *Suite) BrokerURL(service string) string {
+	addrs := s.brokers
+	if len(addrs) == 0 {
+		addrs = []string{s.Node.Addr()}
+	}
+	urls := make([]string, len(addrs))
+	for i, addr := range addrs {
+		urls[i] = fmt.Sprintf("amqp://%s:%s-development@%s/", service, service, addr)
+	}
+	return strings.Join(urls, ",")
+}
+
+// Start starts a service with its files in dir and with nothing in its environment but what a test needs and env. It does
+// not wait for it to be ready. It is stopped with the test, which fails if the service ended by itself.
+func (s *Suite) Start(t *testing.T, service, dir string, env ...string) *Process {
+	t.Helper()
+	p := &Process{Service: service, Admin: FreeAddr(t)}
+	var err error
+	p.process, err = process.Start(filepath.Join(s.Programs, service), append([]string{
+		"BROKER_URL=" + s.BrokerURL(service),
+		"ADMIN_ADDR=" + p.Admin,
+		"LOG_FORMAT=text",
+		"ORDERS_DATABASE=" + OrdersDatabase(dir),
+		"ACCESS_CONTROL_DATABASE=" + filepath.Join(dir, "access-control.db"),
+		"ACCESS_CONTROL_KEYS=" + filepath.Join(dir, "keys"),
+		"ACCESS_CONTROL_BCRYPT_COST=10",
+	}, env...), &p.output)
+	if err != nil {
+		t.Fatalf("start %s: %v", service, err)
+	}
+	t.Cleanup(func() { p.cleanUp(t) })
+	return p
+}
+
+// StartGateway is Start for a gateway at a free address. API has no token yet.
+func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process, API) {
+	t.Helper()
+	addr := FreeAddr(t)
+	p := s.Start(t, "gateway", dir, append([]string{
+		"GATEWAY_ADDR=" + addr,
+		"GATEWAY_REPLY_USERS=orders=orders,accessControl=access-control", // as in production
+		"RPC_TIMEOUT=" + RPCTimeout,
+	}, env...)...)
+	return p, API{URL: "http://" + addr}
+}
+
+// OrdersDatabase is the SQLite file of orders that has its files in dir.
+func OrdersDatabase(dir string) string { return filepath.Join(dir, "orders.db") }
+
+// System is one process of each service.
+type System struct {
+	Dir           string
+	AccessControl *Process
+	Orders        *Process
+	Gateway       *Process
+	API           API // of the gateway, without a token
+
+	suite *Suite
+	env   []string
+}
+
+// StartSystem starts one process of each service, with the demo's data and with env, and waits until all are ready.
+func (s *Suite) StartSystem(t *testing.T, env ...string) *System {
+	t.Helper()
+	sys := s.LaunchSystem(t, env...)
+	for _, p := range sys.Processes() {
+		p.AwaitReady(t)
+	}
+	return sys
+}
+
+// LaunchSystem is StartSystem without the waiting.
+func (s *Suite) LaunchSystem(t *testing.T, env ...string) *System {
+	t.Helper()
+	sys := &System{Dir: t.TempDir(), suite: s, env: append([]string{"DEMO_DATA=true"}, env...)}
+	sys.AccessControl = s.Start(t, "access-control", sys.Dir, sys.env...)
+	sys.StartOrders(t)
+	sys.Gateway, sys.API = s.StartGateway(t, sys.Dir, sys.env...)
+	return sys
+}
+
+// StartOrders starts orders again, after it was stopped, or one more.
+func (s *System) StartOrders(t *testing.T) {
+	t.Helper()
+	s.Orders = s.suite.Start(t, "orders", s.Dir, s.env...)
+}
+
+// Processes are the three processes.
+func (s *System) Processes() []*Process { return []*Process{s.AccessControl, s.Orders, s.Gateway} }

@@ -1,0 +1,77 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+)
+
+// root is the repository's, from the folder of a package of tests, in which its tests run.
+const root = "../.."
+
+// Definitions are those that compose.yaml loads, so that the tests run with the privileges of production.
+const Definitions = root + "/deployments/rabbitmq/definitions.json"
+
+// setUpTimeout bounds the building of the programs and the start of the node.
+const setUpTimeout = 5 * time.Minute
+
+// Tests runs a package's tests with programs and a node of their own, and takes both away before Run returns, so that a
+// check for leaks after the tests doesn't see them. The package's folder is two below the repository's root.
+//
+//	var suite system.Suite
+//
+//	func TestMain(m *testing.M) { goleak.VerifyTestMain(system.Tests{M: m, Suite: &suite}) }
+type Tests struct {
+	M     interface{ Run() int } // the testing.M
+	Suite *Suite                 // set before the first test
+	Node  rabbitmqnode.Options   // Definitions, unless set, are those of production
+}
+
+// Run returns the tests' exit code, or 1 if what they need could not be made.
+func (t Tests) Run() int {
+	code, err := t.run()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "tests of the system: %v\n", err)
+		return 1
+	}
+	return code
+}
+
+func (t Tests) run() (code int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), setUpTimeout)
+	defer cancel()
+	if t.Suite.Programs, err = os.MkdirTemp("", "warren-"); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(t.Suite.Programs)) }()
+	for _, service := range Services {
+		if err := build(ctx, t.Suite.Programs, "services/"+service, "./cmd/"+service); err != nil {
+			return 1, err
+		}
+	}
+	if t.Node.Definitions == "" {
+		t.Node.Definitions = Definitions
+	}
+	if t.Suite.Node, err = rabbitmqnode.Start(ctx, t.Node); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, t.Suite.Node.Close()) }()
+	return t.M.Run(), nil
+}
+
+// build puts the program of a package of a module into folder.
+func build(ctx context.Context, folder, module, pkg string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), pkg)
+	cmd.Dir = filepath.Join(root, module)
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s of %s: %w\n%s", pkg, module, err, out)
+	}
+	return nil
+}

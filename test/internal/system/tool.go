@@ -1,0 +1,40 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Tool is the warren command, as an operator runs it.
+type Tool struct {
+	path string
+	env  []string
+}
+
+// BuildTool builds the warren command. It uses the broker as the user of a service.
+func (s *Suite) BuildTool(t *testing.T, service string) Tool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), setUpTimeout)
+	defer cancel()
+	if err := build(ctx, s.Programs, "cmd/warren", "."); err != nil {
+		t.Fatal(err)
+	}
+	return Tool{path: filepath.Join(s.Programs, "warren"), env: []string{"BROKER_URL=" + s.BrokerURL(service)}}
+}
+
+// Run runs it with arguments and returns what it printed. Any exit status but 0 fails the test.
+func (w Tool) Run(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, w.path, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = w.env, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("warren %q: %v\n%s%s", args, err, stdout.String(), stderr.String())
+	}
+	return stdout.String()
+}
