@@ -12,6 +12,8 @@ ADDR ?= 127.0.0.1:8080
 TESTFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
+# Added to the benchmark's command, e.g. BENCHFLAGS='--rows raw,gateway --callers 64'.
+BENCHFLAGS ?=
 
 MODULES = $(patsubst $(CURDIR)/%,./%,$(shell go list -m -f '{{.Dir}}'))
 PACKAGES = $(addsuffix /...,$(MODULES))
@@ -20,7 +22,7 @@ GOLANGCI_LINT := bin/golangci-lint
 
 .PHONY: help
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the services and the warren tool into bin/
@@ -39,9 +41,30 @@ bin/warren:
 test: rabbitmq ## Run all tests with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	go test -race -timeout 8m $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: chaos
+chaos: rabbitmq ## Break things under load, as hard as promised, and print what became of every call; takes minutes
+	cd test/chaos && go test -count=1 -timeout 30m $(TESTFLAGS) -full
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(MODULES)
+
+.PHONY: bench
+bench: rabbitmq ## Measure calls, from amqp091-go alone to the whole gateway, and print a table; takes minutes
+	@scripts/install-package.sh wrk
+	go run ./bench/cmd/bench $(BENCHFLAGS)
+
+.PHONY: bench-peers
+bench-peers: rabbitmq ## Measure NestJS and Moleculer too; takes minutes
+	@scripts/install-package.sh wrk
+	@scripts/install-package.sh npm
+	for peer in bench/peers/*/; do (cd $$peer && npm ci && npm run build --if-present) || exit; done
+	go run ./bench/cmd/bench --peers $(BENCHFLAGS)
+
+.PHONY: profile
+profile: rabbitmq ## Write profiles of a gateway and a service under load to bench/profiles/
+	@scripts/install-package.sh wrk
+	go run ./bench/cmd/bench profile $(BENCHFLAGS)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Check format, style and dependency walls, and that each module builds without the workspace

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// process is a program that runs.
+type process struct {
+	name string
+	pid  int
+	log  string // the file that it writes to
+	cmd  *exec.Cmd
+	in   io.Closer // its standard input
+	out  io.Reader // its standard output, for those that report
+}
+
+// start runs a program with its log in a file, as a service has it.
+func (l *lab) start(name, program string, args, env []string) (*process, error) {
+	p := &process{name: name, log: filepath.Join(l.folder, name+".log")}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	defer log.Close()
+	cmd := command(l.program(program), args, env)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p.cmd, p.pid = cmd, cmd.Process.Pid
+	l.processes = append(l.processes, p)
+	return p, nil
+}
+
+// command has nothing in its environment but env, and no context: processes outlive the calls that start them, and are
+// stopped with the lab.
+func command(program string, args, env []string) *exec.Cmd {
+	cmd := exec.Command(program, args...) //nolint:noctx // see above
+	cmd.Env = env
+	cmd.SysProcAttr = attributes()
+	return cmd
+}
+
+// startReporter runs a program that makes load.
+func (l *lab) startReporter(program string, args, env []string) (*process, *bytes.Buffer, error) {
+	var complaints bytes.Buffer
+	cmd := command(l.program(program), args, env)
+	cmd.Stderr = &complaints
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	return &process{name: program, pid: cmd.Process.Pid, cmd: cmd, in: in, out: out}, &complaints, nil
+}
+
+// stop ends it in order, or after a while by force.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it fails only if the process has ended
+	force := time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Kill() })
+	defer force.Stop()
+	_ = p.cmd.Wait() // how it ends does not matter any more
+}
+
+// clearLog keeps an access log from filling the disk.
+func (p *process) clearLog() { _ = os.Truncate(p.log, 0) }
+
+// await polls a URL until it answers with status 200.
+func await(ctx context.Context, p *process, url, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := get(ctx, url, token)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			log, _ := os.ReadFile(p.log) // what there is of it
+			return fmt.Errorf("await %s: %w; its log ends with:\n%s", p.name, err, log[max(0, len(log)-2000):])
+		}
+	}
+}
+
+var errStatus = errors.New("unexpected status")
+
+// get returns the response's size on the wire.
+func get(ctx context.Context, url, token string) (bytesOnWire int, err error) {
+	u, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	if token != "" {
+		u.Header.Set("Authorization", "Bearer "+token)
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.URL.Host)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return 0, err
+	}
+	if err := u.Write(conn); err != nil {
+		return 0, err
+	}
+	return readResponse(conn, u)
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// tableCommand are the settings of a run.
+type tableCommand struct {
+	Rows     []string      `help:"Rows to measure, of raw, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The first is what the others are compared with. Default: all."`
+	Peers    bool          `help:"Measure the frameworks of bench/peers too. make bench-peers installs them."`
+	Callers  []int         `default:"1,64,256" help:"Callers at once."`
+	Rounds   int           `default:"3" help:"Times that each row is measured, in turns."`
+	WarmUp   time.Duration `default:"1s" help:"Time before each measurement."`
+	Duration time.Duration `default:"3s" help:"Time of each measurement."`
+	Results  string        `default:"bench/results" help:"Folder for the table; empty: it is only printed."`
+}
+
+// Run is called by kong.
+func (c *tableCommand) Run(ctx context.Context) error {
+	lab, err := newLab(ctx)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	available := starters
+	if c.Peers {
+		available = slices.Concat(starters, peerStarters)
+	}
+	rows, err := lab.rows(ctx, available, c.Rows)
+	if err != nil {
+		return err
+	}
+	results, err := lab.measureAll(ctx, rows, c)
+	if err != nil {
+		return err
+	}
+	report := newReport(ctx, rows, results, c)
+	fmt.Println(report)
+	return c.save(report)
+}

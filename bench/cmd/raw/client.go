@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/bench/internal/example"
+	"example.com/warren/bench/internal/load"
+)
+
+type clientCommand struct {
+	load.Options
+	Bytes int `default:"${bytes}" help:"Size of the replies that are right."`
+}
+
+var errWrongSize = errors.New("a reply of the wrong size")
+
+// client makes calls.
+type client struct {
+	channel *amqp.Channel
+	bytes   int
+	ids     atomic.Uint64
+
+	mu      sync.Mutex
+	pending map[string]chan<- int // by correlation id, for the size of the reply
+}
+
+// Run is called by kong.
+func (c *clientCommand) Run(all *cli) error {
+	connection, err := dial(all.BrokerURL)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	publishing, err := open(connection, requests)
+	if err != nil {
+		return err
+	}
+	consuming, err := open(connection, replies)
+	if err != nil {
+		return err
+	}
+	// The last replies to an earlier client come again if it ended before it had acknowledged them.
+	if _, err := consuming.QueuePurge(replies, false); err != nil {
+		return fmt.Errorf("purge %s: %w", replies, err)
+	}
+	deliveries, err := consume(consuming, replies)
+	if err != nil {
+		return err
+	}
+	client := &client{channel: publishing, bytes: c.Bytes, pending: map[string]chan<- int{}}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() { cancel(handleAll(consuming, deliveries, client.receive)) }()
+	return load.Report(ctx, c.Options, client.call)
+}
+
+func (c *client) call(ctx context.Context) error {
+	id := strconv.FormatUint(c.ids.Add(1), 10)
+	reply := make(chan int, 1)
+	c.mu.Lock()
+	c.pending[id] = reply
+	c.mu.Unlock()
+
+	err := c.channel.PublishWithContext(ctx, "", requests, false, false, amqp.Publishing{CorrelationId: id, ReplyTo: replies})
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	select {
+	case size := <-reply:
+		if size != c.bytes {
+			return errWrongSize
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// receive ends the run at a reply that nobody waits for: it came twice, or to the wrong client.
+func (c *client) receive(d amqp.Delivery) error {
+	c.mu.Lock()
+	reply, ok := c.pending[d.CorrelationId]
+	delete(c.pending, d.CorrelationId)
+	c.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("nobody waits for reply %q", d.CorrelationId)
+	}
+	reply <- len(d.Body)
+	return nil
+}
+
+func vars() map[string]string { return map[string]string{"bytes": strconv.Itoa(example.Bytes)} }

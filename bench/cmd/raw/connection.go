@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	requests = "raw.requests"
+	replies  = "raw.replies"
+
+	// prefetch is how far the broker may be ahead of the acknowledgements.
+	prefetch = 1000
+)
+
+// dial connects with a socket that gathers writes.
+func dial(url string) (*amqp.Connection, error) {
+	connection, err := amqp.DialConfig(url, amqp.Config{
+		Heartbeat: 10 * time.Second,
+		Dial: func(network, addr string) (net.Conn, error) {
+			conn, err := amqp.DefaultDial(5*time.Second)(network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return newSocket(conn), nil
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return connection, nil
+}
+
+// open returns a channel on which queue exists.
+func open(connection *amqp.Connection, queue string) (*amqp.Channel, error) {
+	channel, err := connection.Channel()
+	if err != nil {
+		return nil, fmt.Errorf("open a channel: %w", err)
+	}
+	if _, err := channel.QueueDeclare(queue, true, false, false, false, nil); err != nil {
+		return nil, fmt.Errorf("declare %s: %w", queue, err)
+	}
+	return channel, nil
+}
+
+func consume(channel *amqp.Channel, queue string) (<-chan amqp.Delivery, error) {
+	if err := channel.Qos(prefetch, 0, false); err != nil {
+		return nil, fmt.Errorf("set the prefetch: %w", err)
+	}
+	deliveries, err := channel.Consume(queue, "", false, false, false, false, nil)
+	if err != nil {
+		return nil, fmt.Errorf("consume %s: %w", queue, err)
+	}
+	return deliveries, nil
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/bench/internal/example"
+)
+
+type serviceCommand struct {
+	Bytes int `default:"${bytes}" help:"Size of a reply."`
+}
+
+// Run is called by kong.
+func (c *serviceCommand) Run(all *cli) error {
+	connection, err := dial(all.BrokerURL)
+	if err != nil {
+		return err
+	}
+	publishing, err := open(connection, replies)
+	if err != nil {
+		return err
+	}
+	consuming, err := open(connection, requests)
+	if err != nil {
+		return err
+	}
+	deliveries, err := consume(consuming, requests)
+	if err != nil {
+		return err
+	}
+	body := example.JSON(c.Bytes)
+	return handleAll(consuming, deliveries, func(d amqp.Delivery) error {
+		return publishing.PublishWithContext(context.Background(), "", d.ReplyTo, false, false,
+			amqp.Publishing{CorrelationId: d.CorrelationId, ContentType: "application/json", Body: body})
+	})
+}

@@ -1,0 +1,80 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		call := func(context.Context) error {
+			calls++
+			latency := time.Millisecond
+			if calls%50 == 0 {
+				latency = 51 * time.Millisecond
+			}
+			<-time.After(latency)
+			if calls%100 == 99 {
+				return errors.New("wrong answer")
+			}
+			return nil
+		}
+		began, started := time.Now(), time.Duration(0)
+		got := Run(t.Context(), Options{Callers: 1, WarmUp: 200 * time.Millisecond, Duration: time.Second}, call,
+			func() { started = time.Since(began) })
+		// 100 ms for 50 calls. The one that ends as the measured time begins counts, the one that ends with it does not.
+		want := Result{
+			Requests: 495, Errors: 5, Duration: time.Second,
+			P50: time.Millisecond, P99: 51 * time.Millisecond, Error: "wrong answer",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if started != 200*time.Millisecond {
+			t.Errorf("started after %v", started)
+		}
+	})
+}
+
+func TestRunWithoutAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		call := func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		got := Run(t.Context(), Options{Callers: 3, Duration: time.Second}, call, func() {})
+		want := Result{Errors: 3, Duration: time.Second, Error: context.DeadlineExceeded.Error()}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestReadReport(t *testing.T) {
+	started := 0
+	got, err := ReadReport(strings.NewReader("started\n{\"requests\":7,\"p50_ns\":1000}\n"), func() { started++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Result{Requests: 7, P50: time.Microsecond}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if started != 1 {
+		t.Errorf("started %d times", started)
+	}
+}
+
+func TestReadReportCutOff(t *testing.T) {
+	for _, text := range []string{"", "started\n", "started\n{\n"} {
+		if got, err := ReadReport(strings.NewReader(text), func() {}); err == nil {
+			t.Errorf("ReadReport(%q) = %+v without an error", text, got)
+		}
+	}
+}
