@@ -33,8 +33,5 @@ func DecodeRequest(queue string, m messaging.Message) (r *Request, ok bool) {
 	return r, err == nil
 }
 
-// isRequest tells requests from the messages of others. A plain caller's, without version, can't be told.
-func isRequest(m messaging.Message) bool {
-	_, versioned := m.Headers[headerVersion]
-	return versioned && m.Type != typeReply
-}
+// isRequest tells requests from the messages of others. A plain caller's, without a type, can't be told.
+func isRequest(m messaging.Message) bool { return m.Type == typeRequest }

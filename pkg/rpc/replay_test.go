@@ -56,7 +56,7 @@ func TestDecodeRequest(t *testing.T) {
 	for name, m := range map[string]messaging.Message{
 		"a plain message": {Body: []byte("body")},
 		"a reply":         encodeReply(&Reply{Status: 200}, testID, "orders", false, testDeadline, testNow),
-		"malformed":       {Headers: map[string]any{headerVersion: 1, headerPath: 2}},
+		"malformed":       {Type: typeRequest, Headers: map[string]any{headerRequest: 2}},
 	} {
 		if r, ok := DecodeRequest("orders.create", m); ok {
 			t.Errorf("%s passed for the request %+v", name, r)

@@ -1,11 +1,9 @@
 package rpc
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
+	"net/url"
 	"time"
 )
 
@@ -16,17 +14,20 @@ const (
 	typeRequest = "rpc.request"
 	typeReply   = "rpc.reply"
 
-	headerPrefix   = "rpc-"
 	headerVersion  = "rpc-version"
-	headerMethod   = "rpc-method"
-	headerPath     = "rpc-path"
-	headerRoute    = "rpc-route"
-	headerParams   = "rpc-params"
-	headerQuery    = "rpc-query"
-	headerHeaders  = "rpc-headers"
+	headerRequest  = "rpc-request"
 	headerIdentity = "rpc-identity"
 	headerDeadline = "rpc-deadline"
 	headerStatus   = "rpc-status"
+	headerHeaders  = "rpc-headers"
+
+	requestMethod = "method"
+	requestPath   = "path"
+	requestRoute  = "route"
+	// Names with these prefixes hold one of several values.
+	requestParam  = "param."
+	requestQuery  = "query."
+	requestHeader = "header."
 
 	identitySubject   = "subject"
 	identityUsername  = "username"
@@ -39,8 +40,6 @@ const (
 // https://www.rabbitmq.com/docs/ttl
 const maxTTL = 24 * time.Hour
 
-var errWrongVersion = fmt.Errorf("%s is not %d", headerVersion, wireVersion)
-
 // ttlUntil is the TTL of a message that is worth nothing after deadline: at least a millisecond, since 0 is none.
 func ttlUntil(deadline, now time.Time) time.Duration {
 	if deadline.IsZero() {
@@ -49,31 +48,12 @@ func ttlUntil(deadline, now time.Time) time.Duration {
 	return min(max(deadline.Sub(now).Truncate(time.Millisecond), time.Millisecond), maxTTL)
 }
 
-// setString sets what is not empty.
-func setString(table map[string]any, name, value string) {
-	if value != "" {
-		table[name] = value
+// setForm sets what is not empty, as one string: each entry of a table costs the broker and the services more than a whole
+// string.
+func setForm(table map[string]any, name string, form url.Values) {
+	if encoded := form.Encode(); encoded != "" {
+		table[name] = encoded
 	}
-}
-
-// setLists sets lists of strings, a table of arrays, unless there are none.
-func setLists(table map[string]any, name string, lists map[string][]string) {
-	if len(lists) == 0 {
-		return
-	}
-	out := make(map[string]any, len(lists))
-	for key, values := range lists {
-		out[key] = stringArray(values)
-	}
-	table[name] = out
-}
-
-func stringArray(values []string) []any {
-	out := make([]any, len(values))
-	for i, value := range values {
-		out[i] = value
-	}
-	return out
 }
 
 // integer reads any of the integer types that a broker may deliver.
@@ -126,110 +106,36 @@ func getString(table map[string]any, name string) (string, error) {
 	return s, nil
 }
 
-// getTable returns nil and false if table has no such name.
-func getTable(table map[string]any, name string) (map[string]any, bool, error) {
-	value, ok := table[name]
-	if !ok {
-		return nil, false, nil
-	}
-	t, ok := value.(map[string]any)
-	if !ok {
-		return nil, false, fmt.Errorf("%s is %T, not a table", name, value)
-	}
-	return t, true, nil
-}
-
-// getStrings returns nil if table has no such name.
-func getStrings(table map[string]any, name string) ([]string, error) {
-	value, ok := table[name]
-	if !ok {
-		return nil, nil
-	}
-	array, ok := value.([]any)
-	if !ok {
-		return nil, fmt.Errorf("%s is %T, not an array", name, value)
-	}
-	out := make([]string, len(array))
-	for i, element := range array {
-		if out[i], ok = element.(string); !ok {
-			return nil, fmt.Errorf("%s[%d] is %T, not a string", name, i, element)
-		}
-	}
-	return out, nil
-}
-
-// getStringTable returns nil if table has no such name.
-func getStringTable(table map[string]any, name string) (map[string]string, error) {
-	inner, ok, err := getTable(table, name)
-	if !ok || err != nil {
+// getForm returns nil if table has no such name.
+func getForm(table map[string]any, name string) (url.Values, error) {
+	s, err := getString(table, name)
+	if s == "" || err != nil {
 		return nil, err
 	}
-	out := make(map[string]string, len(inner))
-	for key := range inner {
-		if out[key], err = getString(inner, key); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+	form, err := url.ParseQuery(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return out, nil
+	return form, nil
 }
 
-// getLists returns nil if table has no such name.
-func getLists(table map[string]any, name string) (map[string][]string, error) {
-	inner, ok, err := getTable(table, name)
-	if !ok || err != nil {
-		return nil, err
+// addHeader adds the values of an HTTP header, whose name counts without regard to case.
+func addHeader(header *http.Header, name string, values []string) {
+	if *header == nil {
+		*header = http.Header{}
 	}
-	out := make(map[string][]string, len(inner))
-	for key := range inner {
-		if out[key], err = getStrings(inner, key); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return out, nil
+	canonical := http.CanonicalHeaderKey(name)
+	(*header)[canonical] = append((*header)[canonical], values...)
 }
 
-// getHeader returns nil if table has no HTTP headers. Names that differ in case alone are one header.
-func getHeader(table map[string]any) (http.Header, error) {
-	lists, err := getLists(table, headerHeaders)
-	if err != nil || lists == nil {
-		return nil, err
-	}
-	var others []string
-	for name := range lists {
-		if http.CanonicalHeaderKey(name) != name {
-			others = append(others, name)
-		}
-	}
-	header := http.Header(lists)
-	slices.Sort(others)
-	for _, name := range others {
-		values := lists[name]
-		delete(header, name)
-		canonical := http.CanonicalHeaderKey(name)
-		header[canonical] = append(header[canonical], values...)
-	}
-	return header, nil
-}
-
-// getVersion reports whether table carries a version, which must then be this one.
-func getVersion(table map[string]any) (bool, error) {
+// checkVersion refuses messages of another version. Without one they are of this one.
+func checkVersion(table map[string]any) error {
 	version, ok, err := getInteger(table, headerVersion)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if ok && version != wireVersion {
-		return false, fmt.Errorf("%w but %d", errWrongVersion, version)
+		return fmt.Errorf("%s is %d, not %d", headerVersion, version, wireVersion)
 	}
-	return ok, nil
+	return nil
 }
-
-func hasReserved(table map[string]any) bool {
-	for name := range table {
-		if strings.HasPrefix(name, headerPrefix) {
-			return true
-		}
-	}
-	return false
-}
-
-var errNoVersion = errors.New(headerVersion + " is missing")

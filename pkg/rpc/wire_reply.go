@@ -3,7 +3,10 @@ package rpc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
 
 	"example.com/warren/pkg/messaging"
@@ -14,8 +17,11 @@ var ErrMalformedReply = errors.New("malformed reply")
 
 // encodeReply returns the message that answers the request with the id. It is worth nothing after deadline.
 func encodeReply(r *Reply, id, appID string, persistent bool, deadline, now time.Time) messaging.Message {
-	headers := map[string]any{headerVersion: int64(wireVersion), headerStatus: int64(r.Status)}
-	setLists(headers, headerHeaders, r.Header)
+	var headers map[string]any
+	if r.Status != http.StatusOK || len(r.Header) > 0 {
+		headers = map[string]any{headerStatus: int64(r.Status)}
+		setForm(headers, headerHeaders, url.Values(r.Header))
+	}
 	return messaging.Message{
 		Type:          typeReply,
 		AppID:         appID,
@@ -29,34 +35,31 @@ func encodeReply(r *Reply, id, appID string, persistent bool, deadline, now time
 	}
 }
 
-// decodeReply reads a reply. A message without version and status is a plain replier's: its body is the reply, its
-// status 200. Errors wrap ErrMalformedReply.
+// decodeReply reads a reply. What is not there is as plain repliers mean it: the status is 200, the body is all. Errors
+// wrap ErrMalformedReply.
 func decodeReply(m messaging.Message) (*Reply, error) {
-	r := &Reply{ContentType: m.ContentType, Body: m.Body}
-	versioned, err := getVersion(m.Headers)
-	if err != nil {
+	if err := checkVersion(m.Headers); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, err)
 	}
 	status, ok, err := getInteger(m.Headers, headerStatus)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, err)
-	case !versioned && ok:
-		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, errNoVersion)
-	case !versioned:
-		r.Status = http.StatusOK
-		if m.ContentEncoding != "" {
-			r.Header = http.Header{"Content-Encoding": {m.ContentEncoding}}
-		}
-		return r, nil
 	case !ok:
-		return nil, fmt.Errorf("%w: %s is missing", ErrMalformedReply, headerStatus)
+		status = http.StatusOK
 	case !validStatus(status):
 		return nil, fmt.Errorf("%w: %s is %d, not in 200 to 599", ErrMalformedReply, headerStatus, status)
 	}
-	r.Status = int(status)
-	if r.Header, err = getHeader(m.Headers); err != nil {
+	form, err := getForm(m.Headers, headerHeaders)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, err)
+	}
+	r := &Reply{Status: int(status), ContentType: m.ContentType, Body: m.Body}
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		addHeader(&r.Header, name, form[name])
+	}
+	if m.ContentEncoding != "" {
+		addHeader(&r.Header, "Content-Encoding", []string{m.ContentEncoding})
 	}
 	return r, nil
 }

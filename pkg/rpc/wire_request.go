@@ -3,7 +3,11 @@ package rpc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"example.com/warren/pkg/messaging"
@@ -11,21 +15,10 @@ import (
 
 // encodeRequest returns the message that carries r. Its reply goes to replyTo.
 func encodeRequest(r *Request, replyTo, appID string, persistent bool, now time.Time) messaging.Message {
-	headers := map[string]any{headerVersion: int64(wireVersion)}
-	setString(headers, headerMethod, r.Method)
-	setString(headers, headerPath, r.Path)
-	setString(headers, headerRoute, r.Route)
-	if len(r.Params) > 0 {
-		params := make(map[string]any, len(r.Params))
-		for name, value := range r.Params {
-			params[name] = value
-		}
-		headers[headerParams] = params
-	}
-	setLists(headers, headerQuery, r.Query)
-	setLists(headers, headerHeaders, r.Header)
+	headers := make(map[string]any, 3)
+	setForm(headers, headerRequest, encodeHTTP(r))
 	if r.Identity != nil {
-		headers[headerIdentity] = encodeIdentity(r.Identity)
+		setForm(headers, headerIdentity, encodeIdentity(r.Identity))
 	}
 	if !r.Deadline.IsZero() {
 		headers[headerDeadline] = r.Deadline.UnixMilli()
@@ -45,59 +38,83 @@ func encodeRequest(r *Request, replyTo, appID string, persistent bool, now time.
 	}
 }
 
-func encodeIdentity(i *Identity) map[string]any {
-	table := map[string]any{}
-	setString(table, identitySubject, i.Subject)
-	setString(table, identityUsername, i.Username)
-	setString(table, identityTokenID, i.TokenID)
-	if len(i.Scopes) > 0 {
-		table[identityScopes] = stringArray(i.Scopes)
+// encodeHTTP is what a request has of the HTTP request behind it.
+func encodeHTTP(r *Request) url.Values {
+	form := make(url.Values, 3+len(r.Params)+len(r.Query)+len(r.Header))
+	set(form, requestMethod, r.Method)
+	set(form, requestPath, r.Path)
+	set(form, requestRoute, r.Route)
+	for name, value := range r.Params {
+		form[requestParam+name] = []string{value}
 	}
-	if !i.ExpiresAt.IsZero() {
-		table[identityExpiresAt] = i.ExpiresAt.Unix()
+	for name, values := range r.Query {
+		form[requestQuery+name] = values
 	}
-	return table
+	for name, values := range r.Header {
+		form[requestHeader+name] = values
+	}
+	return form
 }
 
-// decodeRequest reads a request that arrived on queue. A message without any reserved header is a plain requester's:
-// a body, without identity and deadline.
+// set sets what is not empty.
+func set(form url.Values, name, value string) {
+	if value != "" {
+		form[name] = []string{value}
+	}
+}
+
+// encodeIdentity always has a subject, be it empty: an identity must not become nobody on its way.
+func encodeIdentity(i *Identity) url.Values {
+	form := url.Values{identitySubject: {i.Subject}}
+	set(form, identityUsername, i.Username)
+	set(form, identityTokenID, i.TokenID)
+	if len(i.Scopes) > 0 {
+		form[identityScopes] = i.Scopes
+	}
+	if !i.ExpiresAt.IsZero() {
+		set(form, identityExpiresAt, strconv.FormatInt(i.ExpiresAt.Unix(), 10))
+	}
+	return form
+}
+
+// decodeRequest reads a request that arrived on queue. What is not there is empty: a plain requester sends a body and no
+// more, and has neither identity nor deadline.
 func decodeRequest(queue string, m messaging.Message) (*Request, error) {
 	r := &Request{Queue: queue, ID: m.CorrelationID, ContentType: m.ContentType, Body: m.Body}
-	versioned, err := getVersion(m.Headers)
+	if err := checkVersion(m.Headers); err != nil {
+		return nil, err
+	}
+	form, err := getForm(m.Headers, headerRequest)
 	if err != nil {
 		return nil, err
 	}
-	if !versioned {
-		if hasReserved(m.Headers) {
-			return nil, errNoVersion
-		}
-		return r, nil
-	}
-	if r.Method, err = getString(m.Headers, headerMethod); err != nil {
-		return nil, err
-	}
-	if r.Path, err = getString(m.Headers, headerPath); err != nil {
-		return nil, err
-	}
-	if r.Route, err = getString(m.Headers, headerRoute); err != nil {
-		return nil, err
-	}
-	if r.Params, err = getStringTable(m.Headers, headerParams); err != nil {
-		return nil, err
-	}
-	query, err := getLists(m.Headers, headerQuery)
-	if err != nil {
-		return nil, err
-	}
-	r.Query = url.Values(query)
-	if r.Header, err = getHeader(m.Headers); err != nil {
-		return nil, err
-	}
+	decodeHTTP(r, form)
 	if r.Identity, err = decodeIdentity(m.Headers); err != nil {
 		return nil, err
 	}
 	r.Deadline, err = decodeDeadline(m.Headers)
 	return r, err
+}
+
+// decodeHTTP reads what encodeHTTP writes. Names that differ in case alone are one header, its values in the names' order.
+func decodeHTTP(r *Request, form url.Values) {
+	r.Method, r.Path, r.Route = form.Get(requestMethod), form.Get(requestPath), form.Get(requestRoute)
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		values := form[name]
+		if param, ok := strings.CutPrefix(name, requestParam); ok {
+			if r.Params == nil {
+				r.Params = map[string]string{}
+			}
+			r.Params[param] = values[0]
+		} else if query, ok := strings.CutPrefix(name, requestQuery); ok {
+			if r.Query == nil {
+				r.Query = url.Values{}
+			}
+			r.Query[query] = values
+		} else if header, ok := strings.CutPrefix(name, requestHeader); ok {
+			addHeader(&r.Header, header, values)
+		}
+	}
 }
 
 func decodeDeadline(headers map[string]any) (time.Time, error) {
@@ -114,31 +131,27 @@ func decodeDeadline(headers map[string]any) (time.Time, error) {
 var errNoSubject = errors.New(headerIdentity + " has no " + identitySubject)
 
 func decodeIdentity(headers map[string]any) (*Identity, error) {
-	table, ok, err := getTable(headers, headerIdentity)
-	if !ok || err != nil {
+	if _, ok := headers[headerIdentity]; !ok {
+		return nil, nil //nolint:nilnil // nobody
+	}
+	form, err := getForm(headers, headerIdentity)
+	if err != nil {
 		return nil, err
 	}
-	i := &Identity{}
-	if i.Subject, err = getString(table, identitySubject); err != nil {
-		return nil, fmt.Errorf("%s: %w", headerIdentity, err)
+	i := &Identity{
+		Subject:  form.Get(identitySubject),
+		Username: form.Get(identityUsername),
+		Scopes:   form[identityScopes],
+		TokenID:  form.Get(identityTokenID),
 	}
 	if i.Subject == "" {
 		return nil, errNoSubject
 	}
-	if i.Username, err = getString(table, identityUsername); err != nil {
-		return nil, fmt.Errorf("%s: %w", headerIdentity, err)
-	}
-	if i.TokenID, err = getString(table, identityTokenID); err != nil {
-		return nil, fmt.Errorf("%s: %w", headerIdentity, err)
-	}
-	if i.Scopes, err = getStrings(table, identityScopes); err != nil {
-		return nil, fmt.Errorf("%s: %w", headerIdentity, err)
-	}
-	seconds, ok, err := getInteger(table, identityExpiresAt)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", headerIdentity, err)
-	}
-	if ok {
+	if expiry := form.Get(identityExpiresAt); expiry != "" {
+		seconds, err := strconv.ParseInt(expiry, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s is not a number of seconds", headerIdentity, identityExpiresAt)
+		}
 		i.ExpiresAt = time.Unix(seconds, 0).UTC()
 	}
 	return i, nil

@@ -197,7 +197,7 @@ func TestDecodeRequestTypes(t *testing.T) {
 		got, err := decodeRequest("q", messaging.Message{Headers: map[string]any{
 			"rpc-version": version,
 			"rpc-unknown": "of a later revision",
-			"rpc-headers": map[string]any{"x-b": []any{"3"}, "X-a": []any{"1"}, "X-B": []any{"2"}, "x-B": []any{"4"}},
+			"rpc-request": "header.x-b=3&header.X-a=1&header.X-B=2&header.x-B=4&later=1&later.a=2",
 		}})
 		if err != nil {
 			t.Fatalf("version as %T: %v", version, err)
@@ -211,7 +211,7 @@ func TestDecodeRequestTypes(t *testing.T) {
 
 // An HTTP header can have any name and still not reach a field of its own.
 func TestHeadersStayHeaders(t *testing.T) {
-	names := []string{headerIdentity, headerMethod, headerDeadline, headerVersion, "Rpc-Identity", "RPC-Identity", "subject"}
+	names := []string{headerIdentity, headerRequest, headerDeadline, headerVersion, "Rpc-Identity", "subject", "method", "a&method=GET", "&path"}
 	r := &Request{ID: testID, Header: http.Header{}}
 	for _, name := range names {
 		r.Header[name] = []string{"admin"}
@@ -226,36 +226,26 @@ func TestHeadersStayHeaders(t *testing.T) {
 }
 
 func TestDecodeMalformedRequest(t *testing.T) {
-	identity := func(name string, value any) map[string]any {
-		return map[string]any{"rpc-version": 1, "rpc-identity": map[string]any{"subject": "u", name: value}}
-	}
 	tests := []struct {
 		name    string
 		headers map[string]any
 		want    string
 	}{
-		{"no version", map[string]any{"rpc-method": "GET"}, "rpc-version is missing"},
-		{"later version", map[string]any{"rpc-version": 2}, "rpc-version is not 1 but 2"},
+		{"later version", map[string]any{"rpc-version": 2}, "rpc-version is 2, not 1"},
 		{"version of the wrong type", map[string]any{"rpc-version": "1"}, "rpc-version is string, not an integer"},
 		{"null version", map[string]any{"rpc-version": nil}, "rpc-version is <nil>, not an integer"},
-		{"method", map[string]any{"rpc-version": 1, "rpc-method": 5}, "rpc-method is int, not a string"},
-		{"path", map[string]any{"rpc-version": 1, "rpc-path": []byte("/")}, "rpc-path is []uint8, not a string"},
-		{"params", map[string]any{"rpc-version": 1, "rpc-params": "id=1"}, "rpc-params is string, not a table"},
-		{"a param", map[string]any{"rpc-version": 1, "rpc-params": map[string]any{"id": 1}}, "rpc-params: id is int, not a string"},
-		{"query", map[string]any{"rpc-version": 1, "rpc-query": map[string]any{"a": "b"}}, "rpc-query: a is string, not an array"},
-		{
-			"headers", map[string]any{"rpc-version": 1, "rpc-headers": map[string]any{"a": []any{"b", 1}}},
-			"rpc-headers: a[1] is int, not a string",
-		},
-		{"deadline", map[string]any{"rpc-version": 1, "rpc-deadline": 1.5}, "rpc-deadline is float64, not an integer"},
-		{"deadline of zero", map[string]any{"rpc-version": 1, "rpc-deadline": 0}, "rpc-deadline is 0, not after 1970"},
-		{"identity", map[string]any{"rpc-version": 1, "rpc-identity": "admin"}, "rpc-identity is string, not a table"},
-		{"identity of nobody", map[string]any{"rpc-version": 1, "rpc-identity": map[string]any{}}, "rpc-identity has no subject"},
-		{"subject", identity("subject", 1), "rpc-identity: subject is int, not a string"},
-		{"username", identity("username", 1), "rpc-identity: username is int, not a string"},
-		{"scopes", identity("scopes", "a b"), "rpc-identity: scopes is string, not an array"},
-		{"token id", identity("token-id", true), "rpc-identity: token-id is bool, not a string"},
-		{"expiry", identity("expires-at", "soon"), "rpc-identity: expires-at is string, not an integer"},
+		{"request", map[string]any{"rpc-request": 5}, "rpc-request is int, not a string"},
+		{"request as table", map[string]any{"rpc-request": map[string]any{"method": "GET"}}, "rpc-request is map[string]interface {}, not a string"},
+		{"request as bytes", map[string]any{"rpc-request": []byte("method=GET")}, "rpc-request is []uint8, not a string"},
+		{"a param", map[string]any{"rpc-request": "param.id=%"}, `rpc-request: invalid URL escape "%"`},
+		{"query", map[string]any{"rpc-request": "query.a=1;b=2"}, "rpc-request: invalid semicolon separator in query"},
+		{"deadline", map[string]any{"rpc-deadline": 1.5}, "rpc-deadline is float64, not an integer"},
+		{"deadline of zero", map[string]any{"rpc-deadline": 0}, "rpc-deadline is 0, not after 1970"},
+		{"identity", map[string]any{"rpc-identity": true}, "rpc-identity is bool, not a string"},
+		{"null identity", map[string]any{"rpc-identity": nil}, "rpc-identity is <nil>, not a string"},
+		{"empty identity", map[string]any{"rpc-identity": ""}, "rpc-identity has no subject"},
+		{"identity of nobody", map[string]any{"rpc-identity": "subject=&username=demo"}, "rpc-identity has no subject"},
+		{"expiry", map[string]any{"rpc-identity": "subject=u&expires-at=soon"}, "rpc-identity: expires-at is not a number of seconds"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -278,17 +268,17 @@ func TestDecodeReply(t *testing.T) {
 		{"plain", nil, plain, ""},
 		{"plain with headers of its own", map[string]any{"x-trace": "1"}, plain, ""},
 		{"least", map[string]any{"rpc-version": int8(1), "rpc-status": int16(404)}, &Reply{Status: 404, ContentType: "text/plain"}, ""},
-		{"version", map[string]any{"rpc-version": 2, "rpc-status": 200}, nil, "rpc-version is not 1 but 2"},
+		{"version", map[string]any{"rpc-version": 2, "rpc-status": 200}, nil, "rpc-version is 2, not 1"},
 		{"version type", map[string]any{"rpc-version": "1", "rpc-status": 200}, nil, "not an integer"},
-		{"status without version", map[string]any{"rpc-status": 200}, nil, "rpc-version is missing"},
-		{"version without status", map[string]any{"rpc-version": 1}, nil, "rpc-status is missing"},
+		{"status without version", map[string]any{"rpc-status": 404}, &Reply{Status: 404, ContentType: "text/plain"}, ""},
+		{"version without status", map[string]any{"rpc-version": 1}, plain, ""},
 		{"status type", map[string]any{"rpc-version": 1, "rpc-status": "200"}, nil, "not an integer"},
 		{"status 0", map[string]any{"rpc-version": 1, "rpc-status": 0}, nil, "not in 200 to 599"},
 		{"status 101", map[string]any{"rpc-version": 1, "rpc-status": 101}, nil, "not in 200 to 599"},
 		{"status 600", map[string]any{"rpc-version": 1, "rpc-status": 600}, nil, "not in 200 to 599"},
 		{"status beyond 32 bits", map[string]any{"rpc-version": 1, "rpc-status": int64(1)<<32 + 200}, nil, "not in 200 to 599"},
-		{"headers", map[string]any{"rpc-version": 1, "rpc-status": 200, "rpc-headers": "a: b"}, nil, "not a table"},
-		{"header", map[string]any{"rpc-version": 1, "rpc-status": 200, "rpc-headers": map[string]any{"a": "b"}}, nil, "not an array"},
+		{"headers", map[string]any{"rpc-headers": map[string]any{"a": "b"}}, nil, "not a string"},
+		{"header", map[string]any{"rpc-headers": "a=%"}, nil, "invalid URL escape"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -365,9 +355,9 @@ func addGoldenSeeds(f *testing.F) {
 	for _, headers := range []string{
 		`{}`, `{"x":1}`, `{"rpc-version":1}`, `{"rpc-version":2}`, `{"rpc-version":null}`, `{"rpc-status":200}`,
 		`{"rpc-version":1,"rpc-status":"200"}`, `{"rpc-version":1,"rpc-deadline":-1}`, `{"rpc-version":1,"rpc-deadline":9223372036854775807}`,
-		`{"rpc-version":1,"rpc-status":200,"rpc-headers":{"a":["1"],"A":["2"],"x y":[],"":["\r\n"]}}`,
-		`{"rpc-version":1,"rpc-identity":{"subject":"u","scopes":[],"expires-at":-9223372036854775808}}`,
-		`{"rpc-version":1,"rpc-params":{"":""},"rpc-query":{"a[":[""]}}`,
+		`{"rpc-status":201,"rpc-headers":"a=1&A=2&x+y&=%0d%0a"}`,
+		`{"rpc-identity":"subject=u&scopes=&expires-at=-9223372036854775808"}`, `{"rpc-identity":"subject=u&subject=admin"}`,
+		`{"rpc-request":"param.=&=&param.id&param.id=2&query.a[=&query.a%5B=%00&header.x+y&header.=%0d%0a&header.a=1&header.A=2"}`,
 	} {
 		f.Add([]byte(headers), "", "", []byte(nil))
 	}

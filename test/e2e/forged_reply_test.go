@@ -19,7 +19,7 @@ func TestForgedReply(t *testing.T) {
 	reply := func(request messaging.Message, body string) messaging.Message {
 		return messaging.Message{
 			Type: "rpc.reply", AppID: "orders", UserID: "orders", CorrelationID: request.CorrelationID,
-			ContentType: "application/json", Headers: map[string]any{"rpc-version": 1, "rpc-status": 200}, Body: []byte(body),
+			ContentType: "application/json", Body: []byte(body),
 		}
 	}
 	consume(t, orders, "orders.getAll", func(ctx context.Context, m messaging.Message) error {

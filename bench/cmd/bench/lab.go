@@ -28,7 +28,7 @@ const (
 
 // programs are built for the benchmark.
 var programs = []string{
-	"./bench/cmd/raw", "./bench/cmd/rpc", "./bench/cmd/article", "./bench/cmd/http", "./bench/cmd/orders",
+	"./bench/cmd/minimal", "./bench/cmd/raw", "./bench/cmd/rpc", "./bench/cmd/article", "./bench/cmd/http", "./bench/cmd/orders",
 	"./bench/cmd/profiled-gateway",
 	"./services/gateway/cmd/gateway", "./services/access-control/cmd/access-control",
 }

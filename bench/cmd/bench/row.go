@@ -35,8 +35,9 @@ type starter struct {
 
 // starters are the rows, in the order of the table.
 var starters = []starter{
-	{"raw", "raw", (*lab).startRaw},
-	{"rpc", "rpc", (*lab).startRPC},
+	{"raw", "raw", startClientRow("raw")},
+	{"minimal", "minimal, no AMQP library", startClientRow("minimal")},
+	{"rpc", "rpc", startClientRow("rpc")},
 	{"gateway", "gateway", func(l *lab, ctx context.Context, r *row) error { return l.startSystem(ctx, r, "") }},
 	{"gateway-checked", "gateway, token checked each time", func(l *lab, ctx context.Context, r *row) error {
 		return l.startSystem(ctx, r, "", "GATEWAY_TOKEN_CACHE=0s")
@@ -73,16 +74,15 @@ func (l *lab) rows(ctx context.Context, starters []starter, names []string) ([]*
 	return rows, nil
 }
 
-func (l *lab) startRaw(_ context.Context, r *row) error { return l.startClientRow(r, "raw") }
-
-func (l *lab) startRPC(_ context.Context, r *row) error { return l.startClientRow(r, "rpc") }
-
-func (l *lab) startClientRow(r *row, program string) error {
-	r.client = program
-	r.env = []string{"BROKER_URL=" + l.brokerURL(benchUser, "")}
-	service, err := l.start(program+"-service", program, []string{"service"}, r.env)
-	r.services = []*process{service}
-	return err
+// startClientRow is for programs that have a client and a service in them.
+func startClientRow(program string) func(*lab, context.Context, *row) error {
+	return func(l *lab, _ context.Context, r *row) error {
+		r.client = program
+		r.env = []string{"BROKER_URL=" + l.brokerURL(benchUser, "")}
+		service, err := l.start(program+"-service", program, []string{"service"}, r.env)
+		r.services = []*process{service}
+		return err
+	}
 }
 
 // startSystem starts a gateway with what it needs. The gateways of one virtual host share a service of orders, and one of

@@ -18,10 +18,8 @@ func request(id string) messaging.Message {
 		ContentType: "application/json",
 		Timestamp:   time.Now().Add(-3*time.Hour - 30*time.Minute),
 		Headers: map[string]any{
-			"rpc-version":  1,
-			"rpc-method":   "POST",
-			"rpc-path":     "/v1/orders",
-			"rpc-identity": map[string]any{"subject": "u-1"},
+			"rpc-request":  "method=POST&path=%2Fv1%2Forders",
+			"rpc-identity": "subject=u-1",
 			"rpc-deadline": time.Now().Add(-3 * time.Hour).UnixMilli(),
 		},
 		Body: []byte(`{"sku":"A-1"}`),
@@ -33,7 +31,7 @@ func TestList(t *testing.T) {
 		bury(t, b, q,
 			request("1"),
 			messaging.Message{ID: "2", Body: []byte("body")},
-			messaging.Message{ID: "\x1b[2J\t3", Type: "rpc.request", Headers: map[string]any{"rpc-version": 1, "rpc-path": "/\u202e\x00"}},
+			messaging.Message{ID: "\x1b[2J\t3", Type: "rpc.request", Headers: map[string]any{"rpc-request": "path=%2F%E2%80%AE%00"}},
 		)
 		if err := b.Publish(testContext(t), q.Name+".dead", messaging.Message{ID: "4"}); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"golang.org/x/net/http/httpguts"
 
@@ -89,7 +88,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 	if m.ReplyTo != "gateway.rpc.response" || m.AppID != "gateway" || m.UserID != "gateway" || m.Type != "rpc.request" {
 		t.Errorf("reply to %q, app id %q, user id %q, type %q: want the gateway's", m.ReplyTo, m.AppID, m.UserID, m.Type)
 	}
-	identity, _ := m.Headers["rpc-identity"].(map[string]any)
+	identity := formOf(t, m, "rpc-identity")
 	switch {
 	case d.queue == "accessControl.login":
 		if identity != nil {
@@ -97,7 +96,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 		}
 	case len(authorization) != 1 || !strings.HasSuffix(authorization[0], " "+validToken):
 		t.Errorf("called %s with %q", d.queue, authorization)
-	case identity["subject"] != user.Subject || identity["username"] != user.Username || identity["token-id"] != user.TokenID:
+	case identity.Get("subject") != user.Subject || identity.Get("username") != user.Username || identity.Get("token-id") != user.TokenID:
 		t.Errorf("identity %v, want the authenticator's", identity)
 	}
 }
@@ -124,9 +123,7 @@ func FuzzReply(f *testing.F) {
 		if status == 0 {
 			status, name, m.ContentEncoding = http.StatusOK, "Content-Encoding", value
 		} else {
-			m.Headers = map[string]any{
-				"rpc-version": 1, "rpc-status": status, "rpc-headers": map[string]any{name: []any{value, value}},
-			}
+			m.Headers = map[string]any{"rpc-status": status, "rpc-headers": url.Values{name: {value, value}}.Encode()}
 		}
 		if m.Validate() != nil {
 			return // no broker carries it
@@ -296,8 +293,8 @@ func FuzzParams(f *testing.F) {
 			case queue == "":
 			case d == nil || d.queue != queue:
 				t.Errorf("%s %s: status %d, called %+v, want %s", route.method, route.target, w.Code, d, queue)
-			case !cmp.Equal(d.message.Headers["rpc-params"], any(map[string]any{"id": id})):
-				t.Errorf("%s %s: parameters %v, want id %q", route.method, route.target, d.message.Headers["rpc-params"], id)
+			case !slices.Equal(formOf(t, d.message, "rpc-request")["param.id"], []string{id}):
+				t.Errorf("%s %s: request %v, want id %q", route.method, route.target, d.message.Headers["rpc-request"], id)
 			}
 		}
 	})

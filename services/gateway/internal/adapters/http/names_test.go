@@ -40,7 +40,8 @@ var (
 // and of the page that describes the protocol, so that no new one is forgotten, the fields of a message, and the lists above.
 func internalNames(t *testing.T) []string {
 	t.Helper()
-	names := slices.Concat(wireConstants(t), protocolNames(t), brokerNames, othersNames)
+	names := slices.Concat(wireConstants(t), protocolNames(t), brokerNames, othersNames,
+		[]string{"param.id", "query.keep", "header.Accept", "header.Idempotency-Key"})
 	for field := range reflect.TypeFor[messaging.Message]().Fields() {
 		names = append(names, field.Name, strings.ToLower(field.Name))
 	}
@@ -48,7 +49,7 @@ func internalNames(t *testing.T) []string {
 	return slices.Compact(names)
 }
 
-var wireConstantName = regexp.MustCompile(`^(header|identity|type)[A-Z]|Header$`)
+var wireConstantName = regexp.MustCompile(`^(header|identity|request|type)[A-Z]|Header$`)
 
 // wireConstants are the values of the constants of packages rpc and messaging that name what is on the wire.
 func wireConstants(t *testing.T) []string {
@@ -69,7 +70,7 @@ func wireConstants(t *testing.T) []string {
 			return true
 		})
 	}
-	wantAll(t, "the source", names, "rpc-identity", "rpc-deadline", "rpc-status", "subject", "token-id", "rpc.request",
+	wantAll(t, "the source", names, "rpc-identity", "rpc-deadline", "rpc-status", "subject", "token-id", "rpc.request", "param.",
 		"dead-letter-queue")
 	return names
 }
@@ -118,7 +119,7 @@ func protocolNames(t *testing.T) []string {
 			names = append(names, strings.Trim(strings.TrimSpace(name), "`"))
 		}
 	}
-	wantAll(t, "PROTOCOL.md", names, "rpc-identity", "rpc-params", "rpc-status", "user_id", "reply_to", "expires-at", "detail")
+	wantAll(t, "PROTOCOL.md", names, "rpc-identity", "rpc-request", "param.NAME", "rpc-status", "user_id", "reply_to", "expires-at", "detail")
 	return names
 }
 

@@ -133,14 +133,35 @@ func wantSame(t *testing.T, what string, want, got delivery) {
 	}
 }
 
-// takeData takes an entry out of a message's table of lists, and checks that it is what was sent, or not there.
-func takeData(t *testing.T, m messaging.Message, table, name string, sent ...any) {
+// formOf parses one of a message's forms; nil if it is not there.
+func formOf(t *testing.T, m messaging.Message, name string) url.Values {
 	t.Helper()
-	entries, _ := m.Headers[table].(map[string]any)
-	if got, ok := entries[name]; ok && !cmp.Equal(got, sent) {
-		t.Errorf("%s holds %q: %v, want %v or nothing", table, name, got, sent)
+	value, ok := m.Headers[name]
+	if !ok {
+		return nil
 	}
-	delete(entries, name)
+	s, ok := value.(string)
+	if !ok {
+		t.Fatalf("%s is %T, not a string", name, value)
+	}
+	form, err := url.ParseQuery(s)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return form
+}
+
+// takeData takes entries out of a message's request, and checks that they are what was sent, or not there.
+func takeData(t *testing.T, m messaging.Message, prefix string, sent map[string][]string) {
+	t.Helper()
+	form := formOf(t, m, "rpc-request")
+	for name, want := range sent {
+		if got, ok := form[prefix+name]; ok && !slices.Equal(got, want) {
+			t.Errorf("the request holds %q: %q, want %q or nothing", prefix+name, got, want)
+		}
+		delete(form, prefix+name)
+	}
+	m.Headers["rpc-request"] = form.Encode()
 }
 
 // variants are a name's spellings that somebody might take for the same.
@@ -186,18 +207,17 @@ func TestSpoofing(t *testing.T) {
 
 func (f spoofing) spoofHeaders(t *testing.T, r clientRequest, honest delivery, name string) {
 	t.Helper()
-	sent := map[string][]any{}
+	sent := map[string][]string{}
 	for _, v := range variants(name) {
-		subject := `{"subject":"` + spoofValue + `"}`
-		r = r.with(v+": "+spoofValue, v+": "+subject)
-		sent[http.CanonicalHeaderKey(v)] = append(sent[http.CanonicalHeaderKey(v)], spoofValue, subject)
-	}
-	got := f.send(t, r)
-	for v, values := range sent {
-		if v != "X-Forwarded-For" { // the gateway's own, in every message
-			takeData(t, got.message, "rpc-headers", v, values...)
+		values := []string{spoofValue, `{"subject":"` + spoofValue + `"}`, "&subject=" + spoofValue}
+		for _, value := range values {
+			r = r.with(v + ": " + value)
 		}
+		sent[http.CanonicalHeaderKey(v)] = append(sent[http.CanonicalHeaderKey(v)], values...)
 	}
+	delete(sent, "X-Forwarded-For") // the gateway's own, in every message
+	got := f.send(t, r)
+	takeData(t, got.message, "header.", sent)
 	wantSame(t, "in headers", honest, got)
 }
 
@@ -212,16 +232,14 @@ func (f spoofing) spoofNamedHeaders(t *testing.T, r clientRequest, honest delive
 
 func (f spoofing) spoofQuery(t *testing.T, r clientRequest, honest delivery, name string) {
 	t.Helper()
-	sent := map[string][]any{}
+	sent := map[string][]string{}
 	for _, v := range variants(name) {
 		r.target += "&" + url.QueryEscape(v) + "=" + spoofValue + "&" + url.QueryEscape(v) + "=2&" +
 			url.QueryEscape(v+"[subject]") + "=" + spoofValue
-		sent[v], sent[v+"[subject]"] = []any{spoofValue, "2"}, []any{spoofValue}
+		sent[v], sent[v+"[subject]"] = []string{spoofValue, "2"}, []string{spoofValue}
 	}
 	got := f.send(t, r)
-	for v, values := range sent {
-		takeData(t, got.message, "rpc-query", v, values...)
-	}
+	takeData(t, got.message, "query.", sent)
 	wantSame(t, "in the query", honest, got)
 }
 
@@ -242,18 +260,19 @@ func (f spoofing) spoofBody(t *testing.T, r clientRequest, honest delivery, name
 
 func (f spoofing) spoofParams(t *testing.T, honest delivery, name string) {
 	t.Helper()
-	for _, id := range []string{name, name + "=" + spoofValue, "../" + name, name + "/login", "7/" + name, "7;" + name + "=1", "7?" + name} {
+	for _, id := range []string{name, name + "=" + spoofValue, "7&" + name + "=1", "../" + name, name + "/login", "7/" + name, "7;" + name + "=1", "7?" + name} {
 		r := withID
 		r.target = "/v1/orders/" + url.PathEscape(id) + "/cancel?keep=1"
 		got := f.send(t, r)
-		headers := got.message.Headers
-		if want := map[string]any{"id": id}; !cmp.Equal(headers["rpc-params"], any(want)) {
-			t.Errorf("rpc-params %v, want %v", headers["rpc-params"], want)
+		request, want := formOf(t, got.message, "rpc-request"), formOf(t, honest.message, "rpc-request")
+		if values := request["param.id"]; !slices.Equal(values, []string{id}) {
+			t.Errorf("id %q, want %q", values, id)
 		}
-		if want := "/v1/orders/" + id + "/cancel"; headers["rpc-path"] != want {
-			t.Errorf("rpc-path %q, want %q", headers["rpc-path"], want)
+		if path := "/v1/orders/" + id + "/cancel"; !slices.Equal(request["path"], []string{path}) {
+			t.Errorf("path %q, want %q", request["path"], path)
 		}
-		headers["rpc-params"], headers["rpc-path"] = honest.message.Headers["rpc-params"], honest.message.Headers["rpc-path"]
+		request["param.id"], request["path"] = want["param.id"], want["path"]
+		got.message.Headers["rpc-request"] = request.Encode()
 		wantSame(t, "in the path", honest, got)
 	}
 }
@@ -279,14 +298,14 @@ func TestConnectionNamesHeaders(t *testing.T) {
 	for named, gone := range tests {
 		t.Run(named, func(t *testing.T) {
 			got := f.send(t, byUser.with("Connection: "+named, "X-Forwarded-For: 10.0.0.1", "X-Forwarded-For: 10.0.0.2"))
-			headers, _ := got.message.Headers["rpc-headers"].(map[string]any)
-			all, _ := honest.message.Headers["rpc-headers"].(map[string]any)
+			request, all := formOf(t, got.message, "rpc-request"), formOf(t, honest.message, "rpc-request")
 			for _, name := range gone {
-				if headers[name] != nil {
+				if request["header."+name] != nil {
 					t.Errorf("%s was passed on", name)
 				}
-				headers[name] = all[name]
+				request["header."+name] = all["header."+name]
 			}
+			got.message.Headers["rpc-request"] = request.Encode()
 			wantSame(t, "with Connection: "+named, honest, got)
 		})
 	}
