@@ -93,3 +93,19 @@ func BenchmarkDo(b *testing.B) {
 		}
 	})
 }
+
+// A call and its reply through the in-process broker, from goroutine to goroutine.
+func BenchmarkRoundTrip(b *testing.B) {
+	broker := newBroker(b)
+	reply := &Reply{Status: 200, ContentType: contentTypeJSON, Body: make([]byte, 1024)}
+	serve(b, broker, ServerOptions{}, "orders.get", func(context.Context, *Request) (*Reply, error) { return reply, nil })
+	c := startClient(b, broker, ClientOptions{})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Do(b.Context(), &Request{Queue: "orders.get"}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

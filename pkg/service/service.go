@@ -50,6 +50,7 @@ const (
 // status 0 after an orderly stop, 1 after an error, 2 if the settings can't be used. A second signal ends it at once.
 func Main(s Service) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	reserveHeap()
 	// From the first signal on, signals do what they do by default.
 	context.AfterFunc(ctx, stop)
 	os.Exit(exitStatus(ctx, s, os.Args[1:], newOptions(nil))) //nolint:revive // it is what a service's main calls

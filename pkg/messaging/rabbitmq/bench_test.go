@@ -1,0 +1,57 @@
+package rabbitmq
+
+import (
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
+)
+
+func benchMessage() messaging.Message {
+	return messaging.Message{
+		ID: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f", CorrelationID: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f",
+		Type: "rpc.request", AppID: "gateway", ReplyTo: "gateway.rpc.response", TTL: 5 * time.Second, Timestamp: time.Unix(1772366400, 0),
+		Headers: map[string]any{"rpc-deadline": int64(1772366405000), "rpc-request": "method=GET&path=%2Fv1%2Forders", "rpc-identity": "subject=42"},
+	}
+}
+
+// What a message takes before the AMQP library writes it.
+func BenchmarkEncode(b *testing.B) {
+	m := benchMessage()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := validate("orders.get", m); err != nil {
+			b.Fatal(err)
+		}
+		_ = encode(m)
+	}
+}
+
+// What a message takes after the AMQP library has read it.
+func BenchmarkDecode(b *testing.B) {
+	p := encode(benchMessage())
+	d := amqp.Delivery{
+		Headers: p.Headers, CorrelationId: p.CorrelationId, MessageId: p.MessageId, Type: p.Type, AppId: p.AppId,
+		ReplyTo: p.ReplyTo, Expiration: p.Expiration, Timestamp: p.Timestamp,
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = decode(&d)
+	}
+}
+
+// A message's acknowledgement, but for its frame.
+func BenchmarkAcknowledger(b *testing.B) {
+	a := &acknowledger{threshold: 1000, gaps: map[uint64]struct{}{}, pending: map[uint64]bool{}, wake: make(chan struct{}, 1), full: make(chan struct{}, 1)}
+	tag := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		tag++
+		a.ack(tag)
+		if tag%100 == 0 {
+			a.take(false)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package http
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/warren/pkg/rpc"
+)
+
+// newBenchServer answers from a fake, and logs as in production.
+func newBenchServer(b *testing.B) *Server {
+	b.Helper()
+	reply := &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: make([]byte, 1024)}
+	s, err := NewServer(options(), answering{reply}, &authenticator{identity: user},
+		slog.New(slog.NewJSONHandler(io.Discard, nil)), prometheus.NewRegistry())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+func benchRequest() *http.Request {
+	r := newRequest(http.MethodGet, "/v1/orders/0190a6d0-0000-7000-8000-000000000042?expand=lines", "")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", "bench")
+	return r
+}
+
+// From an HTTP request to a call.
+func BenchmarkRequest(b *testing.B) {
+	s := newBenchServer(b)
+	c := echo.New().NewContext(benchRequest(), httptest.NewRecorder())
+	c.SetPath("/v1/orders/:id")
+	c.SetParamNames("id")
+	c.SetParamValues("0190a6d0-0000-7000-8000-000000000042")
+	c.Set(exchangeKey, &exchange{id: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f", identity: &user})
+	room := s.newBodyRoom()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.request(c, "orders.get", &requestBody{room: room}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// From a reply to an HTTP response.
+func BenchmarkWriteReply(b *testing.B) {
+	s := newBenchServer(b)
+	e, w := echo.New(), discarding{http.Header{}}
+	reply := &rpc.Reply{
+		Status: http.StatusOK, Header: http.Header{"Etag": {`"1"`}}, ContentType: "application/json", Body: make([]byte, 1024),
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.writeReply(e.NewContext(nil, w), reply); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// All that the gateway does for a request, but for net/http and the call.
+func BenchmarkServeHTTP(b *testing.B) {
+	s := newBenchServer(b)
+	r := benchRequest()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.http.Handler.ServeHTTP(discarding{http.Header{}}, r)
+	}
+}
+
+// answering is a caller that has its answer.
+type answering struct{ reply *rpc.Reply }
+
+func (a answering) Do(context.Context, *rpc.Request) (*rpc.Reply, error) { return a.reply, nil }
+
+// discarding is a response that goes nowhere.
+type discarding struct{ header http.Header }
+
+func (d discarding) Header() http.Header         { return d.header }
+func (d discarding) Write(p []byte) (int, error) { return len(p), nil }
+func (d discarding) WriteHeader(int)             {}
