@@ -3,7 +3,6 @@ package rpc
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -31,7 +30,7 @@ const (
 
 	identitySubject   = "subject"
 	identityUsername  = "username"
-	identityScopes    = "scopes"
+	identityScope     = "scope"
 	identityTokenID   = "token-id"
 	identityExpiresAt = "expires-at"
 )
@@ -46,14 +45,6 @@ func ttlUntil(deadline, now time.Time) time.Duration {
 		return 0
 	}
 	return min(max(deadline.Sub(now).Truncate(time.Millisecond), time.Millisecond), maxTTL)
-}
-
-// setForm sets what is not empty, as one string: each entry of a table costs the broker and the services more than a whole
-// string.
-func setForm(table map[string]any, name string, form url.Values) {
-	if encoded := form.Encode(); encoded != "" {
-		table[name] = encoded
-	}
 }
 
 // integer reads any of the integer types that a broker may deliver.
@@ -106,26 +97,12 @@ func getString(table map[string]any, name string) (string, error) {
 	return s, nil
 }
 
-// getForm returns nil if table has no such name.
-func getForm(table map[string]any, name string) (url.Values, error) {
-	s, err := getString(table, name)
-	if s == "" || err != nil {
-		return nil, err
-	}
-	form, err := url.ParseQuery(s)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return form, nil
-}
-
-// addHeader adds the values of an HTTP header, whose name counts without regard to case.
-func addHeader(header *http.Header, name string, values []string) {
+// addHeader adds a value of an HTTP header, whose name counts without regard to case.
+func addHeader(header *http.Header, name, value string) {
 	if *header == nil {
 		*header = http.Header{}
 	}
-	canonical := http.CanonicalHeaderKey(name)
-	(*header)[canonical] = append((*header)[canonical], values...)
+	header.Add(name, value)
 }
 
 // checkVersion refuses messages of another version. Without one they are of this one.

@@ -3,10 +3,7 @@ package rpc
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
-	"slices"
 	"time"
 
 	"example.com/warren/pkg/messaging"
@@ -20,7 +17,7 @@ func encodeReply(r *Reply, id, appID string, persistent bool, deadline, now time
 	var headers map[string]any
 	if r.Status != http.StatusOK || len(r.Header) > 0 {
 		headers = map[string]any{headerStatus: int64(r.Status)}
-		setForm(headers, headerHeaders, url.Values(r.Header))
+		wireForm(nil).addLists("", r.Header).set(headers, headerHeaders)
 	}
 	return messaging.Message{
 		Type:          typeReply,
@@ -50,16 +47,13 @@ func decodeReply(m messaging.Message) (*Reply, error) {
 	case !validStatus(status):
 		return nil, fmt.Errorf("%w: %s is %d, not in 200 to 599", ErrMalformedReply, headerStatus, status)
 	}
-	form, err := getForm(m.Headers, headerHeaders)
+	r := &Reply{Status: int(status), ContentType: m.ContentType, Body: m.Body}
+	err = readForm(m.Headers, headerHeaders, func(name, value string) { addHeader(&r.Header, name, value) })
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, err)
 	}
-	r := &Reply{Status: int(status), ContentType: m.ContentType, Body: m.Body}
-	for _, name := range slices.Sorted(maps.Keys(form)) {
-		addHeader(&r.Header, name, form[name])
-	}
 	if m.ContentEncoding != "" {
-		addHeader(&r.Header, "Content-Encoding", []string{m.ContentEncoding})
+		addHeader(&r.Header, "Content-Encoding", m.ContentEncoding)
 	}
 	return r, nil
 }

@@ -3,9 +3,7 @@ package rpc
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,9 +14,9 @@ import (
 // encodeRequest returns the message that carries r. Its reply goes to replyTo.
 func encodeRequest(r *Request, replyTo, appID string, persistent bool, now time.Time) messaging.Message {
 	headers := make(map[string]any, 3)
-	setForm(headers, headerRequest, encodeHTTP(r))
+	encodeHTTP(r).set(headers, headerRequest)
 	if r.Identity != nil {
-		setForm(headers, headerIdentity, encodeIdentity(r.Identity))
+		encodeIdentity(r.Identity).set(headers, headerIdentity)
 	}
 	if !r.Deadline.IsZero() {
 		headers[headerDeadline] = r.Deadline.UnixMilli()
@@ -39,42 +37,26 @@ func encodeRequest(r *Request, replyTo, appID string, persistent bool, now time.
 }
 
 // encodeHTTP is what a request has of the HTTP request behind it.
-func encodeHTTP(r *Request) url.Values {
-	form := make(url.Values, 3+len(r.Params)+len(r.Query)+len(r.Header))
-	set(form, requestMethod, r.Method)
-	set(form, requestPath, r.Path)
-	set(form, requestRoute, r.Route)
-	for name, value := range r.Params {
-		form[requestParam+name] = []string{value}
+func encodeHTTP(r *Request) wireForm {
+	f := make(wireForm, 0, 512)
+	f = f.addIf(requestMethod, r.Method).addIf(requestPath, r.Path).addIf(requestRoute, r.Route)
+	for _, name := range sortedKeys(r.Params) {
+		f = f.add(requestParam+name, r.Params[name])
 	}
-	for name, values := range r.Query {
-		form[requestQuery+name] = values
-	}
-	for name, values := range r.Header {
-		form[requestHeader+name] = values
-	}
-	return form
-}
-
-// set sets what is not empty.
-func set(form url.Values, name, value string) {
-	if value != "" {
-		form[name] = []string{value}
-	}
+	return f.addLists(requestQuery, r.Query).addLists(requestHeader, r.Header)
 }
 
 // encodeIdentity always has a subject, be it empty: an identity must not become nobody on its way.
-func encodeIdentity(i *Identity) url.Values {
-	form := url.Values{identitySubject: {i.Subject}}
-	set(form, identityUsername, i.Username)
-	set(form, identityTokenID, i.TokenID)
-	if len(i.Scopes) > 0 {
-		form[identityScopes] = i.Scopes
+func encodeIdentity(i *Identity) wireForm {
+	f := make(wireForm, 0, 256)
+	f = f.add(identitySubject, i.Subject).addIf(identityUsername, i.Username).addIf(identityTokenID, i.TokenID)
+	for _, scope := range i.Scopes {
+		f = f.add(identityScope, scope)
 	}
 	if !i.ExpiresAt.IsZero() {
-		set(form, identityExpiresAt, strconv.FormatInt(i.ExpiresAt.Unix(), 10))
+		f = f.add(identityExpiresAt, strconv.FormatInt(i.ExpiresAt.Unix(), 10))
 	}
-	return form
+	return f
 }
 
 // decodeRequest reads a request that arrived on queue. What is not there is empty: a plain requester sends a body and no
@@ -84,11 +66,10 @@ func decodeRequest(queue string, m messaging.Message) (*Request, error) {
 	if err := checkVersion(m.Headers); err != nil {
 		return nil, err
 	}
-	form, err := getForm(m.Headers, headerRequest)
+	err := readForm(m.Headers, headerRequest, r.readHTTP)
 	if err != nil {
 		return nil, err
 	}
-	decodeHTTP(r, form)
 	if r.Identity, err = decodeIdentity(m.Headers); err != nil {
 		return nil, err
 	}
@@ -96,24 +77,35 @@ func decodeRequest(queue string, m messaging.Message) (*Request, error) {
 	return r, err
 }
 
-// decodeHTTP reads what encodeHTTP writes. Names that differ in case alone are one header, its values in the names' order.
-func decodeHTTP(r *Request, form url.Values) {
-	r.Method, r.Path, r.Route = form.Get(requestMethod), form.Get(requestPath), form.Get(requestRoute)
-	for _, name := range slices.Sorted(maps.Keys(form)) {
-		values := form[name]
-		if param, ok := strings.CutPrefix(name, requestParam); ok {
-			if r.Params == nil {
-				r.Params = map[string]string{}
-			}
-			r.Params[param] = values[0]
-		} else if query, ok := strings.CutPrefix(name, requestQuery); ok {
-			if r.Query == nil {
-				r.Query = url.Values{}
-			}
-			r.Query[query] = values
-		} else if header, ok := strings.CutPrefix(name, requestHeader); ok {
-			addHeader(&r.Header, header, values)
+// readHTTP takes in one field of what encodeHTTP writes.
+func (r *Request) readHTTP(name, value string) {
+	switch name {
+	case requestMethod:
+		r.Method = value
+	case requestPath:
+		r.Path = value
+	case requestRoute:
+		r.Route = value
+	default:
+		r.readNamed(name, value)
+	}
+}
+
+func (r *Request) readNamed(name, value string) {
+	kind, name, _ := strings.Cut(name, ".")
+	switch kind + "." {
+	case requestParam:
+		if r.Params == nil {
+			r.Params = map[string]string{}
 		}
+		r.Params[name] = value
+	case requestQuery:
+		if r.Query == nil {
+			r.Query = url.Values{}
+		}
+		r.Query.Add(name, value)
+	case requestHeader:
+		addHeader(&r.Header, name, value)
 	}
 }
 
@@ -134,20 +126,28 @@ func decodeIdentity(headers map[string]any) (*Identity, error) {
 	if _, ok := headers[headerIdentity]; !ok {
 		return nil, nil //nolint:nilnil // nobody
 	}
-	form, err := getForm(headers, headerIdentity)
+	i, expiry := &Identity{}, ""
+	err := readForm(headers, headerIdentity, func(name, value string) {
+		switch name {
+		case identitySubject:
+			i.Subject = value
+		case identityUsername:
+			i.Username = value
+		case identityTokenID:
+			i.TokenID = value
+		case identityScope:
+			i.Scopes = append(i.Scopes, value)
+		case identityExpiresAt:
+			expiry = value
+		}
+	})
 	if err != nil {
 		return nil, err
-	}
-	i := &Identity{
-		Subject:  form.Get(identitySubject),
-		Username: form.Get(identityUsername),
-		Scopes:   form[identityScopes],
-		TokenID:  form.Get(identityTokenID),
 	}
 	if i.Subject == "" {
 		return nil, errNoSubject
 	}
-	if expiry := form.Get(identityExpiresAt); expiry != "" {
+	if expiry != "" {
 		seconds, err := strconv.ParseInt(expiry, 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s is not a number of seconds", headerIdentity, identityExpiresAt)

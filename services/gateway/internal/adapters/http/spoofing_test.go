@@ -78,6 +78,7 @@ func (f spoofing) send(t *testing.T, r clientRequest) delivery {
 		t.Fatalf("no service got:\n%s", r)
 	}
 	m := d.message
+	m.Headers["rpc-request"] = formOf(t, m, "rpc-request").Encode() // in the order that takeData leaves
 	if id, err := uuid.Parse(m.ID); err != nil || id.Version() != 4 || m.CorrelationID != m.ID || correlationID != m.ID {
 		t.Errorf("id %q, correlation id %q, X-Correlation-Id %q: want the same UUID v4", m.ID, m.CorrelationID, correlationID)
 	}
