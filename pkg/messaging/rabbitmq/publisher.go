@@ -24,6 +24,8 @@ type publisher struct {
 
 	unconfirmed chan *amqp.DeferredConfirmation // of the sends, in their order; nil if they are not confirmed
 	sendRefused atomic.Bool
+	closed      chan struct{} // nothing is sent any more
+	judged      chan struct{} // the confirms of all sends have been looked at
 
 	beginning sync.Mutex // publishes take their tags in order
 
@@ -45,7 +47,13 @@ type returnKey struct{ queue, id string }
 // newPublisher opens the channels. onReturn gets the messages of send that could not be routed. With confirmSends, refusals
 // of what send sends are noticed too.
 func newPublisher(s *session, confirmSends bool, onReturn func(messaging.Return)) (*publisher, error) {
-	p := &publisher{session: s, refused: make(chan struct{}, 1), waiting: map[uint64]*confirmed{}}
+	p := &publisher{
+		session: s,
+		refused: make(chan struct{}, 1),
+		closed:  make(chan struct{}),
+		judged:  make(chan struct{}),
+		waiting: map[uint64]*confirmed{},
+	}
 	var err error
 	if p.sends, err = s.amqp.Channel(); err != nil {
 		return nil, fmt.Errorf("open channel: %w", err)
@@ -85,35 +93,49 @@ func (p *publisher) confirmSends() error {
 		return err
 	}
 	p.unconfirmed = make(chan *amqp.DeferredConfirmation, maxUnconfirmed)
-	p.session.spawn(func() {
-		for {
-			select {
-			case confirmation := <-p.unconfirmed:
-				p.judge(confirmation)
-			case <-p.session.over:
-				return
-			}
-		}
-	})
+	p.session.spawn(p.judgeAll)
 	return nil
+}
+
+func (p *publisher) judgeAll() {
+	defer close(p.judged)
+	for {
+		select {
+		case confirmation := <-p.unconfirmed:
+			p.judge(confirmation)
+		case <-p.closed:
+			for range len(p.unconfirmed) {
+				p.judge(<-p.unconfirmed)
+			}
+			return
+		case <-p.session.over:
+			return
+		}
+	}
 }
 
 // judge waits for the confirmation of a send, which comes at the latest when the channel ends.
 func (p *publisher) judge(confirmation *amqp.DeferredConfirmation) {
 	<-confirmation.Done()
 	if !confirmation.Acked() {
-		p.sendRefused.Store(true)
-		p.refuse()
+		p.loseSends()
 	}
 }
 
-// watch waits while too many sends are unconfirmed.
-func (p *publisher) watch(ctx context.Context, confirmation *amqp.DeferredConfirmation) {
+// watch never waits: if the confirms of one queue don't come, because it has lost its leader, the sends to others must go on.
+// So many without a confirm count as lost.
+func (p *publisher) watch(confirmation *amqp.DeferredConfirmation) {
 	select {
 	case p.unconfirmed <- confirmation:
-	case <-ctx.Done():
-	case <-p.session.over:
+	default:
+		p.loseSends()
 	}
+}
+
+// loseSends has new channels opened, and then the observers of losses told.
+func (p *publisher) loseSends() {
+	p.sendRefused.Store(true)
+	p.refuse()
 }
 
 func (p *publisher) refuse() {
@@ -123,10 +145,14 @@ func (p *publisher) refuse() {
 	}
 }
 
-// close closes the channels once the broker has read what was sent on them.
+// close closes the channels once the broker has read what was sent on them. sendRefused is final then.
 func (p *publisher) close() {
 	_ = p.sends.Close()
 	_ = p.confirms.Close()
+	close(p.closed)
+	if p.unconfirmed != nil {
+		<-p.judged
+	}
 }
 
 // endWith ends the session when the channel closes by itself: what is valid never makes the broker close a publishing
@@ -150,7 +176,7 @@ func (p *publisher) send(ctx context.Context, queue string, m messaging.Message)
 		return notSent(ctx, err)
 	}
 	if confirmation != nil {
-		p.watch(ctx, confirmation)
+		p.watch(confirmation)
 	}
 	return notSent(ctx, p.session.socket.Flushed(ctx))
 }
