@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -50,10 +51,12 @@ const (
 // status 0 after an orderly stop, 1 after an error, 2 if the settings can't be used. A second signal ends it at once.
 func Main(s Service) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	reserveHeap()
 	// From the first signal on, signals do what they do by default.
 	context.AfterFunc(ctx, stop)
-	os.Exit(exitStatus(ctx, s, os.Args[1:], newOptions(nil))) //nolint:revive // it is what a service's main calls
+	reserve := make([]byte, heapReserve)
+	status := exitStatus(ctx, s, os.Args[1:], newOptions(nil))
+	runtime.KeepAlive(reserve)
+	os.Exit(status) //nolint:revive // it is what a service's main calls
 }
 
 func exitStatus(ctx context.Context, s Service, args []string, o options) int {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -41,7 +42,7 @@ func dial(rawURL string) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the broker's URL: %w", err)
 	}
-	conn, err := net.DialTimeout("tcp", u.Host, 5*time.Second)
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), "tcp", u.Host)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}

@@ -171,7 +171,7 @@ func appendMethod(out []byte, channel uint16, m method, arguments ...byte) []byt
 }
 
 func appendShort(out []byte, s string) []byte {
-	return append(append(out, byte(len(s))), s...)
+	return append(append(out, byte(len(s))), s...) //nolint:gosec // names are short
 }
 
 // appendPublish appends the frames that publish a message.

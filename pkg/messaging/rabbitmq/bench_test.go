@@ -13,7 +13,9 @@ func benchMessage() messaging.Message {
 	return messaging.Message{
 		ID: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f", CorrelationID: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f",
 		Type: "rpc.request", AppID: "gateway", ReplyTo: "gateway.rpc.response", TTL: 5 * time.Second, Timestamp: time.Unix(1772366400, 0),
-		Headers: map[string]any{"rpc-deadline": int64(1772366405000), "rpc-request": "method=GET&path=%2Fv1%2Forders", "rpc-identity": "subject=42"},
+		Headers: map[string]any{
+			"rpc-deadline": int64(1772366405000), "rpc-request": "method=GET&path=%2Fv1%2Forders", "rpc-identity": "subject=42",
+		},
 	}
 }
 
@@ -44,7 +46,13 @@ func BenchmarkDecode(b *testing.B) {
 
 // A message's acknowledgement, but for its frame.
 func BenchmarkAcknowledger(b *testing.B) {
-	a := &acknowledger{threshold: 1000, gaps: map[uint64]struct{}{}, pending: map[uint64]bool{}, wake: make(chan struct{}, 1), full: make(chan struct{}, 1)}
+	a := &acknowledger{
+		threshold: 1000,
+		gaps:      map[uint64]struct{}{},
+		pending:   map[uint64]bool{},
+		wake:      make(chan struct{}, 1),
+		full:      make(chan struct{}, 1),
+	}
 	tag := uint64(0)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -2,7 +2,6 @@ package http
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,7 +18,7 @@ func newBenchServer(b *testing.B) *Server {
 	b.Helper()
 	reply := &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: make([]byte, 1024)}
 	s, err := NewServer(options(), answering{reply}, &authenticator{identity: user},
-		slog.New(slog.NewJSONHandler(io.Discard, nil)), prometheus.NewRegistry())
+		slog.New(slog.NewJSONHandler(unwritten{}, nil)), prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,6 +78,11 @@ func BenchmarkServeHTTP(b *testing.B) {
 type answering struct{ reply *rpc.Reply }
 
 func (a answering) Do(context.Context, *rpc.Request) (*rpc.Reply, error) { return a.reply, nil }
+
+// unwritten is a log whose lines are made and go nowhere.
+type unwritten struct{}
+
+func (unwritten) Write(p []byte) (int, error) { return len(p), nil }
 
 // discarding is a response that goes nowhere.
 type discarding struct{ header http.Header }

@@ -261,7 +261,9 @@ func (f spoofing) spoofBody(t *testing.T, r clientRequest, honest delivery, name
 
 func (f spoofing) spoofParams(t *testing.T, honest delivery, name string) {
 	t.Helper()
-	for _, id := range []string{name, name + "=" + spoofValue, "7&" + name + "=1", "../" + name, name + "/login", "7/" + name, "7;" + name + "=1", "7?" + name} {
+	for _, id := range []string{
+		name, name + "=" + spoofValue, "7&" + name + "=1", "../" + name, name + "/login", "7/" + name, "7;" + name + "=1", "7?" + name,
+	} {
 		r := withID
 		r.target = "/v1/orders/" + url.PathEscape(id) + "/cancel?keep=1"
 		got := f.send(t, r)
