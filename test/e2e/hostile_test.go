@@ -69,9 +69,12 @@ func TestHostileRequests(t *testing.T) {
 		})
 	}
 	large := strings.Repeat("x", 1000)
-	var many strings.Builder // within the limit on the wire, beyond it in a message's table
+	var many, growing strings.Builder
 	for i := range 1000 {
 		fmt.Fprintf(&many, "X-%d: y\r\n", i)
+	}
+	for i := range 800 { // within the limit on the wire, beyond it in a message, where each slash is %2F
+		fmt.Fprintf(&growing, "X-%d: ////////\r\n", i)
 	}
 	tests := map[string]struct {
 		request string
@@ -79,12 +82,13 @@ func TestHostileRequests(t *testing.T) {
 	}{
 		"200 KiB of headers":        {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 200)), 431},
 		"20 KiB of headers":         {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 20)), 431},
-		"1000 small headers":        {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.Token), 431},
+		"1000 small headers":        {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.Token), 200},
+		"800 headers that grow":     {head("GET", "/v1/orders", growing.String()+"Authorization: Bearer "+demo.Token), 431},
 		"a 300-byte header name":    {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x"), 431},
 		"a control character":       {head("GET", "/v1/orders", "X-Control: a\x01b"), 400},
 		"a NUL":                     {head("GET", "/v1/orders", "X-Control: a\x00b"), 400},
 		"20 KiB of query":           {head("GET", "/v1/orders?q="+strings.Repeat(large, 20)), 431},
-		"a 300-byte query name":     {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.Token), 431},
+		"a 300-byte query name":     {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.Token), 200},
 		"a 2 MiB body":              {head("POST", "/v1/orders", "Content-Length: 2097152", "Authorization: Bearer "+demo.Token), 413},
 		"a 2 MiB body, in the open": {head("POST", "/v1/login", "Content-Length: 2097152"), 413},
 		"not HTTP":                  {"warren\r\n\r\n", 400},
