@@ -26,6 +26,7 @@ const (
 type connection struct {
 	purpose string // "publish" or "consume", for logs and the management's list
 	options Options
+	node    int // index of the URL that was connected to last; only run's goroutine uses it
 	mu      sync.Mutex
 	current *session      // nil while the broker is away
 	reason  error         // why current is nil
@@ -127,12 +128,14 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// connect tries each node once.
+// connect tries each node once, beginning with the one that answered last: a node that is silent costs a time-out.
 func (c *connection) connect(ctx context.Context) (*session, error) {
 	var errs []error
-	for _, url := range c.options.URLs {
-		s, err := c.dial(ctx, url)
+	for i := range c.options.URLs {
+		node := (c.node + i) % len(c.options.URLs)
+		s, err := c.dial(ctx, c.options.URLs[node])
 		if err == nil {
+			c.node = node
 			return s, nil
 		}
 		errs = append(errs, err)
@@ -174,21 +177,13 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 		}
 		return nil, fmt.Errorf("dial %s: %w", node, auth.explain(err, uri.Scheme))
 	}
-	s := &session{amqp: conn, socket: sock, user: userOf(uri), over: make(chan struct{})}
+	s := &session{amqp: conn, socket: sock, user: uri.Username, over: make(chan struct{})}
 	s.watch()
 	if err := c.open(s); err != nil {
 		s.close(true)
 		return nil, fmt.Errorf("open channels on %s: %w", node, err)
 	}
 	return s, nil
-}
-
-// userOf returns whom the broker will know the connection as, "" if something else than the URL decides.
-func userOf(uri amqp.URI) string {
-	if len(uri.AuthMechanism) > 0 {
-		return ""
-	}
-	return uri.Username
 }
 
 func (c *connection) properties() amqp.Table {

@@ -253,6 +253,23 @@ func TestBrokerStopsReading(t *testing.T) {
 	await(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
+// TestRedialsTheNodeThatAnswered has the first node be silent: its time-out is paid once, not at each lost connection.
+func TestRedialsTheNodeThatAnswered(t *testing.T) {
+	t.Parallel()
+	silent := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
+	silent.Swallow()
+	b := newTestBroker(t, Options{URLs: []string{silent.URL(t, testURL), testURL}, DialTimeout: time.Second})
+	dialled := len(silent.Sent())
+	if dialled == 0 {
+		t.Fatal("the first node was not tried")
+	}
+	cut(t, b.publishing)
+	cut(t, b.consuming)
+	if now := len(silent.Sent()); now != dialled {
+		t.Errorf("the silent node was dialled again: %d bytes were sent to it, then %d", dialled, now)
+	}
+}
+
 // TestCloseWhileDialling: a peer that accepts and says nothing must not hold up Close.
 func TestCloseWhileDialling(t *testing.T) {
 	t.Parallel()

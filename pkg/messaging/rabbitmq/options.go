@@ -13,7 +13,7 @@ import (
 
 // Options configures a Broker. Only URLs is required.
 type Options struct {
-	// URLs of the nodes of one cluster (amqp:// or amqps://). The first that answers is used.
+	// URLs of the nodes of one cluster (amqp:// or amqps://). The first that answers is used, and after a loss tried first.
 	URLs []string
 	// Name is shown as the connections' name in RabbitMQ's management.
 	Name string
@@ -81,6 +81,9 @@ func (o Options) checkURL(raw string) error {
 	}
 	if u.Query().Has("heartbeat") {
 		return errors.New("sets a heartbeat: use the option, on which time-outs rest")
+	}
+	if u.Query().Has("auth_mechanism") {
+		return errors.New("sets auth_mechanism: only user and password are supported, for the broker vouches for the user by name")
 	}
 	for _, name := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
 		if u.Query().Has(name) {
