@@ -419,6 +419,24 @@ func TestEnsureTakesOtherArgumentsAsExisting(t *testing.T) {
 	}
 }
 
+// TestExclusiveOnAQueueOfAnotherType: RabbitMQ lets others in on a quorum queue, which a queue that is taken as it is may be.
+func TestExclusiveOnAQueueOfAnotherType(t *testing.T) {
+	q := testQueue(t)
+	quorum := q
+	quorum.Type = messaging.Quorum
+	first, second := newTestBroker(t, Options{}), newTestBroker(t, Options{})
+	if err := first.Ensure(testContext(t), quorum); err != nil {
+		t.Fatal(err)
+	}
+	ignore := func(context.Context, messaging.Message) error { return nil }
+	if _, err := first.Subscribe(testContext(t), q, ignore, messaging.Exclusive()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Subscribe(testContext(t), q, ignore, messaging.Exclusive()); !errors.Is(err, messaging.ErrQueueInUse) {
+		t.Errorf("a second consumer: %v, want %v", err, messaging.ErrQueueInUse)
+	}
+}
+
 func TestEnsureDeclaresOncePerConnection(t *testing.T) {
 	b := newTestBroker(t, Options{})
 	q := testQueue(t)
@@ -545,6 +563,7 @@ func TestOptions(t *testing.T) {
 		"not AMQP":           {Options{URLs: []string{"http://u:secret@host"}}, "not a valid amqp"},
 		"broken":             {Options{URLs: []string{"amqp://u:secret@host", "amqp://u:secret @host"}}, "broker URL 2 of 2"},
 		"heartbeat in a URL": {Options{URLs: []string{"amqp://host/?heartbeat=10"}}, "sets a heartbeat"},
+		"mechanism in a URL": {Options{URLs: []string{"amqps://u:secret@host/?auth_mechanism=external"}}, "sets auth_mechanism"},
 		"short heartbeat":    {Options{URLs: []string{"amqp://host"}, Heartbeat: time.Millisecond}, "below the second"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -187,15 +187,13 @@ func (c *consumer) begin() error {
 // lockSuffix makes a queue's name that of its lock.
 const lockSuffix = ".consumer-lock"
 
-// locks reports whether a lock stands in for the exclusive flag, which RabbitMQ takes on a quorum queue and lets others in
-// all the same. The number of its consumers is no help: it has those of a node that is away, for as long as that is.
-func (s *subscription) locks() bool { return s.options.Exclusive && s.queue.Type == messaging.Quorum }
-
 // lock is the exclusive consumer of a queue that is exclusive to the connection, which the broker deletes with the
-// connection, or with its node.
+// connection, or with its node. It does what the exclusive flag promises: RabbitMQ takes that on a quorum queue and lets
+// others in all the same, and which type a queue that was there before has, nobody tells. The number of its consumers is
+// no help: it has those of a node that is away, for as long as that is.
 // See https://www.rabbitmq.com/docs/queues#exclusive-queues.
 func (c *consumer) lock() error {
-	if !c.subscription.locks() {
+	if !c.subscription.options.Exclusive {
 		return nil
 	}
 	name := c.subscription.queue.Name + lockSuffix
@@ -210,7 +208,7 @@ func (c *consumer) lock() error {
 
 // unlock lets others in at once: the broker takes its time to delete a queue that lost its last consumer.
 func (c *consumer) unlock() {
-	if c.subscription.locks() && !c.channel.IsClosed() {
+	if c.subscription.options.Exclusive && !c.channel.IsClosed() {
 		_, _ = c.channel.QueueDelete(c.subscription.queue.Name+lockSuffix, false, false, false)
 	}
 }
