@@ -31,6 +31,7 @@ func TestFailures(t *testing.T) {
 		want       int
 		challenge  string
 		retryAfter bool
+		close      bool
 	}{
 		"no token":             {authorization: []string{}, want: 401, challenge: `Bearer realm="warren"`},
 		"another scheme":       {authorization: []string{"Basic Zm9v"}, want: 401, challenge: `error="invalid_request"`},
@@ -43,7 +44,7 @@ func TestFailures(t *testing.T) {
 		"no access-control":    {authenticator: fmt.Errorf("check token: %w", rpc.ErrTimeout), want: 503, retryAfter: true},
 		"access-control fails": {authenticator: rpc.NewError(500, "internal error"), want: 503, retryAfter: true},
 
-		"too many calls":    {f: fails(rpc.ErrTooManyPending), want: 503, retryAfter: true},
+		"too many calls":    {f: fails(rpc.ErrTooManyPending), want: 503, retryAfter: true, close: true},
 		"broker away":       {f: fails(messaging.ErrUnavailable), want: 503, retryAfter: true},
 		"no such queue":     {f: fails(messaging.ErrUnroutable), want: 503, retryAfter: true},
 		"stopping":          {f: fails(rpc.ErrClosed), want: 503, retryAfter: true},
@@ -87,6 +88,9 @@ func TestFailures(t *testing.T) {
 			}
 			if got := w.Header().Get("Retry-After"); (got != "") != test.retryAfter {
 				t.Errorf("Retry-After %q", got)
+			}
+			if got := w.Header().Get("Connection"); (got == "close") != test.close {
+				t.Errorf("Connection %q", got)
 			}
 			if strings.Contains(w.Body.String(), "secret") {
 				t.Errorf("the cause reached the caller: %s", w.Body)

@@ -65,6 +65,10 @@ func (s *Server) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	if errors.Is(err, rpc.ErrTooManyPending) {
+		// Those who were sent away would keep their places among Options.MaxConnections, and others out.
+		c.Response().Header().Set(echo.HeaderConnection, "close")
+	}
 	// Also to a client that has gone: one that only closed its sending side must not take silence for success.
 	if err := s.writeReply(c, s.problem(err).Reply(x.id)); err != nil {
 		x.err = errors.Join(x.err, err)
