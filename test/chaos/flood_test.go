@@ -3,6 +3,7 @@ package chaos
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -131,6 +132,9 @@ func request(conn net.Conn, text string) (r result) {
 	body, err := io.ReadAll(response.Body)
 	if err == nil {
 		err = system.Answer{Status: response.StatusCode, Header: response.Header, Body: body}.CheckProblem()
+	}
+	if err == nil && response.StatusCode == http.StatusServiceUnavailable && !response.Close {
+		err = errors.New("refused, and still connected")
 	}
 	if err != nil {
 		r.Error = err.Error()

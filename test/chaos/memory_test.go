@@ -11,7 +11,7 @@ import (
 )
 
 // What a gateway may take beside what it has at rest, in bytes of resident memory. The garbage that refusals leave is in
-// it. RPC_MAX_PENDING_PER_QUEUE bounds the calls, and ulimit -n the connections.
+// it. RPC_MAX_PENDING_PER_QUEUE bounds the calls, and GATEWAY_MAX_CONNECTIONS the connections.
 const (
 	perConnection = 40 << 10
 	perPending    = 40 << 10

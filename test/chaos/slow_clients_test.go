@@ -24,8 +24,9 @@ const (
 // endOnItsWay is how long a client may take to see that the gateway has cut it off.
 const endOnItsWay = 2 * time.Second
 
-// TestSlowClients has clients send byte by byte, say nothing, and never read. The gateway cuts each of them off in time,
-// keeps nothing of them, and answers the others meanwhile.
+// TestSlowClients has clients send byte by byte, say nothing, and never read. A client that vanished without closing its
+// connection is one of the last two to the gateway. It cuts each of them off in time, keeps nothing of them, and answers
+// the others meanwhile.
 func TestSlowClients(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting, "GATEWAY_READ_HEADER_TIMEOUT="+readHeaderTimeout.String(),
 		"GATEWAY_READ_TIMEOUT="+readTimeout.String(), "GATEWAY_WRITE_TIMEOUT="+writeTimeout.String())
