@@ -29,10 +29,30 @@ func (d *declarer) ensure(ctx context.Context, q messaging.Queue) error {
 	if _, ok := d.known.Load(q.Name); ok {
 		return nil
 	}
+	return d.within(ctx, q.Name, func() error { return d.declare(q) })
+}
+
+// holds reports whether messages wait in a queue for a consumer; messaging.ErrUnroutable if there is no such queue.
+func (d *declarer) holds(ctx context.Context, queue string) (bool, error) {
+	var found amqp.Queue
+	err := d.within(ctx, queue, func() (err error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		found, err = d.inspect(queue)
+		return err
+	})
+	if err != nil {
+		return false, err // found may still be written
+	}
+	return found.Messages > 0, nil
+}
+
+// within calls f and waits for its end or that of ctx. The library's calls take no context; they end with the connection
+// at the latest.
+func (d *declarer) within(ctx context.Context, queue string, f func() error) error {
 	result := make(chan error, 1)
-	// The library's calls take no context. They end with the connection at the latest.
-	if !d.session.spawn(func() { result <- d.declare(q) }) {
-		return fmt.Errorf("declare queue %s: %w: connection lost", q.Name, messaging.ErrUnavailable)
+	if !d.session.spawn(func() { result <- f() }) {
+		return fmt.Errorf("declare queue %s: %w: connection lost", queue, messaging.ErrUnavailable)
 	}
 	select {
 	case err := <-result:
@@ -59,7 +79,9 @@ func (d *declarer) declare(q messaging.Queue) error {
 	case isCode(err, amqp.PreconditionFailed):
 		err = nil // it exists with other settings
 	case isCode(err, amqp.AccessRefused):
-		err = d.inspect(q.Name)
+		if _, err = d.inspect(q.Name); errors.Is(err, messaging.ErrUnroutable) {
+			err = fmt.Errorf("%w, and this user may not make it", err)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("declare queue %s: %w", q.Name, err)
@@ -68,16 +90,16 @@ func (d *declarer) declare(q messaging.Queue) error {
 	return nil
 }
 
-// inspect looks for a queue that this user may use and not configure.
-func (d *declarer) inspect(name string) error {
-	err := d.call(func(ch *amqp.Channel) error {
-		_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+// inspect looks at a queue and makes none.
+func (d *declarer) inspect(name string) (q amqp.Queue, err error) {
+	err = d.call(func(ch *amqp.Channel) error {
+		q, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
 		return err
 	})
 	if isCode(err, amqp.NotFound) {
-		return fmt.Errorf("%w: it does not exist, and this user may not make it", messaging.ErrUnroutable)
+		err = fmt.Errorf("%w: it does not exist", messaging.ErrUnroutable)
 	}
-	return err
+	return q, err
 }
 
 // call runs f on the declarer's channel. Errors that are not the broker's refusal wrap ErrUnavailable.

@@ -225,6 +225,41 @@ func TestSubscriptionSurvivesDeletedQueue(t *testing.T) {
 	}
 }
 
+// TestSubscriptionSurvivesManyDeletedQueues deletes a queue that is in use again and again, at any moment of its being made
+// again. RabbitMQ 3.10.8 forgot the consumer once in about a hundred times.
+func TestSubscriptionSurvivesManyDeletedQueues(t *testing.T) {
+	t.Parallel()
+	consuming, publishing := newTestBroker(t, Options{}), newTestBroker(t, Options{})
+	q := testQueue(t)
+	received := make(chan struct{}, 1)
+	if _, err := consuming.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		signal(received)
+		return nil
+	}, messaging.Concurrency(8)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	for range 4 {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				_ = publishing.Ensure(ctx, q) // whether it came before the next deletion, the sends tell
+				_ = publishing.Send(ctx, q.Name, messaging.Message{})
+				sleep(ctx, time.Millisecond)
+			}
+		})
+	}
+	const deletions, enough = 50, 5
+	for range deletions {
+		deleteQueue(t, publishing, q.Name)
+		for range enough {
+			receive(t, received)
+		}
+	}
+}
+
 func deleteQueue(t *testing.T, b *Broker, name string) {
 	t.Helper()
 	s, err := b.consuming.session()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -111,10 +112,14 @@ func isFinal(err error) bool {
 // consumer is one generation of a subscription, on one channel of one session.
 type consumer struct {
 	subscription *subscription
+	session      *session
 	tag          string
 	channel      *amqp.Channel
 	acknowledger *acknowledger
 	deliveries   <-chan amqp.Delivery
+
+	delivered atomic.Uint64 // messages so far
+	waiting   atomic.Int64  // workers that could handle one more; the prefetch has room for those
 
 	ctx     context.Context // ends when no more deliveries come
 	over    context.CancelFunc
@@ -142,7 +147,7 @@ func (s *subscription) consume() (*consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
-	c, err := s.start(ch)
+	c, err := s.start(sess, ch)
 	if err != nil {
 		_ = ch.Close()
 		return nil, fmt.Errorf("consume from queue %s: %w", s.queue.Name, err)
@@ -150,11 +155,11 @@ func (s *subscription) consume() (*consumer, error) {
 	return c, nil
 }
 
-func (s *subscription) start(ch *amqp.Channel) (*consumer, error) {
+func (s *subscription) start(sess *session, ch *amqp.Channel) (*consumer, error) {
 	if err := ch.Qos(s.options.Prefetch, 0, false); err != nil {
 		return nil, fmt.Errorf("set prefetch: %w", err)
 	}
-	c := &consumer{subscription: s, tag: uuid.NewString(), channel: ch}
+	c := &consumer{subscription: s, session: sess, tag: uuid.NewString(), channel: ch}
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
 	if err := c.begin(); err != nil {
 		return nil, err
@@ -228,6 +233,7 @@ func (c *consumer) serve() {
 	for range s.options.Concurrency {
 		c.workers.Go(c.work)
 	}
+	s.ended.Go(c.endIfForgotten)
 	select {
 	case <-s.accepting.Done():
 		if err := c.channel.Cancel(c.tag, false); err == nil {
@@ -236,6 +242,40 @@ func (c *consumer) serve() {
 		c.finish()
 	case <-c.ctx.Done():
 		s.ended.Go(c.finish)
+	}
+}
+
+// lookEvery is how often a consumer that is sent nothing looks whether there is something to send.
+const lookEvery = time.Second
+
+// endIfForgotten closes the channel of a consumer that is twice sent nothing although messages wait: RabbitMQ 3.10 can lose
+// a consumer that begins while another queue of the same name is being deleted, without a word.
+func (c *consumer) endIfForgotten() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for before, held := c.delivered.Load(), false; ; {
+		select {
+		case <-tick.C:
+		case <-c.ctx.Done():
+			return
+		case <-c.subscription.accepting.Done():
+			return
+		}
+		now := c.delivered.Load()
+		idle := now == before && c.waiting.Load() > 0
+		before = now
+		if !idle {
+			held = false
+			continue
+		}
+		holds, err := c.session.declarer.holds(c.ctx, c.subscription.queue.Name)
+		if isGone := errors.Is(err, messaging.ErrUnroutable); isGone || held && holds && c.delivered.Load() == now {
+			c.subscription.broker.options.Logger.Warn("consumer begins again: the broker has forgotten it",
+				"queue", c.subscription.queue.Name)
+			_ = c.channel.Close()
+			return
+		}
+		held = holds
 	}
 }
 
@@ -270,6 +310,8 @@ func (c *consumer) work() {
 	case <-c.ctx.Done():
 		return
 	}
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
 	for s.accepting.Err() == nil {
 		select {
 		case d, ok := <-c.deliveries:
@@ -277,7 +319,10 @@ func (c *consumer) work() {
 				c.over()
 				return
 			}
+			c.waiting.Add(-1)
+			c.delivered.Add(1)
 			c.handle(&d)
+			c.waiting.Add(1)
 		case <-s.accepting.Done():
 			return
 		}
