@@ -5,4 +5,4 @@ package service
 //
 // Main holds as many bytes, so that Go waits for as many more, or for what GOGC makes of them. Nothing is ever written to
 // them: they take address space and no memory. See https://go.dev/doc/gc-guide#GOGC.
-const heapReserve = 32 << 20
+const heapReserve = 16 << 20
