@@ -37,6 +37,10 @@ func (c *clientCommand) Run(all *cli) error {
 	client := &client{connection: connection, bytes: all.Bytes, pending: map[string]chan<- int{}}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() { cancel(connection.consume(replies, client.receive)) }()
+	defer func() {
+		connection.close()
+		<-ctx.Done()
+	}()
 	return load.Report(ctx, c.Options, client.call)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -24,6 +25,8 @@ const (
 
 	readBuffer = 64 << 10
 )
+
+var errClosed = errors.New("the connection is closed")
 
 // connection has one channel, which publishes and consumes.
 type connection struct {
@@ -132,6 +135,9 @@ func (c *connection) consume(queue string, handle func(message) error) error {
 		if err != nil {
 			return err
 		}
+		if f.kind == methodFrame && method(binary.BigEndian.Uint32(f.payload)) == connectionCloseOk {
+			return errClosed
+		}
 		if f.kind != methodFrame || method(binary.BigEndian.Uint32(f.payload)) != basicDeliver {
 			return fmt.Errorf("%w: %q", errMethod, f.payload)
 		}
@@ -144,6 +150,15 @@ func (c *connection) consume(queue string, handle func(message) error) error {
 		}
 		c.handled(m.tag)
 	}
+}
+
+// close asks the broker to end the connection, and with it consume.
+func (c *connection) close() {
+	normal := append(appendShort([]byte{0, 200}, "bye"), 0, 0, 0, 0)
+	c.mu.Lock()
+	c.out = appendMethod(c.out, 0, connectionClose, normal...)
+	c.mu.Unlock()
+	c.signal()
 }
 
 func (c *connection) publish(queue string, m message, contentType string, body []byte) {

@@ -28,6 +28,8 @@ const (
 	connectionTuneOk  method = 10<<16 | 31
 	connectionOpen    method = 10<<16 | 40
 	connectionOpenOk  method = 10<<16 | 41
+	connectionClose   method = 10<<16 | 50
+	connectionCloseOk method = 10<<16 | 51
 	channelOpen       method = 20<<16 | 10
 	channelOpenOk     method = 20<<16 | 11
 	queueDeclare      method = 50<<16 | 10
