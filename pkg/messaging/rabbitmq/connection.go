@@ -26,7 +26,7 @@ const (
 type connection struct {
 	purpose string // "publish" or "consume", for logs and the management's list
 	options Options
-	node    int // index of the URL that was connected to last; only run's goroutine uses it
+	node    int // index of the URL that was connected to last; only whoever calls connect uses it
 	mu      sync.Mutex
 	current *session      // nil while the broker is away
 	reason  error         // why current is nil

@@ -251,7 +251,7 @@ func TestSubscriptionSurvivesManyDeletedQueues(t *testing.T) {
 			}
 		})
 	}
-	const deletions, enough = 50, 5
+	const deletions, enough = 25, 5
 	for range deletions {
 		deleteQueue(t, publishing, q.Name)
 		for range enough {

@@ -121,6 +121,8 @@ type consumer struct {
 	delivered atomic.Uint64 // messages so far
 	waiting   atomic.Int64  // workers that could handle one more; the prefetch has room for those
 
+	forgotten chan struct{} // closed when the broker has forgotten the consumer
+
 	ctx     context.Context // ends when no more deliveries come
 	over    context.CancelFunc
 	workers sync.WaitGroup
@@ -159,7 +161,7 @@ func (s *subscription) start(sess *session, ch *amqp.Channel) (*consumer, error)
 	if err := ch.Qos(s.options.Prefetch, 0, false); err != nil {
 		return nil, fmt.Errorf("set prefetch: %w", err)
 	}
-	c := &consumer{subscription: s, session: sess, tag: uuid.NewString(), channel: ch}
+	c := &consumer{subscription: s, session: sess, tag: uuid.NewString(), channel: ch, forgotten: make(chan struct{})}
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
 	if err := c.begin(); err != nil {
 		return nil, err
@@ -233,13 +235,19 @@ func (c *consumer) serve() {
 	for range s.options.Concurrency {
 		c.workers.Go(c.work)
 	}
-	s.ended.Go(c.endIfForgotten)
+	s.ended.Go(c.watch)
 	select {
 	case <-s.accepting.Done():
 		if err := c.channel.Cancel(c.tag, false); err == nil {
 			c.giveBack()
 		}
 		c.finish()
+	case <-c.forgotten:
+		s.broker.options.Logger.Warn("consumer begins again: the broker has forgotten it", "queue", s.queue.Name)
+		if err := c.channel.Cancel(c.tag, false); err != nil {
+			_ = c.channel.Close() // it ends the deliveries, which the workers wait for
+		}
+		s.ended.Go(c.finish)
 	case <-c.ctx.Done():
 		s.ended.Go(c.finish)
 	}
@@ -248,34 +256,41 @@ func (c *consumer) serve() {
 // lookEvery is how often a consumer that is sent nothing looks whether there is something to send.
 const lookEvery = time.Second
 
-// endIfForgotten closes the channel of a consumer that is twice sent nothing although messages wait: RabbitMQ 3.10 can lose
-// a consumer that begins while another queue of the same name is being deleted, without a word.
-func (c *consumer) endIfForgotten() {
+// watch notices that the broker has forgotten the consumer, which RabbitMQ 3.10 can do without a word to one that begins
+// while another queue of the same name is being deleted: nothing comes although messages wait, at two looks, and a worker
+// could handle them. Once something has come after the first moments, the broker knows the consumer.
+func (c *consumer) watch() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for before, held := c.delivered.Load(), false; ; {
-		select {
-		case <-tick.C:
-		case <-c.ctx.Done():
-			return
-		case <-c.subscription.accepting.Done():
-			return
-		}
-		now := c.delivered.Load()
-		idle := now == before && c.waiting.Load() > 0
-		before = now
-		if !idle {
+	if !c.await(tick.C) {
+		return
+	}
+	atFirst := c.delivered.Load()
+	for held := false; c.await(tick.C) && c.delivered.Load() == atFirst; {
+		if c.waiting.Load() == 0 {
 			held = false
 			continue
 		}
 		holds, err := c.session.declarer.holds(c.ctx, c.subscription.queue.Name)
-		if isGone := errors.Is(err, messaging.ErrUnroutable); isGone || held && holds && c.delivered.Load() == now {
-			c.subscription.broker.options.Logger.Warn("consumer begins again: the broker has forgotten it",
-				"queue", c.subscription.queue.Name)
-			_ = c.channel.Close()
+		isGone := errors.Is(err, messaging.ErrUnroutable)
+		if isGone || held && holds && c.delivered.Load() == atFirst {
+			close(c.forgotten)
 			return
 		}
 		held = holds
+		tick.Reset(lookEvery) // the look may have taken as long
+	}
+}
+
+// await waits for a tick, and reports false if the consumer ends or the drain begins.
+func (c *consumer) await(tick <-chan time.Time) bool {
+	select {
+	case <-tick:
+		return true
+	case <-c.ctx.Done():
+		return false
+	case <-c.subscription.accepting.Done():
+		return false
 	}
 }
 
