@@ -59,7 +59,7 @@ bench-peers: rabbitmq ## Measure NestJS and Moleculer too; takes minutes
 	@scripts/install-package.sh wrk
 	@scripts/install-package.sh npm
 	for peer in bench/peers/*/; do (cd $$peer && npm ci && npm run build --if-present) || exit; done
-	go run ./bench/cmd/bench --peers $(BENCHFLAGS)
+	go run ./bench/cmd/bench --peers --no-growth $(BENCHFLAGS)
 
 .PHONY: profile
 profile: rabbitmq ## Write profiles of a gateway and a service under load to bench/profiles/

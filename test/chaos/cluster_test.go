@@ -93,7 +93,8 @@ func (c *cluster) kill(node *rabbitmqnode.Node) {
 // leave the queues without a majority.
 func (c *cluster) restore(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), system.Patience)
+	// Beside two nodes under load, a start takes a minute on slow cores. Nothing is promised of it.
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	if err := c.dead.Restart(ctx); err != nil {
 		t.Fatal(err)

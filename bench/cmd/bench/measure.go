@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,9 +86,8 @@ func (m *measurement) setUsage(before, after snapshot) {
 }
 
 func (l *lab) measureClient(_ context.Context, r *row, o load.Options) (m measurement, err error) {
-	client, complaints, err := l.startReporter(r.client, []string{
-		"client", "--callers", strconv.Itoa(o.Callers), "--warm-up", o.WarmUp.String(), "--duration", o.Duration.String(),
-	}, r.env)
+	client, complaints, err := l.startReporter(r.client, append(slices.Clone(r.args),
+		"--callers", strconv.Itoa(o.Callers), "--warm-up", o.WarmUp.String(), "--duration", o.Duration.String()), r.env)
 	if err != nil {
 		return m, err
 	}

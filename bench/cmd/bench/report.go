@@ -15,7 +15,7 @@ import (
 )
 
 // newReport returns the whole page, in Markdown.
-func newReport(ctx context.Context, rows []*row, results map[key][]measurement, c *tableCommand) string {
+func newReport(ctx context.Context, rows []*row, results map[key][]measurement, growths []growth, c *tableCommand) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Calls over RabbitMQ, %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"))
 	fmt.Fprintf(&b, "- Machine: %s\n- Versions: %s\n- Command: `%s`\n- %d rounds in turns, %s of warm-up and %s measured for each\n\n",
@@ -29,11 +29,57 @@ func newReport(ctx context.Context, rows []*row, results map[key][]measurement, 
 			b.WriteString(line(r, callers, results[key{r.name, callers}], results[key{rows[0].name, callers}]))
 		}
 	}
+	writeGrowths(&b, growths)
 	return b.String()
 }
 
-// line is a row of the table. Each figure is the median of the rounds, errors are summed up.
+// writeGrowths writes a table, if anything of it was measured.
+func writeGrowths(b *strings.Builder, growths []growth) {
+	if len(growths) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nHow the cost of a call over pkg/rpc grows, with %d callers; %s of warm-up and %s measured for each:\n\n",
+		growthLoad.Callers, growthLoad.WarmUp, growthLoad.Duration)
+	b.WriteString("| With | | Requests/s (min–max) | p50 ms | p99 ms | Errors / closed " +
+		"| CPU µs/request: client | broker | services | Bytes per pending call | of the first |\n")
+	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	for _, g := range growths {
+		for _, p := range g.points {
+			b.WriteString(growthLine(g, p))
+		}
+	}
+}
+
+func growthLine(g growth, p *point) string {
+	s := summarize(p.rounds, g.points[0].rounds)
+	bytes := "" // a single call shows nothing but noise
+	if perCall := median(values(p.rounds, func(m measurement) float64 { return m.PendingBytes })); perCall > 0 && p.value != "1" {
+		bytes = fmt.Sprintf("%.0f", perCall)
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %.0f | %.0f | %.0f | %s | %.2f |\n",
+		g.quantity, p.value, s.rate, s.p50, s.p99, s.errors, s.front.cpu, s.broker.cpu, s.services.cpu, bytes, s.ratio)
+}
+
+// line is a row of the table.
 func line(r *row, callers int, rounds, first []measurement) string {
+	s := summarize(rounds, first)
+	return fmt.Sprintf("| %s | %d | %s | %s | %s | %s | %.0f | %.0f | %.0f | %.2f | %.2f | %.0f | %.2f |\n",
+		r.name, callers, s.rate, s.p50, s.p99, s.errors,
+		s.front.cpu, s.broker.cpu, s.services.cpu, s.front.writes, s.services.writes, s.resident/(1<<20), s.ratio)
+}
+
+// summary is what the tables show of some rounds. Each figure is their median, errors are summed up.
+type summary struct {
+	rate, p50, p99, errors  string
+	front, broker, services perCall
+	resident                float64 // bytes
+	ratio                   float64 // to the rates of the first row in the same rounds
+}
+
+// perCall is what one call takes of a process.
+type perCall struct{ cpu, writes float64 } // microseconds, system calls
+
+func summarize(rounds, first []measurement) summary {
 	rates := values(rounds, func(m measurement) float64 { return m.rate })
 	ratios := make([]float64, len(rounds))
 	errors, closed := 0, 0
@@ -42,21 +88,24 @@ func line(r *row, callers int, rounds, first []measurement) string {
 		errors += m.Errors
 		closed += m.closed
 	}
-	cpu := func(of func(measurement) usage) float64 {
-		return median(values(rounds, func(m measurement) float64 { return perRequest(of(m).cpu, m.Requests) }))
+	return summary{
+		rate:     fmt.Sprintf("%.0f (%.0f–%.0f)", median(rates), slices.Min(rates), slices.Max(rates)),
+		p50:      milliseconds(median(values(rounds, func(m measurement) float64 { return float64(m.P50) }))),
+		p99:      milliseconds(median(values(rounds, func(m measurement) float64 { return float64(m.P99) }))),
+		errors:   fmt.Sprintf("%d / %d", errors, closed),
+		front:    perCallOf(rounds, func(m measurement) usage { return m.front }),
+		broker:   perCallOf(rounds, func(m measurement) usage { return m.broker }),
+		services: perCallOf(rounds, func(m measurement) usage { return m.services }),
+		resident: median(values(rounds, func(m measurement) float64 { return float64(m.front.resident) })),
+		ratio:    median(ratios),
 	}
-	writes := func(of func(measurement) usage) float64 {
-		return median(values(rounds, func(m measurement) float64 { return float64(of(m).writes) / float64(max(m.Requests, 1)) }))
+}
+
+func perCallOf(rounds []measurement, of func(measurement) usage) perCall {
+	return perCall{
+		cpu:    median(values(rounds, func(m measurement) float64 { return perRequest(of(m).cpu, m.Requests) })),
+		writes: median(values(rounds, func(m measurement) float64 { return float64(of(m).writes) / float64(max(m.Requests, 1)) })),
 	}
-	front := func(m measurement) usage { return m.front }
-	services := func(m measurement) usage { return m.services }
-	p50 := median(values(rounds, func(m measurement) float64 { return float64(m.P50) }))
-	p99 := median(values(rounds, func(m measurement) float64 { return float64(m.P99) }))
-	resident := median(values(rounds, func(m measurement) float64 { return float64(m.front.resident) }))
-	return fmt.Sprintf("| %s | %d | %.0f (%.0f–%.0f) | %s | %s | %d / %d | %.0f | %.0f | %.0f | %.2f | %.2f | %.0f | %.2f |\n",
-		r.name, callers, median(rates), slices.Min(rates), slices.Max(rates), milliseconds(p50), milliseconds(p99), errors, closed,
-		cpu(front), cpu(func(m measurement) usage { return m.broker }), cpu(services), writes(front), writes(services),
-		resident/(1<<20), median(ratios))
 }
 
 func milliseconds(ns float64) string { return fmt.Sprintf("%.2f", ns/1e6) }
@@ -114,7 +163,11 @@ func (c *tableCommand) save(report string) error {
 	if err := os.MkdirAll(c.Results, 0o755); err != nil { //nolint:gosec // everyone may read it
 		return fmt.Errorf("save the table: %w", err)
 	}
-	file := filepath.Join(c.Results, time.Now().UTC().Format(time.DateOnly)+".md")
+	name := time.Now().UTC().Format(time.DateOnly)
+	if c.Peers {
+		name += "-peers"
+	}
+	file := filepath.Join(c.Results, name+".md")
 	if err := os.WriteFile(file, []byte(report), 0o644); err != nil { //nolint:gosec // see above
 		return fmt.Errorf("save the table: %w", err)
 	}

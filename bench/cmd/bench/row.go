@@ -15,7 +15,8 @@ import (
 // row is one way to make calls. Its load is made by client, or by wrk at url.
 type row struct {
 	name     string
-	client   string // the program, if it is not wrk
+	client   string   // the program, if it is not wrk
+	args     []string // its arguments
 	env      []string
 	url      string
 	tokens   []string   // that requests carry in turns
@@ -77,7 +78,7 @@ func (l *lab) rows(ctx context.Context, starters []starter, names []string) ([]*
 // startClientRow is for programs that have a client and a service in them.
 func startClientRow(program string) func(*lab, context.Context, *row) error {
 	return func(l *lab, _ context.Context, r *row) error {
-		r.client = program
+		r.client, r.args = program, []string{"client"}
 		r.env = []string{"BROKER_URL=" + l.brokerURL(benchUser, "")}
 		service, err := l.start(program+"-service", program, []string{"service"}, r.env)
 		r.services = []*process{service}

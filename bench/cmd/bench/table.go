@@ -9,8 +9,9 @@ import (
 
 // tableCommand are the settings of a run.
 type tableCommand struct {
-	Rows     []string      `help:"Rows to measure, of raw, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The first is what the others are compared with. Default: all."`
+	Rows     []string      `help:"Rows to measure, of raw, minimal, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The first is what the others are compared with. Default: all."`
 	Peers    bool          `help:"Measure the frameworks of bench/peers too. make bench-peers installs them."`
+	Growth   bool          `default:"true" negatable:"" help:"Measure how the cost of a call grows, too."`
 	Callers  []int         `default:"1,64,256" help:"Callers at once."`
 	Rounds   int           `default:"3" help:"Times that each row is measured, in turns."`
 	WarmUp   time.Duration `default:"1s" help:"Time before each measurement."`
@@ -37,7 +38,13 @@ func (c *tableCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report := newReport(ctx, rows, results, c)
+	var growths []growth
+	if c.Growth {
+		if growths, err = lab.measureGrowths(ctx, c.Rounds); err != nil {
+			return err
+		}
+	}
+	report := newReport(ctx, rows, results, growths, c)
 	fmt.Println(report)
 	return c.save(report)
 }

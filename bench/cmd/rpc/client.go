@@ -15,6 +15,7 @@ import (
 
 type clientCommand struct {
 	load.Options
+	Pending int `help:"Calls that are held, unanswered, beside the load."`
 }
 
 var errWrongReply = errors.New("a reply of the wrong status or size")
@@ -26,13 +27,25 @@ func (c *clientCommand) Run(ctx context.Context, all *cli) error {
 		return err
 	}
 	defer closeBroker(broker)
-	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "bench"})
+	const unlimited = 1 << 20
+	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "bench", MaxPending: unlimited, MaxPendingPerQueue: unlimited})
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("start the client: %w", err)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if c.Pending > 0 {
+		if c.PendingBytes, err = hold(ctx, client, all.Prefix+".nobody", c.Pending); err != nil {
+			return err
+		}
+	}
+	queues := make([]string, all.Queues)
+	for i := range queues {
+		queues[i] = all.queue(i)
+	}
 	var calls atomic.Int64
 	return load.Report(ctx, c.Options, func(ctx context.Context) error {
-		reply, err := client.Do(ctx, &rpc.Request{Queue: queue(int(calls.Add(1)) % all.Queues)})
+		reply, err := client.Do(ctx, &rpc.Request{Queue: queues[int(calls.Add(1))%len(queues)]})
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 
 type cli struct {
 	BrokerURL string `env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ."`
+	Prefix    string `default:"bench" help:"What the names of the queues begin with."`
 	Queues    int    `default:"1" help:"Methods, each with a request queue of its own."`
 	Bytes     int    `default:"${bytes}" help:"Size of a reply."`
 
@@ -38,4 +39,4 @@ func (c *cli) broker(name string) (*rabbitmq.Broker, error) {
 }
 
 // queue is the name of the ith method.
-func queue(i int) string { return fmt.Sprintf("bench.get%d", i) }
+func (c *cli) queue(i int) string { return fmt.Sprintf("%s.get%d", c.Prefix, i) }

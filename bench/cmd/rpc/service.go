@@ -16,10 +16,11 @@ func (c *serviceCommand) Run(ctx context.Context, all *cli) error {
 	if err != nil {
 		return err
 	}
+	defer closeBroker(broker)
 	server := rpc.NewServer(broker, rpc.ServerOptions{Name: "bench"})
 	reply := &rpc.Reply{ContentType: "application/json", Body: example.JSON(all.Bytes)}
 	for i := range all.Queues {
-		server.Handle(queue(i), func(context.Context, *rpc.Request) (*rpc.Reply, error) { return reply, nil })
+		server.Handle(all.queue(i), func(context.Context, *rpc.Request) (*rpc.Reply, error) { return reply, nil })
 	}
 	if err := server.Start(ctx); err != nil {
 		return fmt.Errorf("start the server: %w", err)

@@ -22,6 +22,8 @@ type Options struct {
 	Callers  int           `default:"1" help:"Callers, each of which waits for its answer before it calls again."`
 	WarmUp   time.Duration `default:"1s" help:"Time before the measured one."`
 	Duration time.Duration `default:"3s" help:"Measured time."`
+
+	PendingBytes float64 `kong:"-"` // goes into the Result
 }
 
 // Result is what was measured. Requests are those that were answered as they should within the measured time.
@@ -32,6 +34,8 @@ type Result struct {
 	P50      time.Duration `json:"p50_ns"`
 	P99      time.Duration `json:"p99_ns"`
 	Error    string        `json:"error,omitempty"` // the first
+
+	PendingBytes float64 `json:"pending_bytes,omitempty"` // memory of each call that was held
 }
 
 // answerTimeout is how long after the measured time an answer may come.
@@ -65,7 +69,9 @@ func Run(ctx context.Context, o Options, call Call, started func()) Result {
 	case <-ctx.Done():
 	}
 	running.Wait()
-	return sum(callers, o.Duration)
+	result := sum(callers, o.Duration)
+	result.PendingBytes = o.PendingBytes
+	return result
 }
 
 func (c *caller) run(ctx context.Context, call Call, start, end time.Time) {

@@ -91,6 +91,10 @@ func absolute(file string) (string, error) {
 	return filepath.Abs(file)
 }
 
+// noBusyWait keeps an idle node from spinning: it shares its cores with whatever is tested, and with other nodes.
+// See https://www.rabbitmq.com/docs/runtime#busy-waiting.
+const noBusyWait = "+sbwt none +sbwtdcpu none +sbwtdio none"
+
 // environment is this process's without what would lead the node, or rabbitmqctl, to another one's files
 // (https://www.rabbitmq.com/docs/configure#supported-environment-variables).
 func environment(folder, name string, ports ports) []string {
@@ -110,7 +114,7 @@ func environment(folder, name string, ports ports) []string {
 		"RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
 		"RABBITMQ_NODE_PORT="+strconv.Itoa(ports.amqp),
 		"RABBITMQ_DIST_PORT="+strconv.Itoa(ports.distribution),
-		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+loopback,
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+loopback+" "+noBusyWait,
 		"RABBITMQ_CTL_ERL_ARGS="+loopback,
 		// Any free port: the default is a range of eleven, shared by every rabbitmqctl of the machine.
 		"RABBITMQ_CTL_DIST_PORT_MIN=0",
