@@ -26,8 +26,8 @@ const (
 	startTimeout = time.Minute
 )
 
-// programs are built for the benchmark.
-var programs = []string{
+// allPrograms are those of all rows.
+var allPrograms = []string{
 	"./bench/cmd/minimal", "./bench/cmd/raw", "./bench/cmd/rpc", "./bench/cmd/article", "./bench/cmd/http", "./bench/cmd/orders",
 	"./bench/cmd/profiled-gateway",
 	"./services/gateway/cmd/gateway", "./services/access-control/cmd/access-control",
@@ -44,13 +44,14 @@ type lab struct {
 	profiled  map[string]string // the address of each program that serves profiles; nil: none does
 }
 
-func newLab(ctx context.Context) (*lab, error) {
+// newLab builds programs and starts the broker.
+func newLab(ctx context.Context, programs []string) (*lab, error) {
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
 	l := &lab{folder: folder, brokerLog: &brokerLog{}}
-	if err := errors.Join(l.build(ctx), l.writeDefinitions()); err != nil {
+	if err := errors.Join(l.build(ctx, programs), l.writeDefinitions()); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (l *lab) close() {
 	_ = os.RemoveAll(l.folder)
 }
 
-func (l *lab) build(ctx context.Context) error {
+func (l *lab) build(ctx context.Context, programs []string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", l.program("") + "/"}, programs...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -41,7 +41,7 @@ func (l *lab) profile(ctx context.Context, program string, env []string) (string
 
 // Run is called by kong.
 func (c *profileCommand) Run(ctx context.Context) error {
-	lab, err := newLab(ctx)
+	lab, err := newLab(ctx, allPrograms)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type tableCommand struct {
 
 // Run is called by kong.
 func (c *tableCommand) Run(ctx context.Context) error {
-	lab, err := newLab(ctx)
+	lab, err := newLab(ctx, allPrograms)
 	if err != nil {
 		return err
 	}

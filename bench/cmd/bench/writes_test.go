@@ -8,10 +8,10 @@ import (
 )
 
 // TestWritesPerCall bounds the write(2) calls per RPC, which are the largest part of its cost and hardly move with the
-// machine. Nothing may be lost, wrong or closed either. It builds programs and starts a broker, which takes some seconds.
+// machine. Nothing may be lost, wrong or closed either. It builds a program and starts a broker, which takes some seconds.
 func TestWritesPerCall(t *testing.T) {
 	t.Chdir("../../..") // the repository's root
-	lab, err := newLab(t.Context())
+	lab, err := newLab(t.Context(), []string{"./bench/cmd/rpc"})
 	if err != nil {
 		t.Fatal(err)
 	}
