@@ -57,7 +57,7 @@ func (l *lab) measureGrowths(ctx context.Context, rounds int) ([]growth, error) 
 	all := growths()
 	for _, g := range all {
 		for _, p := range g.points {
-			if err := l.startPoint(g, p); err != nil {
+			if err := l.startPoint(ctx, g, p); err != nil {
 				return nil, fmt.Errorf("%s of %s: %w", p.value, g.quantity, err)
 			}
 		}
@@ -82,7 +82,7 @@ func (l *lab) measureGrowths(ctx context.Context, rounds int) ([]growth, error) 
 }
 
 // startPoint starts the services of a point, on queues of their own.
-func (l *lab) startPoint(g growth, p *point) error {
+func (l *lab) startPoint(ctx context.Context, g growth, p *point) error {
 	common := append([]string{"--prefix", g.quantity + " " + p.value}, p.both...)
 	p.row = &row{
 		name:   p.value + " " + g.quantity,
@@ -90,12 +90,17 @@ func (l *lab) startPoint(g growth, p *point) error {
 		args:   append(common, append([]string{"client"}, p.client...)...),
 		env:    []string{"BROKER_URL=" + l.brokerURL(benchUser, "")},
 	}
-	for range p.replicas {
-		service, err := l.start("rpc-service", "rpc", append(common, "service"), p.row.env)
+	for i := range p.replicas {
+		service, err := l.start(fmt.Sprintf("rpc-service %s %d", p.row.name, i), "rpc", append(common, "service"), p.row.env)
 		if err != nil {
 			return err
 		}
 		p.row.services = append(p.row.services, service)
+	}
+	for _, service := range p.row.services {
+		if err := service.awaitReady(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

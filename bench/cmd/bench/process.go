@@ -82,6 +82,25 @@ func (p *process) stop() {
 // clearLog keeps an access log from filling the disk.
 func (p *process) clearLog() { _ = os.Truncate(p.log, 0) }
 
+// awaitReady polls the log of a program that says when it is ready: with many queues, that takes a while.
+func (p *process) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*startTimeout) // a thousand queues take long
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		log, err := os.ReadFile(p.log)
+		if err == nil && bytes.Contains(log, []byte("ready\n")) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("await %s: %w; its log ends with:\n%s", p.name, ctx.Err(), log[max(0, len(log)-2000):])
+		}
+	}
+}
+
 // await polls a URL until it answers with status 200.
 func await(ctx context.Context, p *process, url, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)

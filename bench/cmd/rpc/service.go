@@ -25,6 +25,7 @@ func (c *serviceCommand) Run(ctx context.Context, all *cli) error {
 	if err := server.Start(ctx); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
+	fmt.Println("ready")
 	<-ctx.Done()
 	return nil
 }
