@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -83,15 +84,15 @@ func (l *lab) measureGrowths(ctx context.Context, rounds int) ([]growth, error) 
 
 // startPoint starts the services of a point, on queues of their own.
 func (l *lab) startPoint(ctx context.Context, g growth, p *point) error {
-	common := append([]string{"--prefix", g.quantity + " " + p.value}, p.both...)
+	common := slices.Concat([]string{"--prefix", g.quantity + " " + p.value}, p.both)
 	p.row = &row{
 		name:   p.value + " " + g.quantity,
 		client: "rpc",
-		args:   append(common, append([]string{"client"}, p.client...)...),
+		args:   slices.Concat(common, []string{"client"}, p.client),
 		env:    []string{"BROKER_URL=" + l.brokerURL(benchUser, "")},
 	}
 	for i := range p.replicas {
-		service, err := l.start(fmt.Sprintf("rpc-service %s %d", p.row.name, i), "rpc", append(common, "service"), p.row.env)
+		service, err := l.start(fmt.Sprintf("rpc-service %s %d", p.row.name, i), "rpc", slices.Concat(common, []string{"service"}), p.row.env)
 		if err != nil {
 			return err
 		}
