@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"example.com/warren/pkg/messaging"
 )
 
@@ -128,14 +130,28 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.started = true
 	s.stopReturns = sync.OnceFunc(s.broker.OnReturn(s.receiveReturn))
-	for _, e := range s.endpoints {
-		subscription, err := s.subscribe(ctx, e)
-		if err != nil {
-			return errors.Join(fmt.Errorf("serve %s: %w", e.queue, err), s.drain(ctx))
-		}
-		s.subscriptions = append(s.subscriptions, subscription)
+	s.subscriptions = make([]messaging.Subscription, len(s.endpoints))
+	if err := s.subscribeAll(ctx); err != nil {
+		return errors.Join(err, s.drain(ctx))
 	}
 	return nil
+}
+
+// maxSubscribing is how many queues are subscribed to at once: each takes several answers of the broker.
+const maxSubscribing = 16
+
+func (s *Server) subscribeAll(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxSubscribing)
+	for i, e := range s.endpoints {
+		group.Go(func() (err error) {
+			if s.subscriptions[i], err = s.subscribe(ctx, e); err != nil {
+				return fmt.Errorf("serve %s: %w", e.queue, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 func (s *Server) subscribe(ctx context.Context, e *endpoint) (messaging.Subscription, error) {
@@ -164,6 +180,9 @@ func (s *Server) drain(ctx context.Context) error {
 	errs := make([]error, len(s.subscriptions))
 	var wg sync.WaitGroup
 	for i, subscription := range s.subscriptions {
+		if subscription == nil {
+			continue // Start failed before
+		}
 		wg.Go(func() {
 			if err := subscription.Drain(ctx); err != nil {
 				errs[i] = fmt.Errorf("drain %s: %w", s.endpoints[i].queue, err)
