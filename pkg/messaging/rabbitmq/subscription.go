@@ -119,6 +119,7 @@ type consumer struct {
 	deliveries   <-chan amqp.Delivery
 
 	delivered atomic.Uint64 // messages so far
+	started   atomic.Int64  // workers so far
 	waiting   atomic.Int64  // workers that could handle one more; the prefetch has room for those
 
 	forgotten chan struct{} // closed when the broker has forgotten the consumer
@@ -232,9 +233,7 @@ func asInUse(err error) error {
 // no other.
 func (c *consumer) serve() {
 	s := c.subscription
-	for range s.options.Concurrency {
-		c.workers.Go(c.work)
-	}
+	c.addWorker()
 	s.ended.Go(c.watch)
 	select {
 	case <-s.accepting.Done():
@@ -253,20 +252,29 @@ func (c *consumer) serve() {
 	}
 }
 
-// lookEvery is how often a consumer that is sent nothing looks whether there is something to send.
-const lookEvery = time.Second
+const (
+	// lookEvery is how often a consumer that is sent nothing looks whether there is something to send.
+	lookEvery = time.Second
+	// looksPerSecond bounds what the looks of many consumers cost the broker: with more of them, each looks more rarely.
+	looksPerSecond = 50
+)
+
+// lookEvery is for each consumer of a broker with as many subscriptions as there are.
+func (b *Broker) lookEvery() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(lookEvery, time.Duration(len(b.subscriptions))*time.Second/looksPerSecond)
+}
 
 // watch notices that the broker has forgotten the consumer, which RabbitMQ 3.10 can do without a word to one that begins
 // while another queue of the same name is being deleted: nothing comes although messages wait, at two looks, and a worker
 // could handle them. Once something has come after the first moments, the broker knows the consumer.
 func (c *consumer) watch() {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	if !c.await(tick.C) {
+	if !c.awaitLook() {
 		return
 	}
 	atFirst := c.delivered.Load()
-	for held := false; c.await(tick.C) && c.delivered.Load() == atFirst; {
+	for held := false; c.awaitLook() && c.delivered.Load() == atFirst; {
 		if c.waiting.Load() == 0 {
 			held = false
 			continue
@@ -278,14 +286,13 @@ func (c *consumer) watch() {
 			return
 		}
 		held = holds
-		tick.Reset(lookEvery) // the look may have taken as long
 	}
 }
 
-// await waits for a tick, and reports false if the consumer ends or the drain begins.
-func (c *consumer) await(tick <-chan time.Time) bool {
+// awaitLook waits until it is time to look, and reports false if the consumer ends or the drain begins.
+func (c *consumer) awaitLook() bool {
 	select {
-	case <-tick:
+	case <-time.After(c.subscription.broker.lookEvery()):
 		return true
 	case <-c.ctx.Done():
 		return false
@@ -314,6 +321,15 @@ func (c *consumer) finish() {
 	c.over()
 }
 
+// addWorker starts one more, up to the concurrency. They come as they are needed: most of many queues have little to do.
+func (c *consumer) addWorker() {
+	if c.started.Add(1) > int64(c.subscription.options.Concurrency) {
+		c.started.Add(-1)
+		return
+	}
+	c.workers.Go(c.work)
+}
+
 // work handles one delivery after the other.
 func (c *consumer) work() {
 	s := c.subscription
@@ -334,7 +350,9 @@ func (c *consumer) work() {
 				c.over()
 				return
 			}
-			c.waiting.Add(-1)
+			if c.waiting.Add(-1) == 0 {
+				c.addWorker()
+			}
 			c.delivered.Add(1)
 			c.handle(&d)
 			c.waiting.Add(1)
