@@ -52,7 +52,7 @@ func BenchmarkDecodeReply(b *testing.B) {
 	m := encodeReply(reply, testID, "orders", false, testDeadline, testNow).Normalize()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decodeReply(m); err != nil {
+		if _, err := decodeReply(&m); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -223,7 +223,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 		case o.err != nil:
 			return nil, callError(ctx, r, o.err)
 		default:
-			reply, err := decodeReply(*o.reply)
+			reply, err := decodeReply(o.reply)
 			if err != nil {
 				return nil, callError(ctx, r, err)
 			}

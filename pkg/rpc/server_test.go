@@ -499,7 +499,8 @@ func TestMalformedRequest(t *testing.T) {
 	}
 	m.ReplyTo = "replies"
 	noError(t, b.Send(t.Context(), "works", m))
-	reply, err := decodeReply(await(t, replies, "the reply"))
+	refusal := await(t, replies, "the reply")
+	reply, err := decodeReply(&refusal)
 	noError(t, err)
 	wantProblem(t, reply, problem{Status: 400, Detail: "malformed request message", CorrelationID: "7"})
 }

@@ -34,7 +34,7 @@ func encodeReply(r *Reply, id, appID string, persistent bool, deadline, now time
 
 // decodeReply reads a reply. What is not there is as plain repliers mean it: the status is 200, the body is all. Errors
 // wrap ErrMalformedReply.
-func decodeReply(m messaging.Message) (*Reply, error) {
+func decodeReply(m *messaging.Message) (*Reply, error) {
 	if err := checkVersion(m.Headers); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, err)
 	}
