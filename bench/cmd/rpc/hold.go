@@ -11,7 +11,7 @@ import (
 
 const (
 	// heldFor is longer than any load.
-	heldFor = 20 * time.Second
+	heldFor = 40 * time.Second
 	// holdWithin is how long it may take until all calls are held.
 	holdWithin = 15 * time.Second
 )
