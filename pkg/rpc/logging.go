@@ -13,12 +13,16 @@ func Logging(logger *slog.Logger, level slog.Level) Interceptor {
 		return func(ctx context.Context, request *Request) (*Reply, error) {
 			start := time.Now()
 			reply, err := next(ctx, request)
-			if !logger.Enabled(ctx, level) {
-				return reply, err
+			if logger.Enabled(ctx, level) {
+				logCall(ctx, logger, level, request, Status(reply, err), time.Since(start))
 			}
-			logger.LogAttrs(ctx, level, "rpc", slog.String("queue", request.Queue), slog.Int("status", Status(reply, err)),
-				slog.Duration("duration", time.Since(start)), slog.String("correlation_id", request.ID))
 			return reply, err
 		}
 	}
+}
+
+// logCall is a function of its own to keep the attributes off the stack of calls that wait.
+func logCall(ctx context.Context, logger *slog.Logger, level slog.Level, request *Request, status int, duration time.Duration) {
+	logger.LogAttrs(ctx, level, "rpc", slog.String("queue", request.Queue), slog.Int("status", status),
+		slog.Duration("duration", duration), slog.String("correlation_id", request.ID))
 }

@@ -24,16 +24,17 @@ func BenchmarkEncode(b *testing.B) {
 	m := benchMessage()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := validate("orders.get", m); err != nil {
+		if err := validate("orders.get", &m); err != nil {
 			b.Fatal(err)
 		}
-		_ = encode(m)
+		_ = encode(&m, "")
 	}
 }
 
 // What a message takes after the AMQP library has read it.
 func BenchmarkDecode(b *testing.B) {
-	p := encode(benchMessage())
+	m := benchMessage()
+	p := encode(&m, "")
 	d := amqp.Delivery{
 		Headers: p.Headers, CorrelationId: p.CorrelationId, MessageId: p.MessageId, Type: p.Type, AppId: p.AppId,
 		ReplyTo: p.ReplyTo, Expiration: p.Expiration, Timestamp: p.Timestamp,

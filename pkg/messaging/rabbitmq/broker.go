@@ -139,9 +139,9 @@ func openDeclarer(s *session) error {
 
 // Send implements messaging.Broker.
 func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) error {
-	p, err := b.prepare(ctx, queue, m)
+	p, err := b.prepare(ctx, queue, &m)
 	if err == nil {
-		err = p.send(ctx, queue, m)
+		err = p.send(ctx, queue, &m)
 	}
 	if err != nil {
 		return fmt.Errorf("send to queue %.40s: %w", queue, b.orClosed(err))
@@ -159,7 +159,7 @@ func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message)
 	b.publishes.Add(1)
 	b.mu.Unlock()
 	defer b.publishes.Done()
-	if err := validate(queue, m); err != nil {
+	if err := validate(queue, &m); err != nil {
 		return fmt.Errorf("publish to queue %.40s: %w", queue, err)
 	}
 	return b.publish(ctx, queue, m)
@@ -169,7 +169,7 @@ func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message)
 func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message) error {
 	s, err := b.publishing.session()
 	if err == nil {
-		err = s.publisher.Load().publish(ctx, queue, m)
+		err = s.publisher.Load().publish(ctx, queue, &m)
 	}
 	if errors.Is(err, messaging.ErrUnroutable) {
 		b.forget(queue)
@@ -181,14 +181,14 @@ func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message)
 }
 
 // validate refuses what would cost the connection, and with it every message beside this one.
-func validate(queue string, m messaging.Message) error {
+func validate(queue string, m *messaging.Message) error {
 	if len(queue) > messaging.MaxHeaderNameBytes {
 		return fmt.Errorf("%w: a name of %d bytes, %d are allowed", messaging.ErrInvalidQueue, len(queue), messaging.MaxHeaderNameBytes)
 	}
 	return m.Validate()
 }
 
-func (b *Broker) prepare(ctx context.Context, queue string, m messaging.Message) (*publisher, error) {
+func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message) (*publisher, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (b *Browser) Close() { b.session.close(true) }
 // Publish returns once the broker has confirmed m: see messaging.Broker. After another error than ErrUnroutable and
 // ErrInvalidMessage it may have been taken.
 func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message) error {
-	if err := validate(queue, m); err != nil {
+	if err := validate(queue, &m); err != nil {
 		return fmt.Errorf("publish to queue %.40s: %w", queue, err)
 	}
 	return b.publish(ctx, queue, m)
@@ -69,7 +69,7 @@ func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message
 func (b *Browser) publish(ctx context.Context, queue string, m messaging.Message) error {
 	limited, cancel := context.WithTimeout(ctx, browserPatience)
 	defer cancel()
-	err := b.session.publisher.Load().publish(limited, queue, m)
+	err := b.session.publisher.Load().publish(limited, queue, &m)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = b.session.noAnswer()
 	}

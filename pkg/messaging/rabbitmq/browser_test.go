@@ -197,7 +197,7 @@ func TestBrowserRenewsInItsQueue(t *testing.T) {
 		if err := newTestBroker(t, Options{}).Ensure(testContext(t), other); err != nil {
 			t.Fatal(err)
 		}
-		publishing := encode(messaging.Message{ID: "copied", Headers: map[string]any{"CC": []any{other.Name}}})
+		publishing := encode(&messaging.Message{ID: "copied", Headers: map[string]any{"CC": []any{other.Name}}}, "")
 		if err := b.session.publisher.Load().sends.PublishWithContext(testContext(t), "", q.Name, true, false, publishing); err != nil {
 			t.Fatal(err)
 		}

@@ -9,8 +9,9 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// encode returns m as the library publishes it. m is valid.
-func encode(m messaging.Message) amqp.Publishing {
+// encode returns m, which is valid, as the library publishes it. user is the connection's, which the broker checks.
+// See https://www.rabbitmq.com/docs/validated-user-id.
+func encode(m *messaging.Message, user string) amqp.Publishing {
 	p := amqp.Publishing{
 		Headers:         encodeTable(m.Headers),
 		ContentType:     m.ContentType,
@@ -20,6 +21,7 @@ func encode(m messaging.Message) amqp.Publishing {
 		MessageId:       m.ID,
 		Timestamp:       m.Timestamp,
 		Type:            m.Type,
+		UserId:          user,
 		AppId:           m.AppID,
 		Body:            m.Body,
 		DeliveryMode:    amqp.Transient,

@@ -167,11 +167,11 @@ func (s *session) endWith(ch *amqp.Channel) {
 }
 
 // send writes m to the connection and does not wait for the broker.
-func (p *publisher) send(ctx context.Context, queue string, m messaging.Message) error {
+func (p *publisher) send(ctx context.Context, queue string, m *messaging.Message) error {
 	if err := p.admit(ctx); err != nil {
 		return err
 	}
-	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, p.encode(m))
+	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
 	if err != nil {
 		return notSent(ctx, err)
 	}
@@ -189,14 +189,6 @@ func (p *publisher) admit(ctx context.Context) error {
 	return notSent(ctx, p.session.socket.Room(ctx))
 }
 
-// encode names the connection's user, which the broker checks.
-// See https://www.rabbitmq.com/docs/validated-user-id.
-func (p *publisher) encode(m messaging.Message) amqp.Publishing {
-	publishing := encode(m)
-	publishing.UserId = p.session.user
-	return publishing
-}
-
 func notSent(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
@@ -210,7 +202,7 @@ func notSent(ctx context.Context, err error) error {
 
 // publish sends m and waits for the broker's confirm.
 // See https://www.rabbitmq.com/docs/confirms#publisher-confirms.
-func (p *publisher) publish(ctx context.Context, queue string, m messaging.Message) error {
+func (p *publisher) publish(ctx context.Context, queue string, m *messaging.Message) error {
 	if err := p.admit(ctx); err != nil {
 		return err
 	}
@@ -235,7 +227,7 @@ func (p *publisher) publish(ctx context.Context, queue string, m messaging.Messa
 }
 
 // begin publishes m. The waiter stands before its confirm can come.
-func (p *publisher) begin(ctx context.Context, queue string, m messaging.Message, waiter *confirmed,
+func (p *publisher) begin(ctx context.Context, queue string, m *messaging.Message, waiter *confirmed,
 ) (*amqp.DeferredConfirmation, error) {
 	p.beginning.Lock()
 	defer p.beginning.Unlock()
@@ -243,7 +235,7 @@ func (p *publisher) begin(ctx context.Context, queue string, m messaging.Message
 	if !p.await(tag, waiter) {
 		return nil, amqp.ErrClosed
 	}
-	confirmation, err := p.confirms.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, p.encode(m))
+	confirmation, err := p.confirms.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
 	if err != nil {
 		p.take(tag)
 	}

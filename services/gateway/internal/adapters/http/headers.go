@@ -103,21 +103,27 @@ func namedByConnection(header http.Header) map[string]bool {
 // limitHeaders refuses what messages can't carry, before it costs anything else.
 func (s *Server) limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		r := c.Request()
-		size := len(r.Method) + len(r.RequestURI) + len(r.Host)
-		for name, values := range r.Header {
-			if len(name) > maxHeaderNameBytes {
-				return headersTooLarge("the name of a header has %d bytes, %d are allowed", len(name), maxHeaderNameBytes)
-			}
-			for _, value := range values {
-				size += len(name) + len(value)
-			}
-		}
-		if size > s.options.MaxHeaderBytes {
-			return headersTooLarge("request line and headers have %d bytes, %d are allowed", size, s.options.MaxHeaderBytes)
+		if err := checkHeaders(c.Request(), s.options.MaxHeaderBytes); err != nil {
+			return err
 		}
 		return next(c)
 	}
+}
+
+func checkHeaders(r *http.Request, limit int) error {
+	size := len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		if len(name) > maxHeaderNameBytes {
+			return headersTooLarge("the name of a header has %d bytes, %d are allowed", len(name), maxHeaderNameBytes)
+		}
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > limit {
+		return headersTooLarge("request line and headers have %d bytes, %d are allowed", size, limit)
+	}
+	return nil
 }
 
 func headersTooLarge(format string, args ...any) *rpc.Error {

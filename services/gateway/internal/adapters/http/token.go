@@ -19,24 +19,32 @@ const headerChallenge = "WWW-Authenticate"
 // requireToken lets a request in whose bearer token is valid (RFC 6750). If nobody can be asked, nobody is let in.
 func (s *Server) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		token, err := bearerToken(c.Request().Header)
-		if err != nil {
+		if err := s.checkToken(c); err != nil {
 			return err
 		}
-		x := exchangeOf(c)
-		ctx, cancel := context.WithDeadline(c.Request().Context(), x.deadline())
-		identity, err := s.authenticator.Authenticate(ctx, token)
-		cancel()
-		if errors.Is(err, domain.ErrInvalidToken) {
-			return rpc.Unauthorized("the token is not valid: log in again").WithCause(err).
-				WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_token"`)
-		}
-		if err != nil {
-			return checkFailed(err)
-		}
-		x.token, x.identity = token, &identity
 		return next(c)
 	}
+}
+
+// checkToken notes whom the request's token speaks for.
+func (s *Server) checkToken(c echo.Context) error {
+	token, err := bearerToken(c.Request().Header)
+	if err != nil {
+		return err
+	}
+	x := exchangeOf(c)
+	ctx, cancel := context.WithDeadline(c.Request().Context(), x.deadline())
+	defer cancel()
+	identity, err := s.authenticator.Authenticate(ctx, token)
+	if errors.Is(err, domain.ErrInvalidToken) {
+		return rpc.Unauthorized("the token is not valid: log in again").WithCause(err).
+			WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_token"`)
+	}
+	if err != nil {
+		return checkFailed(err)
+	}
+	x.token, x.identity = token, &identity
+	return nil
 }
 
 // checkFailed fails closed: a caller whose token can't be checked is asked to come back, whatever the reason.
