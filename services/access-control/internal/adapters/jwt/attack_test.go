@@ -54,6 +54,9 @@ func TestAttacks(t *testing.T) {
 					if claims.Subject != "" || claims.Username != "" {
 						t.Errorf("claims with the error: %+v", claims)
 					}
+					if _, ok := verifier.verified.get(attack.token); ok {
+						t.Error("it is remembered as good")
+					}
 					for part := range strings.SplitSeq(attack.token, ".") {
 						if len(part) > 8 && strings.Contains(err.Error(), part) {
 							t.Errorf("the error has a part of the token: %v", err)

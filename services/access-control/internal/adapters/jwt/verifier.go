@@ -33,8 +33,10 @@ type VerifierOptions struct {
 
 // Verifier is an app.TokenVerifier.
 type Verifier struct {
-	keys   *KeyRing
-	parser *jwt.Parser
+	keys      *KeyRing
+	parser    *jwt.Parser
+	validator *jwt.Validator // of the claims, as the parser has it
+	verified  *verifiedTokens
 }
 
 // NewVerifier returns a Verifier of the tokens of keys. Options that would leave a check out are an error.
@@ -45,7 +47,7 @@ func NewVerifier(keys *KeyRing, o VerifierOptions) (*Verifier, error) {
 	if o.Leeway < 0 || o.Leeway > domain.MaxLeeway {
 		return nil, fmt.Errorf("verify tokens: a leeway of %s, 0s to %s are allowed", o.Leeway, domain.MaxLeeway)
 	}
-	parser := jwt.NewParser(
+	options := []jwt.ParserOption{
 		jwt.WithValidMethods(keys.algorithms()),
 		jwt.WithStrictDecoding(),
 		jwt.WithExpirationRequired(),
@@ -54,8 +56,13 @@ func NewVerifier(keys *KeyRing, o VerifierOptions) (*Verifier, error) {
 		jwt.WithAudience(o.Audience),
 		jwt.WithLeeway(o.Leeway),
 		jwt.WithTimeFunc(o.Now),
-	)
-	return &Verifier{keys: keys, parser: parser}, nil
+	}
+	return &Verifier{
+		keys:      keys,
+		parser:    jwt.NewParser(options...),
+		validator: jwt.NewValidator(options...),
+		verified:  newVerifiedTokens(),
+	}, nil
 }
 
 // Verify implements app.TokenVerifier. No error holds the token or a part of it that is secret.
@@ -63,11 +70,23 @@ func (v *Verifier) Verify(token string) (domain.Claims, error) {
 	if err := checkForm(token); err != nil {
 		return domain.Claims{}, fmt.Errorf("%w: %w", domain.ErrTokenMalformed, err)
 	}
-	var c claims
-	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
+	c, err := v.parse(token)
+	if err != nil {
 		return domain.Claims{}, fmt.Errorf("%w: %w", reason(err), err)
 	}
 	return c.domain(), nil
+}
+
+func (v *Verifier) parse(token string) (claims, error) {
+	if c, ok := v.verified.get(token); ok {
+		return c, v.validator.Validate(c)
+	}
+	var c claims
+	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
+		return claims{}, err
+	}
+	v.verified.add(token, c)
+	return c, nil
 }
 
 // checkForm comes before the parser, which has no limit and reads over line breaks: a token and its copy with a line
