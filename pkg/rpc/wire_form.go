@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -39,12 +38,17 @@ func (f wireForm) addLists(prefix string, lists map[string][]string) wireForm {
 	return f
 }
 
-// sortedKeys spares small maps the work.
+// sortedKeys allocates once, and not at all for an empty map, which slices.Sorted(maps.Keys(m)) does.
 func sortedKeys[V any](m map[string]V) []string {
 	if len(m) == 0 {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(m))
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // set puts the form into a table, unless it is empty.
