@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func openDB(t *testing.T, path string) *DB {
+func openDB(t testing.TB, path string) *DB {
 	t.Helper()
 	db := NewDB(path)
 	if err := db.Open(t.Context()); err != nil {
@@ -33,7 +33,7 @@ func openDB(t *testing.T, path string) *DB {
 	return db
 }
 
-func testDB(t *testing.T) *DB {
+func testDB(t testing.TB) *DB {
 	t.Helper()
 	return openDB(t, filepath.Join(t.TempDir(), "test.db"))
 }
@@ -249,6 +249,16 @@ func TestContextIsHonoured(t *testing.T) {
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func BenchmarkIsRevoked(b *testing.B) {
+	store := NewRevocationStore(testDB(b), func() time.Time { return now })
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := store.IsRevoked(b.Context(), "token"); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
