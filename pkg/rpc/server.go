@@ -140,11 +140,16 @@ func (s *Server) Start(ctx context.Context) error {
 // maxSubscribing is how many queues are subscribed to at once: each takes several answers of the broker.
 const maxSubscribing = 16
 
+// subscribeAll begins no more after an error, and lets those end that it has begun: one that is cut short may have a handler
+// that runs, which nobody would wait for.
 func (s *Server) subscribeAll(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, failed := errgroup.WithContext(ctx)
 	group.SetLimit(maxSubscribing)
 	for i, e := range s.endpoints {
 		group.Go(func() (err error) {
+			if failed.Err() != nil {
+				return failed.Err()
+			}
 			if s.subscriptions[i], err = s.subscribe(ctx, e); err != nil {
 				return fmt.Errorf("serve %s: %w", e.queue, err)
 			}

@@ -593,6 +593,52 @@ func TestStartFails(t *testing.T) {
 	subscribe(t, b, "a", nil, messaging.Exclusive())
 }
 
+// refusesB refuses the queue b while it subscribes to another.
+type refusesB struct {
+	messaging.Broker
+	begun, refused chan struct{}
+	drained        atomic.Bool
+}
+
+func (r *refusesB) OnReturn(func(messaging.Return)) func() { return func() {} }
+
+func (r *refusesB) Subscribe(ctx context.Context, q messaging.Queue, _ messaging.Handler, _ ...messaging.SubscribeOption,
+) (messaging.Subscription, error) {
+	if q.Name == "b" {
+		<-r.begun
+		close(r.refused)
+		return nil, messaging.ErrQueueInUse
+	}
+	close(r.begun)
+	<-r.refused
+	synctest.Wait() // until the server knows of the refusal
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return r, nil
+}
+
+func (r *refusesB) Drain(context.Context) error {
+	r.drained.Store(true)
+	return nil
+}
+
+// A subscription that is being made when another fails may have a handler that runs: it is drained, not cut short.
+func TestStartFailsBesideAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &refusesB{begun: make(chan struct{}), refused: make(chan struct{})}
+		s := newTestServer(b, ServerOptions{})
+		s.Handle("a", ok)
+		s.Handle("b", ok)
+		if err := s.Start(t.Context()); !errors.Is(err, messaging.ErrQueueInUse) || errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want ErrQueueInUse alone", err)
+		}
+		if !b.drained.Load() {
+			t.Error("the other subscription was not drained")
+		}
+	})
+}
+
 func TestStatus(t *testing.T) {
 	tests := []struct {
 		reply *Reply

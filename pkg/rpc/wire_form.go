@@ -38,7 +38,7 @@ func (f wireForm) addLists(prefix string, lists map[string][]string) wireForm {
 	return f
 }
 
-// sortedKeys allocates once, and not at all for an empty map, which slices.Sorted(maps.Keys(m)) does.
+// sortedKeys allocates once at most; slices.Sorted(maps.Keys(m)) does so several times, even for an empty map.
 func sortedKeys[V any](m map[string]V) []string {
 	if len(m) == 0 {
 		return nil
