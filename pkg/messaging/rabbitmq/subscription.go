@@ -253,28 +253,28 @@ func (c *consumer) serve() {
 }
 
 const (
-	// lookEvery is how often a consumer that is sent nothing looks whether there is something to send.
-	lookEvery = time.Second
-	// looksPerSecond bounds what the looks of many consumers cost the broker: with more of them, each looks more rarely.
+	// minLookInterval is how often a consumer that is sent nothing looks whether there is something to send.
+	minLookInterval = time.Second
+	// looksPerSecond bounds what the looks of many consumers cost the broker.
 	looksPerSecond = 50
 )
 
-// lookEvery is for each consumer of a broker with as many subscriptions as there are.
-func (b *Broker) lookEvery() time.Duration {
+// lookInterval is how often each consumer looks: the more subscriptions, the more rarely.
+func (b *Broker) lookInterval() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return max(lookEvery, time.Duration(len(b.subscriptions))*time.Second/looksPerSecond)
+	return max(minLookInterval, time.Duration(len(b.subscriptions))*time.Second/looksPerSecond)
 }
 
 // watch notices that the broker has forgotten the consumer, which RabbitMQ 3.10 can do without a word to one that begins
 // while another queue of the same name is being deleted: nothing comes although messages wait, at two looks, and a worker
 // could handle them. Once something has come after the first moments, the broker knows the consumer.
 func (c *consumer) watch() {
-	if !c.awaitLook() {
+	if !c.pause(minLookInterval) {
 		return
 	}
 	atFirst := c.delivered.Load()
-	for held := false; c.awaitLook() && c.delivered.Load() == atFirst; {
+	for held := false; c.pauseToLook(held) && c.delivered.Load() == atFirst; {
 		if c.waiting.Load() == 0 {
 			held = false
 			continue
@@ -289,10 +289,18 @@ func (c *consumer) watch() {
 	}
 }
 
-// awaitLook waits until it is time to look, and reports false if the consumer ends or the drain begins.
-func (c *consumer) awaitLook() bool {
+// pauseToLook waits until it is time to look, which is soon if messages were waiting.
+func (c *consumer) pauseToLook(held bool) bool {
+	if held {
+		return c.pause(minLookInterval)
+	}
+	return c.pause(c.subscription.broker.lookInterval())
+}
+
+// pause reports false if the consumer ends or the drain begins before it is over.
+func (c *consumer) pause(d time.Duration) bool {
 	select {
-	case <-time.After(c.subscription.broker.lookEvery()):
+	case <-time.After(d):
 		return true
 	case <-c.ctx.Done():
 		return false

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestLookEvery(t *testing.T) {
+func TestLookInterval(t *testing.T) {
 	tests := []struct {
 		subscriptions int
 		want          time.Duration
@@ -15,7 +15,7 @@ func TestLookEvery(t *testing.T) {
 		for range test.subscriptions {
 			b.subscriptions[&subscription{}] = struct{}{}
 		}
-		if got := b.lookEvery(); got != test.want {
+		if got := b.lookInterval(); got != test.want {
 			t.Errorf("%d subscriptions: each looks every %s, want %s", test.subscriptions, got, test.want)
 		}
 	}
