@@ -11,7 +11,7 @@ const maxVerifiedTokens = 10_000
 
 // verifiedTokens remembers the claims of tokens whose signature was good: to verify one takes longer than all the rest of
 // a check, and a token comes again and again. It stays good, because the keys are read at start only. What may change
-// with time, above all the expiry, is for who asks to check. No token is held, only its fingerprint.
+// with time, above all the expiry, is for the caller to check. No token is held, only its fingerprint.
 type verifiedTokens struct {
 	cache *ttlcache.Cache[[sha256.Size]byte, claims]
 }

@@ -79,13 +79,21 @@ func (v *Verifier) Verify(token string) (domain.Claims, error) {
 
 func (v *Verifier) parse(token string) (claims, error) {
 	if c, ok := v.verified.get(token); ok {
-		return c, v.validator.Validate(c)
+		return v.validate(c)
 	}
 	var c claims
 	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
 		return claims{}, err
 	}
 	v.verified.add(token, c)
+	return c, nil
+}
+
+// validate does what the parser does once the signature is good.
+func (v *Verifier) validate(c claims) (claims, error) {
+	if err := v.validator.Validate(c); err != nil {
+		return claims{}, fmt.Errorf("%w: %w", jwt.ErrTokenInvalidClaims, err)
+	}
 	return c, nil
 }
 

@@ -42,7 +42,7 @@ func (s *RevocationStore) Revoke(ctx context.Context, r domain.Revocation) error
 func (s *RevocationStore) IsRevoked(ctx context.Context, tokenID string) (bool, error) {
 	query, err := s.prepare(ctx)
 	if err != nil {
-		return false, fmt.Errorf("prepare to select revocation: %w", err)
+		return false, fmt.Errorf("prepare query for revocations: %w", err)
 	}
 	var revoked bool
 	if err := query.QueryRowContext(ctx, tokenID).Scan(&revoked); err != nil {

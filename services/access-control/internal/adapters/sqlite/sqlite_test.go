@@ -239,12 +239,17 @@ func TestContextIsHonoured(t *testing.T) {
 	revocations := NewRevocationStore(db, func() time.Time { return now })
 	ctx := cancelled(t)
 	_, byName := users.UserByName(ctx, "ann")
+	_, firstIsRevoked := revocations.IsRevoked(ctx, "token-1")
+	if _, err := revocations.IsRevoked(t.Context(), "token-1"); err != nil {
+		t.Fatal(err)
+	}
 	_, isRevoked := revocations.IsRevoked(ctx, "token-1")
 	for name, err := range map[string]error{
 		"UserByName":          byName,
 		"AddUser":             users.AddUser(ctx, testUser()),
 		"ReplacePasswordHash": users.ReplacePasswordHash(ctx, "user-1", "hash", "another"),
 		"Revoke":              revocations.Revoke(ctx, domain.Revocation{TokenID: "token-1", Until: now}),
+		"first IsRevoked":     firstIsRevoked,
 		"IsRevoked":           isRevoked,
 	} {
 		if !errors.Is(err, context.Canceled) {

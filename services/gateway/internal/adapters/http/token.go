@@ -26,7 +26,8 @@ func (s *Server) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// checkToken notes whom the request's token speaks for.
+// checkToken notes whom the request's token speaks for, or says why it is refused. What it needs is off the stack while the
+// call waits.
 func (s *Server) checkToken(c echo.Context) error {
 	token, err := bearerToken(c.Request().Header)
 	if err != nil {
