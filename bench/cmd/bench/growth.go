@@ -26,6 +26,8 @@ type point struct {
 	replicas int      // of the service
 	both     []string // arguments of client and service
 	client   []string // arguments of the client
+	holds    bool     // the client leaves requests behind that nobody answers
+	prefix   string   // of the names of its queues
 	row      *row
 	rounds   []measurement
 }
@@ -44,7 +46,7 @@ func queues(n int) *point {
 }
 
 func pending(n int) *point {
-	return &point{value: strconv.Itoa(n), replicas: 1, client: []string{"--pending", strconv.Itoa(n)}}
+	return &point{value: strconv.Itoa(n), replicas: 1, client: []string{"--pending", strconv.Itoa(n)}, holds: true}
 }
 
 func body(value string, bytes int) *point {
@@ -71,6 +73,9 @@ func (l *lab) measureGrowths(ctx context.Context, rounds int) ([]growth, error) 
 				fmt.Fprintf(os.Stderr, "round %d: %s %s: %.0f requests/s, %d errors %s\n",
 					round+1, p.value, g.quantity, m.rate, m.Errors, m.Error)
 				p.rounds = append(p.rounds, m)
+				if err := l.dropHeld(ctx, p); err != nil {
+					return nil, err
+				}
 			}
 		}
 		for _, p := range g.points {
@@ -82,9 +87,21 @@ func (l *lab) measureGrowths(ctx context.Context, rounds int) ([]growth, error) 
 	return all, nil
 }
 
+// dropHeld removes the requests that nobody answered: the broker is busy with them until their time is up.
+func (l *lab) dropHeld(ctx context.Context, p *point) error {
+	if !p.holds {
+		return nil
+	}
+	if _, err := l.node.Ctl(ctx, "purge_queue", p.prefix+".nobody"); err != nil {
+		return fmt.Errorf("drop the held requests: %w", err)
+	}
+	return nil
+}
+
 // startPoint starts the services of a point, on queues of their own.
 func (l *lab) startPoint(ctx context.Context, g growth, p *point) error {
-	common := slices.Concat([]string{"--prefix", g.quantity + " " + p.value}, p.both)
+	p.prefix = g.quantity + " " + p.value
+	common := slices.Concat([]string{"--prefix", p.prefix}, p.both)
 	p.row = &row{
 		name:   p.value + " " + g.quantity,
 		client: "rpc",

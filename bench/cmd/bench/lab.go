@@ -22,6 +22,8 @@ const (
 	benchUser = "bench"
 	// quorumHost is the virtual host in which queues are quorum queues.
 	quorumHost = "quorum"
+	// heldHost is the virtual host in which nobody answers orders.get.
+	heldHost = "held"
 	// startTimeout bounds each start.
 	startTimeout = time.Minute
 )
@@ -86,7 +88,7 @@ func (l *lab) program(name string) string { return filepath.Join(l.folder, "bin"
 
 func (l *lab) definitions() string { return filepath.Join(l.folder, "definitions.json") }
 
-// writeDefinitions writes production's definitions of the broker with a virtual host and a user more.
+// writeDefinitions writes production's definitions of the broker with two virtual hosts and a user more.
 func (l *lab) writeDefinitions() error {
 	data, err := os.ReadFile(definitions)
 	if err != nil {
@@ -100,12 +102,15 @@ func (l *lab) writeDefinitions() error {
 	if err := json.Unmarshal(data, &d); err != nil {
 		return fmt.Errorf("read %s: %w", definitions, err)
 	}
-	for _, p := range d.Permissions {
-		quorum := maps.Clone(p)
-		quorum["vhost"] = quorumHost
-		d.Permissions = append(d.Permissions, quorum)
+	permissions := d.Permissions
+	for _, host := range []string{quorumHost, heldHost} {
+		for _, p := range permissions {
+			p = maps.Clone(p)
+			p["vhost"] = host
+			d.Permissions = append(d.Permissions, p)
+		}
+		d.Hosts = append(d.Hosts, map[string]any{"name": host})
 	}
-	d.Hosts = append(d.Hosts, map[string]any{"name": quorumHost})
 	d.Users = append(d.Users, map[string]any{"name": benchUser, "password": benchUser, "tags": []string{}})
 	d.Permissions = append(d.Permissions,
 		map[string]any{"user": benchUser, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"})

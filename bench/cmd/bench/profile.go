@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -86,19 +84,7 @@ func (c *profileCommand) save(ctx context.Context, program, addr string) error {
 }
 
 func download(ctx context.Context, url, file string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%w %d", errStatus, response.StatusCode)
-	}
-	data, err := io.ReadAll(response.Body)
+	data, err := read(ctx, url)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // newReport returns the whole page, in Markdown.
-func newReport(ctx context.Context, rows []*row, results map[key][]measurement, growths []growth, c *tableCommand) string {
+func newReport(ctx context.Context, rows []*row, results map[key][]measurement, c *tableCommand) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Calls over RabbitMQ, %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"))
 	fmt.Fprintf(&b, "- Machine: %s\n- Versions: %s\n- Command: `%s`\n- %d rounds in turns, %s of warm-up and %s measured for each\n\n",
@@ -29,16 +29,13 @@ func newReport(ctx context.Context, rows []*row, results map[key][]measurement, 
 			b.WriteString(line(r, callers, results[key{r.name, callers}], results[key{rows[0].name, callers}]))
 		}
 	}
-	writeGrowths(&b, growths)
 	return b.String()
 }
 
-// writeGrowths writes a table, if anything of it was measured.
-func writeGrowths(b *strings.Builder, growths []growth) {
-	if len(growths) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "\nHow the cost of a call over pkg/rpc grows, with %d callers; %s of warm-up and %s measured for each:\n\n",
+// growthReport returns the second table. held is the memory of an HTTP request that waits, in bytes.
+func growthReport(growths []growth, held float64) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nHow the cost of a call over pkg/rpc grows, with %d callers; %s of warm-up and %s measured for each:\n\n",
 		growthLoad.Callers, growthLoad.WarmUp, growthLoad.Duration)
 	b.WriteString("| With | | Requests/s (min–max) | p50 ms | p99 ms | Errors / closed " +
 		"| CPU µs/request: client | broker | services | Bytes per pending call | of the first |\n")
@@ -48,6 +45,9 @@ func writeGrowths(b *strings.Builder, growths []growth) {
 			b.WriteString(growthLine(g, p))
 		}
 	}
+	fmt.Fprintf(&b, "\nAn HTTP request that waits for its reply takes %.0f bytes of the gateway, its connection included (%d of them at once).\n",
+		held, heldRequests)
+	return b.String()
 }
 
 func growthLine(g growth, p *point) string {

@@ -114,29 +114,32 @@ func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...strin
 	return err
 }
 
-// services returns those of a virtual host, which are started if they are not there.
+// services returns those of a virtual host.
 func (l *lab) services(ctx context.Context, host string, env []string) ([]*process, error) {
 	var services []*process
 	for _, program := range []string{"orders", "access-control"} {
-		name := program + host
-		i := slices.IndexFunc(l.processes, func(p *process) bool { return p.name == name })
-		if i >= 0 {
-			services = append(services, l.processes[i])
-			continue
-		}
-		p, err := l.startService(ctx, name, program, host, append([]string{
-			"ACCESS_CONTROL_DATABASE=" + filepath.Join(l.folder, name+".db"),
-			"ACCESS_CONTROL_KEYS=" + filepath.Join(l.folder, "keys"), // all take the same tokens
-			"ACCESS_CONTROL_TOKEN_LIFETIME=1h",
-			"ACCESS_CONTROL_BCRYPT_COST=10",
-			"DEMO_DATA=true",
-		}, env...))
+		p, err := l.service(ctx, program, host, env)
 		if err != nil {
 			return nil, err
 		}
 		services = append(services, p)
 	}
 	return services, nil
+}
+
+// service returns one of a virtual host, which is started if it is not there.
+func (l *lab) service(ctx context.Context, program, host string, env []string) (*process, error) {
+	name := program + host
+	if i := slices.IndexFunc(l.processes, func(p *process) bool { return p.name == name }); i >= 0 {
+		return l.processes[i], nil
+	}
+	return l.startService(ctx, name, program, host, append([]string{
+		"ACCESS_CONTROL_DATABASE=" + filepath.Join(l.folder, name+".db"),
+		"ACCESS_CONTROL_KEYS=" + filepath.Join(l.folder, "keys"), // all take the same tokens
+		"ACCESS_CONTROL_TOKEN_LIFETIME=1h",
+		"ACCESS_CONTROL_BCRYPT_COST=10",
+		"DEMO_DATA=true",
+	}, env...))
 }
 
 // startService returns once the service is ready. program is also its user at the broker.

@@ -39,12 +39,19 @@ func (c *tableCommand) Run(ctx context.Context) error {
 		return err
 	}
 	var growths []growth
+	var held float64
 	if c.Growth {
 		if growths, err = lab.measureGrowths(ctx, c.Rounds); err != nil {
 			return err
 		}
+		if held, err = lab.measureHeld(ctx); err != nil {
+			return err
+		}
 	}
-	report := newReport(ctx, rows, results, growths, c)
+	report := newReport(ctx, rows, results, c)
+	if c.Growth {
+		report += growthReport(growths, held)
+	}
 	fmt.Println(report)
 	return c.save(report)
 }

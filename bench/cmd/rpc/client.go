@@ -38,7 +38,7 @@ func (c *clientCommand) Run(ctx context.Context, all *cli) error {
 		if c.PendingBytes, err = hold(ctx, client, all.Prefix+".nobody", c.Pending); err != nil {
 			return err
 		}
-		// Once this one is answered, the broker has taken in those.
+		// This one waits behind those: once it is answered, the broker has taken in most of them.
 		if _, err := client.Do(ctx, &rpc.Request{Queue: all.queue(0), Deadline: time.Now().Add(holdWithin)}); err != nil {
 			return fmt.Errorf("call beside %d that are held: %w", c.Pending, err)
 		}

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// heldFor is longer than any load.
-	heldFor = 40 * time.Second
-	// holdWithin is how long it may take until all calls are held.
+	// holdWithin is how long it may take until all calls are held, and again until the broker has taken them in.
 	holdWithin = 15 * time.Second
+	// heldFor leaves time for a load of some seconds.
+	heldFor = 2*holdWithin + 5*time.Second
 )
 
 // hold makes n calls on a queue that nobody serves, and returns once they wait, with the memory that each takes: its
