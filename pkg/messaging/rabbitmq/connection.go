@@ -17,7 +17,7 @@ import (
 
 const (
 	firstRedial = 100 * time.Millisecond
-	lastRedial  = time.Second
+	lastRedial  = time.Second // the longest pause, jitter included
 	// farewell bounds the closing handshake; a broker that is low on memory doesn't read, and so never answers.
 	farewell = time.Second
 )
@@ -114,9 +114,12 @@ func (c *connection) run(ctx context.Context) {
 }
 
 func newBackOff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval, b.Multiplier = firstRedial, lastRedial, 2
-	return b
+	return &backoff.ExponentialBackOff{
+		InitialInterval:     firstRedial,
+		MaxInterval:         lastRedial * 2 / 3, // before the jitter, which may add half of it
+		Multiplier:          2,
+		RandomizationFactor: 0.5,
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) {
