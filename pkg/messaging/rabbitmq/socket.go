@@ -16,7 +16,7 @@ const (
 	// maxWrite is the most that one system call is given.
 	maxWrite = 64 << 10
 	// maxSpare is the largest buffer kept for the next batch.
-	maxSpare = 256 << 10
+	maxSpare = 2 << 20
 	// lastWriteTimeout bounds the last write of a socket that is being closed.
 	lastWriteTimeout = time.Second
 )
