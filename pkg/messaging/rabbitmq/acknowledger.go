@@ -8,7 +8,7 @@ import (
 )
 
 // acknowledgeWithin is how long an acknowledgement may wait for others to share its frame.
-const acknowledgeWithin = 2 * time.Millisecond
+const acknowledgeWithin = 10 * time.Millisecond
 
 // acknowledger gathers the acknowledgements of one channel: what is handled without a gap goes out as one frame with
 // `multiple`, what waits behind a slow handler follows one by one.
