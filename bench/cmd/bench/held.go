@@ -38,7 +38,7 @@ func (l *lab) measureHeld(ctx context.Context) (float64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("hold a request: %w", err)
 		}
-		defer conn.Close() //nolint:gocritic // all of them are held to the end
+		defer conn.Close() // all of them are held to the end
 		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
 			orderPath, g.addr, tokens[0]); err != nil {
 			return 0, fmt.Errorf("hold a request: %w", err)

@@ -44,6 +44,7 @@ type lab struct {
 	processes []*process
 	tokens    []string
 	profiled  map[string]string // the address of each program that serves profiles; nil: none does
+	settings  []string          // of every program, NAME=value
 }
 
 // newLab builds programs and starts the broker.

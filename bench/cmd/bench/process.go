@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -33,7 +34,7 @@ func (l *lab) start(name, program string, args, env []string) (*process, error) 
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	defer log.Close()
-	cmd := command(l.program(program), args, env)
+	cmd := l.command(program, args, env)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -43,11 +44,11 @@ func (l *lab) start(name, program string, args, env []string) (*process, error) 
 	return p, nil
 }
 
-// command has nothing in its environment but env, and no context: processes outlive the calls that start them, and are
-// stopped with the lab.
-func command(program string, args, env []string) *exec.Cmd {
-	cmd := exec.Command(program, args...) //nolint:noctx // see above
-	cmd.Env = env
+// command has nothing in its environment but env and the lab's settings, and no context: processes outlive the calls that
+// start them, and are stopped with the lab.
+func (l *lab) command(program string, args, env []string) *exec.Cmd {
+	cmd := exec.Command(l.program(program), args...) //nolint:noctx // see above
+	cmd.Env = slices.Concat(env, l.settings)
 	cmd.SysProcAttr = attributes()
 	return cmd
 }
@@ -55,7 +56,7 @@ func command(program string, args, env []string) *exec.Cmd {
 // startReporter runs a program that makes load.
 func (l *lab) startReporter(program string, args, env []string) (*process, *bytes.Buffer, error) {
 	var complaints bytes.Buffer
-	cmd := command(l.program(program), args, env)
+	cmd := l.command(program, args, env)
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -45,8 +45,8 @@ func growthReport(growths []growth, held float64) string {
 			b.WriteString(growthLine(g, p))
 		}
 	}
-	fmt.Fprintf(&b, "\nAn HTTP request that waits for its reply takes %.0f bytes of the gateway, its connection included (%d of them at once).\n",
-		held, heldRequests)
+	fmt.Fprintf(&b, "\nAn HTTP request that waits for its reply takes %.0f bytes of the gateway, its connection included; "+
+		"%d waited at once.\n", held, heldRequests)
 	return b.String()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type tableCommand struct {
 	Rounds   int           `default:"3" help:"Times that each row is measured, in turns."`
 	WarmUp   time.Duration `default:"1s" help:"Time before each measurement."`
 	Duration time.Duration `default:"3s" help:"Time of each measurement."`
+	Procs    int           `help:"GOMAXPROCS of the programs in Go; 0: as many as there are processors."`
 	Results  string        `default:"bench/results" help:"Folder for the table; empty: it is only printed."`
 }
 
@@ -26,6 +28,9 @@ func (c *tableCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer lab.close()
+	if c.Procs > 0 {
+		lab.settings = append(lab.settings, "GOMAXPROCS="+strconv.Itoa(c.Procs))
+	}
 	available := starters
 	if c.Peers {
 		available = slices.Concat(starters, peerStarters)

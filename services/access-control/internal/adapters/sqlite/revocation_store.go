@@ -40,7 +40,7 @@ func (s *RevocationStore) Revoke(ctx context.Context, r domain.Revocation) error
 
 // IsRevoked implements app.RevocationStore.
 func (s *RevocationStore) IsRevoked(ctx context.Context, tokenID string) (bool, error) {
-	query, err := s.prepare(ctx)
+	query, err := s.prepare(ctx) //nolint:sqlclosecheck // the database closes it
 	if err != nil {
 		return false, fmt.Errorf("prepare query for revocations: %w", err)
 	}
