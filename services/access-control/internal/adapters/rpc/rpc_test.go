@@ -131,13 +131,17 @@ func (verifier) Verify(token string) (domain.Claims, error) {
 // recorder is a broker that keeps where requests go that are given up.
 type recorder struct {
 	messaging.Broker
-	deadLetters map[string]string // by queue
+
+	mu          sync.Mutex
+	deadLetters map[string]string // by queue; complete once the server has started
 }
 
 func (r *recorder) Subscribe(
 	ctx context.Context, q messaging.Queue, h messaging.Handler, options ...messaging.SubscribeOption,
 ) (messaging.Subscription, error) {
+	r.mu.Lock()
 	r.deadLetters[q.Name] = q.DeadLetter
+	r.mu.Unlock()
 	return r.Broker.Subscribe(ctx, q, h, options...)
 }
 
@@ -156,7 +160,7 @@ func newFixture(t *testing.T) *fixture {
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w := &world{revoked: map[string]time.Time{}}
 	queues := inmem.NewServer()
-	serverBroker, clientBroker := &recorder{queues.Connect(), map[string]string{}}, queues.Connect()
+	serverBroker, clientBroker := &recorder{Broker: queues.Connect(), deadLetters: map[string]string{}}, queues.Connect()
 	server := rpc.NewServer(serverBroker, rpc.ServerOptions{
 		Name: "access-control", Logger: logger, Interceptors: []rpc.Interceptor{rpc.Logging(logger, slog.LevelDebug)},
 	})
