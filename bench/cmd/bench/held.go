@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
 
 	"example.com/warren/bench/internal/profile"
 )
@@ -16,7 +15,10 @@ import (
 const heldRequests = 2000
 
 // heldGateway is a gateway without a service of orders behind it.
-type heldGateway struct{ addr, admin, profiles string }
+type heldGateway struct {
+	*process
+	addr, admin, profiles string
+}
 
 // measureHeld returns the memory that an HTTP request takes of the gateway while it waits for its reply, in bytes of Go's heap
 // and stacks after garbage collection. That of its connection is in it.
@@ -62,7 +64,8 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 	if _, err := l.service(ctx, "access-control", heldHost, nil); err != nil {
 		return nil, err
 	}
-	p, err := l.start("held-gateway", "profiled-gateway", nil, []string{
+	var err error
+	g.process, err = l.start("held-gateway", "profiled-gateway", nil, []string{
 		"BROKER_URL=" + l.brokerURL("gateway", heldHost),
 		"GATEWAY_ADDR=" + g.addr,
 		"GATEWAY_REPLY_USERS=orders=orders,accessControl=access-control",
@@ -73,30 +76,19 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g, await(ctx, p, "http://"+g.admin+"/readyz", "")
+	return g, await(ctx, g.process, "http://"+g.admin+"/readyz", "")
 }
 
 // awaitHeld returns once all requests wait.
 func (g *heldGateway) awaitHeld(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	want := fmt.Sprintf("rpc_client_in_flight{queue=\"orders.get\"} %d\n", heldRequests)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	all := fmt.Sprintf("rpc_client_in_flight{queue=\"orders.get\"} %d\n", heldRequests)
+	return g.await(ctx, startTimeout, func(ctx context.Context) error {
 		metrics, err := read(ctx, "http://"+g.admin+"/metrics")
-		if err != nil {
-			return err
+		if err == nil && !bytes.Contains(metrics, []byte(all)) {
+			err = errNotReady
 		}
-		if bytes.Contains(metrics, []byte(want)) {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("hold %d requests: %w", heldRequests, ctx.Err())
-		}
-	}
+		return err
+	})
 }
 
 // memory is what Go has given out, in bytes. Each collection halves the stacks that are too large.

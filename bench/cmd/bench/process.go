@@ -85,31 +85,31 @@ func (p *process) clearLog() { _ = os.Truncate(p.log, 0) }
 
 // awaitReady polls the log of a program that says when it is ready: with many queues, that takes a while.
 func (p *process) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*startTimeout) // a thousand queues take long
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	return p.await(ctx, 3*startTimeout, func(context.Context) error {
 		log, err := os.ReadFile(p.log)
-		if err == nil && bytes.Contains(log, []byte("ready\n")) {
-			return nil
+		if err == nil && !bytes.Contains(log, []byte("ready\n")) {
+			err = errNotReady
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("await %s: %w; its log ends with:\n%s", p.name, ctx.Err(), log[max(0, len(log)-2000):])
-		}
-	}
+		return err
+	})
 }
 
 // await polls a URL until it answers with status 200.
 func await(ctx context.Context, p *process, url, token string) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	return p.await(ctx, startTimeout, func(ctx context.Context) error {
+		_, err := get(ctx, url, token)
+		return err
+	})
+}
+
+// await calls f until it has no error, for so long at most. Its own error is f's last, with the end of the process's log.
+func (p *process) await(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, err := get(ctx, url, token)
+		err := f(ctx)
 		if err == nil {
 			return nil
 		}
@@ -121,6 +121,8 @@ func await(ctx context.Context, p *process, url, token string) error {
 		}
 	}
 }
+
+var errNotReady = errors.New("not ready")
 
 var errStatus = errors.New("unexpected status")
 

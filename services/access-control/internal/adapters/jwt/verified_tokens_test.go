@@ -41,6 +41,32 @@ func TestVerifiedTokenIsChecked(t *testing.T) {
 	}
 }
 
+// The signature is verified once: without any key a known token is still good, and a new one is not.
+func TestVerifiedTokenNeedsNoKey(t *testing.T) {
+	ring := testRing(t, EdDSA)
+	known, err := NewSigner(ring, issuer, audience).Sign(testClaims())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := testClaims()
+	other.TokenID = "another"
+	unknown, err := NewSigner(ring, issuer, audience).Sign(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := testVerifier(t, ring)
+	if _, err := verifier.Verify(known); err != nil {
+		t.Fatal(err)
+	}
+	verifier.keys = &KeyRing{}
+	if _, err := verifier.Verify(known); err != nil {
+		t.Errorf("known: %v", err)
+	}
+	if _, err := verifier.Verify(unknown); !errorIs(err, domain.ErrTokenInvalid) {
+		t.Errorf("new: got %v, want it invalid", err)
+	}
+}
+
 func TestVerifiedTokensAreBounded(t *testing.T) {
 	v := newVerifiedTokens()
 	const used = "0"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/warren/services/access-control/internal/domain"
@@ -15,8 +15,7 @@ type RevocationStore struct {
 	db  *DB
 	now func() time.Time
 
-	mu        sync.Mutex
-	isRevoked *sql.Stmt // nil until needed; the database closes it
+	isRevoked atomic.Pointer[sql.Stmt] // nil until needed; the database closes it
 }
 
 // NewRevocationStore returns the store of the revocations in db.
@@ -53,12 +52,15 @@ func (s *RevocationStore) IsRevoked(ctx context.Context, tokenID string) (bool, 
 
 // prepare spares the query that comes with every token a third of its time.
 func (s *RevocationStore) prepare(ctx context.Context) (*sql.Stmt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.isRevoked != nil {
-		return s.isRevoked, nil
+	if query := s.isRevoked.Load(); query != nil {
+		return query, nil
 	}
-	var err error
-	s.isRevoked, err = s.db.Reader().PrepareContext(ctx, `SELECT EXISTS (SELECT 1 FROM revocations WHERE token_id = ?)`)
-	return s.isRevoked, err
+	query, err := s.db.Reader().PrepareContext(ctx, `SELECT EXISTS (SELECT 1 FROM revocations WHERE token_id = ?)`)
+	if err != nil {
+		return nil, err
+	}
+	if s.isRevoked.CompareAndSwap(nil, query) {
+		return query, nil
+	}
+	return s.isRevoked.Load(), query.Close() //nolint:sqlclosecheck // another was first
 }
