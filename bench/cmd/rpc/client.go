@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"example.com/warren/bench/internal/load"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
@@ -17,6 +19,9 @@ type clientCommand struct {
 	load.Options
 	Pending int `help:"Calls that are held, unanswered, beside the load."`
 }
+
+// firstCalls is how many queues are called for the first time at once.
+const firstCalls = 64
 
 var errWrongReply = errors.New("a reply of the wrong status or size")
 
@@ -47,9 +52,8 @@ func (c *clientCommand) Run(ctx context.Context, all *cli) error {
 	for i := range queues {
 		queues[i] = all.queue(i)
 	}
-	var calls atomic.Int64
-	return load.Report(ctx, c.Options, func(ctx context.Context) error {
-		reply, err := client.Do(ctx, &rpc.Request{Queue: queues[int(calls.Add(1))%len(queues)]})
+	call := func(ctx context.Context, queue string) error {
+		reply, err := client.Do(ctx, &rpc.Request{Queue: queue})
 		if err != nil {
 			return err
 		}
@@ -57,6 +61,19 @@ func (c *clientCommand) Run(ctx context.Context, all *cli) error {
 			return errWrongReply
 		}
 		return nil
+	}
+	// The first call on a queue makes sure that it exists, which a program does once: it is not what is measured.
+	first, firstCtx := errgroup.WithContext(ctx)
+	first.SetLimit(firstCalls)
+	for _, queue := range queues {
+		first.Go(func() error { return call(firstCtx, queue) })
+	}
+	if err := first.Wait(); err != nil {
+		return fmt.Errorf("call each queue once: %w", err)
+	}
+	var calls atomic.Int64
+	return load.Report(ctx, c.Options, func(ctx context.Context) error {
+		return call(ctx, queues[int(calls.Add(1))%len(queues)])
 	})
 }
 
