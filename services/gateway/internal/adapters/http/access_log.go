@@ -21,6 +21,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
+		c.Response().Flush() // the client need not wait for the rest
 		x, status := exchangeOf(c), c.Response().Status
 		duration := time.Since(x.began)
 		method := methodLabel(c.Request().Method)

@@ -90,3 +90,4 @@ type discarding struct{ header http.Header }
 func (d discarding) Header() http.Header         { return d.header }
 func (d discarding) Write(p []byte) (int, error) { return len(p), nil }
 func (d discarding) WriteHeader(int)             {}
+func (d discarding) Flush()                      {}

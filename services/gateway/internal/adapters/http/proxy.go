@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -108,7 +109,13 @@ func (s *Server) writeReply(c echo.Context, reply *rpc.Reply) error {
 	response := c.Response()
 	header := response.Header()
 	returnable(reply.Header, header)
-	if !mayHaveBody(reply.Status) || len(reply.Body) == 0 {
+	body := reply.Body
+	if !mayHaveBody(reply.Status) {
+		body = nil
+	}
+	// net/http finds it out only for responses that nobody flushes, as observe does.
+	header.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	if len(body) == 0 {
 		response.WriteHeader(reply.Status)
 		return nil
 	}
@@ -116,7 +123,7 @@ func (s *Server) writeReply(c echo.Context, reply *rpc.Reply) error {
 	// Without it, browsers guess; a text that looks like a page would become one.
 	header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	response.WriteHeader(reply.Status)
-	if _, err := response.Write(reply.Body); err != nil {
+	if _, err := response.Write(body); err != nil {
 		return fmt.Errorf("write response: %w", err)
 	}
 	return nil

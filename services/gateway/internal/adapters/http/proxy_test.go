@@ -170,7 +170,7 @@ func TestReplyMapping(t *testing.T) {
 					"Access-Control-Allow-Origin": {"*"}, "Trailer:X-Trailer": {"x"}},
 			},
 			wantHeader: map[string]string{
-				"Location": "/v1/orders/1", "X-Hop": "", "Content-Length": "", "Transfer-Encoding": "",
+				"Location": "/v1/orders/1", "X-Hop": "", "Content-Length": "8", "Transfer-Encoding": "",
 				"Access-Control-Allow-Origin": "", "Trailer:X-Trailer": "",
 				"Content-Type": "application/json", "X-Content-Type-Options": "nosniff",
 			},

@@ -2,9 +2,11 @@ package http
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -167,6 +169,56 @@ func TestHead(t *testing.T) {
 		if response.StatusCode != http.StatusOK || (len(body) > 0) != (method == http.MethodGet) {
 			t.Errorf("%s: status %d, body %q", method, response.StatusCode, body)
 		}
+	}
+}
+
+// gate is a log whose lines about requests wait until it is open.
+type gate struct{ open chan struct{} }
+
+func (g gate) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("msg=request")) {
+		<-g.open
+	}
+	return len(p), nil
+}
+
+// TestAnswerBeforeLog: whole responses, with their length, reach the client while the log takes its time.
+func TestAnswerBeforeLog(t *testing.T) {
+	tests := map[string]struct {
+		reply rpc.Reply
+		want  string // Content-Length
+	}{
+		"a body":      {rpc.Reply{Status: 200, Body: []byte("{}")}, "2"},
+		"a long body": {rpc.Reply{Status: 200, Body: make([]byte, 100_000)}, "100000"},
+		"empty":       {rpc.Reply{Status: 201}, "0"},
+		"no content":  {rpc.Reply{Status: 204}, ""},
+		"a failure":   {rpc.Reply{Status: 404, Body: []byte("{}")}, "2"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, options())
+			log := gate{make(chan struct{})}
+			defer close(log.open)
+			f.logger = slog.New(slog.NewTextHandler(log, nil))
+			f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &test.reply, nil }
+			f.start(t)
+			conn := f.dial(t)
+			if _, err := io.WriteString(conn, head("GET", "/v1/orders")); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || response.StatusCode != test.reply.Status || !bytes.Equal(body, test.reply.Body) {
+				t.Errorf("status %d, %d bytes, %v", response.StatusCode, len(body), err)
+			}
+			if got := response.Header.Get("Content-Length"); got != test.want {
+				t.Errorf("Content-Length %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 
