@@ -17,6 +17,7 @@ BENCHFLAGS ?=
 
 MODULES = $(patsubst $(CURDIR)/%,./%,$(shell go list -m -f '{{.Dir}}'))
 PACKAGES = $(addsuffix /...,$(MODULES))
+BENCHMARKS = $(shell grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
 GOLANGCI_LINT := bin/golangci-lint
 
@@ -53,6 +54,10 @@ fuzz: ## Run each fuzz target for FUZZTIME
 bench: rabbitmq ## Measure calls, from amqp091-go alone to the whole gateway, and print a table; takes minutes
 	@scripts/install-package.sh wrk
 	go run ./bench/cmd/bench $(BENCHFLAGS)
+
+.PHONY: microbench
+microbench: rabbitmq ## Run the Go benchmarks of the hot path, for benchstat
+	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(BENCHMARKS)
 
 .PHONY: bench-peers
 bench-peers: rabbitmq ## Measure NestJS and Moleculer too; takes minutes
