@@ -557,6 +557,33 @@ func TestDrainGivesBackAtOnce(t *testing.T) {
 	}
 }
 
+// TestWorkersStartAsNeeded: many queues with little to do must not cost a goroutine for each message that they might handle.
+func TestWorkersStartAsNeeded(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	const held = 3
+	running, finish := make(chan struct{}, held), make(chan struct{})
+	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		running <- struct{}{}
+		<-finish
+		return nil
+	}, messaging.Concurrency(64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer close(finish)
+	for range held {
+		if err := b.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, running)
+	}
+	// Each worker has a slot, and one at most waits for the next message.
+	if workers := len(s.(*subscription).slots); workers > held+1 {
+		t.Errorf("%d workers while %d messages are handled", workers, held)
+	}
+}
+
 // TestRejectDuringDrain: a verdict that comes while the subscription drains counts as any other.
 func TestRejectDuringDrain(t *testing.T) {
 	b := newTestBroker(t, Options{})
