@@ -19,9 +19,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
 		if err := next(c); err != nil {
-			c.Error(err)
+			c.Error(err) // not flushed: that may wait for a body that nobody has read
+		} else {
+			c.Response().Flush() // the client need not wait for the rest
 		}
-		c.Response().Flush() // the client need not wait for the rest
 		x, status := exchangeOf(c), c.Response().Status
 		duration := time.Since(x.began)
 		method := methodLabel(c.Request().Method)

@@ -113,8 +113,10 @@ func (s *Server) writeReply(c echo.Context, reply *rpc.Reply) error {
 	if !mayHaveBody(reply.Status) {
 		body = nil
 	}
-	// net/http finds it out only for responses that nobody flushes, as observe does.
-	header.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	// net/http finds out the length only if nobody flushes the response, which observe does.
+	if reply.Status != http.StatusNoContent && reply.Status != http.StatusNotModified {
+		header.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	}
 	if len(body) == 0 {
 		response.WriteHeader(reply.Status)
 		return nil

@@ -193,7 +193,7 @@ func TestReplyMapping(t *testing.T) {
 		},
 		"no content": {
 			reply:      rpc.Reply{Status: 204, ContentType: "application/json", Body: []byte("ignored")},
-			wantHeader: map[string]string{"Content-Type": ""},
+			wantHeader: map[string]string{"Content-Type": "", "Content-Length": ""},
 		},
 	}
 	for name, test := range tests {

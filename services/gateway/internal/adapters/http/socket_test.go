@@ -188,11 +188,14 @@ func TestAnswerBeforeLog(t *testing.T) {
 		reply rpc.Reply
 		want  string // Content-Length
 	}{
-		"a body":      {rpc.Reply{Status: 200, Body: []byte("{}")}, "2"},
-		"a long body": {rpc.Reply{Status: 200, Body: make([]byte, 100_000)}, "100000"},
-		"empty":       {rpc.Reply{Status: 201}, "0"},
-		"no content":  {rpc.Reply{Status: 204}, ""},
-		"a failure":   {rpc.Reply{Status: 404, Body: []byte("{}")}, "2"},
+		"a body":            {rpc.Reply{Status: 200, Body: []byte("{}")}, "2"},
+		"over one buffer":   {rpc.Reply{Status: 200, Body: make([]byte, 3_000)}, "3000"},
+		"over both buffers": {rpc.Reply{Status: 200, Body: make([]byte, 100_000)}, "100000"},
+		"empty":             {rpc.Reply{Status: 201}, "0"},
+		"no content":        {rpc.Reply{Status: 204}, ""},
+		"reset content":     {rpc.Reply{Status: 205}, "0"},
+		"not modified":      {rpc.Reply{Status: 304}, ""},
+		"a refusal":         {rpc.Reply{Status: 404, Body: []byte("{}")}, "2"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
