@@ -37,6 +37,7 @@ type starter struct {
 // starters are the rows, in the order of the table.
 var starters = []starter{
 	{"raw", "raw", startClientRow("raw")},
+	{"raw-as-rpc", "raw, messages as of rpc", startClientRow("raw", "--as-rpc")},
 	{"minimal", "minimal, no AMQP library", startClientRow("minimal")},
 	{"rpc", "rpc", startClientRow("rpc")},
 	{"gateway", "gateway", func(l *lab, ctx context.Context, r *row) error { return l.startSystem(ctx, r, "") }},
@@ -58,6 +59,11 @@ var peerStarters = []starter{
 
 // rows starts those of starters that are asked for, or all.
 func (l *lab) rows(ctx context.Context, starters []starter, names []string) ([]*row, error) {
+	for _, name := range names {
+		if !slices.ContainsFunc(starters, func(s starter) bool { return s.id == name }) {
+			return nil, fmt.Errorf("no row %q", name)
+		}
+	}
 	var rows []*row
 	for _, s := range starters {
 		if len(names) > 0 && !slices.Contains(names, s.id) {
@@ -69,18 +75,15 @@ func (l *lab) rows(ctx context.Context, starters []starter, names []string) ([]*
 		}
 		rows = append(rows, r)
 	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("no row among %q", names)
-	}
 	return rows, nil
 }
 
 // startClientRow is for programs that have a client and a service in them.
-func startClientRow(program string) func(*lab, context.Context, *row) error {
+func startClientRow(program string, args ...string) func(*lab, context.Context, *row) error {
 	return func(l *lab, _ context.Context, r *row) error {
-		r.client, r.args = program, []string{"client"}
+		r.client, r.args = program, append(slices.Clone(args), "client")
 		r.env = []string{"BROKER_URL=" + l.brokerURL(benchUser, "")}
-		service, err := l.start(program+"-service", program, []string{"service"}, r.env)
+		service, err := l.start(r.name+"-service", program, append(slices.Clone(args), "service"), r.env)
 		r.services = []*process{service}
 		return err
 	}

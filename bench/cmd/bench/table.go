@@ -10,7 +10,7 @@ import (
 
 // tableCommand are the settings of a run.
 type tableCommand struct {
-	Rows     []string      `help:"Rows to measure, of raw, minimal, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The first is what the others are compared with. Default: all."`
+	Rows     []string      `help:"Rows to measure, of raw, raw-as-rpc, minimal, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The first is what the others are compared with. Default: all."`
 	Peers    bool          `help:"Measure the frameworks of bench/peers too. make bench-peers installs them."`
 	Growth   bool          `default:"true" negatable:"" help:"Measure how the cost of a call grows, too."`
 	Callers  []int         `default:"1,64,256" help:"Callers at once."`

@@ -23,9 +23,10 @@ var errWrongSize = errors.New("a reply of the wrong size")
 
 // client makes calls.
 type client struct {
-	channel *amqp.Channel
-	bytes   int
-	ids     atomic.Uint64
+	publisher *publisher
+	queues    queues
+	bytes     int
+	calls     atomic.Uint64
 
 	mu      sync.Mutex
 	pending map[string]chan<- int // by correlation id, for the size of the reply
@@ -38,36 +39,41 @@ func (c *clientCommand) Run(all *cli) error {
 		return err
 	}
 	defer connection.Close()
-	publishing, err := open(connection, requests)
+	queues := all.queues()
+	publishing, err := open(connection, queues.requests)
 	if err != nil {
 		return err
 	}
-	consuming, err := open(connection, replies)
+	consuming, err := open(connection, queues.replies)
+	if err != nil {
+		return err
+	}
+	publisher, err := all.newPublisher(publishing)
 	if err != nil {
 		return err
 	}
 	// The last replies to an earlier client come again if it ended before it had acknowledged them.
-	if _, err := consuming.QueuePurge(replies, false); err != nil {
-		return fmt.Errorf("purge %s: %w", replies, err)
+	if _, err := consuming.QueuePurge(queues.replies, false); err != nil {
+		return fmt.Errorf("purge %s: %w", queues.replies, err)
 	}
-	deliveries, err := consume(consuming, replies)
+	deliveries, err := consume(consuming, queues.replies)
 	if err != nil {
 		return err
 	}
-	client := &client{channel: publishing, bytes: c.Bytes, pending: map[string]chan<- int{}}
+	client := &client{publisher: publisher, queues: queues, bytes: c.Bytes, pending: map[string]chan<- int{}}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() { cancel(handleAll(consuming, deliveries, client.receive)) }()
 	return load.Report(ctx, c.Options, client.call)
 }
 
 func (c *client) call(ctx context.Context) error {
-	id := strconv.FormatUint(c.ids.Add(1), 10)
+	id := c.publisher.newID(c.calls.Add(1))
 	reply := make(chan int, 1)
 	c.mu.Lock()
 	c.pending[id] = reply
 	c.mu.Unlock()
 
-	err := c.channel.PublishWithContext(ctx, "", requests, false, false, amqp.Publishing{CorrelationId: id, ReplyTo: replies})
+	err := c.publisher.request(ctx, c.queues.requests, amqp.Publishing{CorrelationId: id, ReplyTo: c.queues.replies})
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}

@@ -8,13 +8,19 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-const (
-	requests = "raw.requests"
-	replies  = "raw.replies"
+// prefetch is how far the broker may be ahead of the acknowledgements.
+const prefetch = 1000
 
-	// prefetch is how far the broker may be ahead of the acknowledgements.
-	prefetch = 1000
-)
+// queues are where requests and replies go.
+type queues struct{ requests, replies string }
+
+// queues are others for other messages, so that rows can be measured beside each other.
+func (c *cli) queues() queues {
+	if c.AsRPC {
+		return queues{"raw.as-rpc.requests", "raw.as-rpc.replies"}
+	}
+	return queues{"raw.requests", "raw.replies"}
+}
 
 // dial connects with a socket that gathers writes.
 func dial(url string) (*amqp.Connection, error) {

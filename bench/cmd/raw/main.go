@@ -6,6 +6,7 @@ import "github.com/alecthomas/kong"
 
 type cli struct {
 	BrokerURL string `env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ."`
+	AsRPC     bool   `name:"as-rpc" help:"Send the properties and headers that messages of pkg/rpc have."`
 
 	Client  clientCommand  `cmd:"" help:"Make calls and print how fast they were answered."`
 	Service serviceCommand `cmd:"" help:"Answer calls."`

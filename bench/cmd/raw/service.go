@@ -18,21 +18,26 @@ func (c *serviceCommand) Run(all *cli) error {
 	if err != nil {
 		return err
 	}
-	publishing, err := open(connection, replies)
+	queues := all.queues()
+	publishing, err := open(connection, queues.replies)
 	if err != nil {
 		return err
 	}
-	consuming, err := open(connection, requests)
+	consuming, err := open(connection, queues.requests)
 	if err != nil {
 		return err
 	}
-	deliveries, err := consume(consuming, requests)
+	publisher, err := all.newPublisher(publishing)
+	if err != nil {
+		return err
+	}
+	deliveries, err := consume(consuming, queues.requests)
 	if err != nil {
 		return err
 	}
 	body := example.JSON(c.Bytes)
 	return handleAll(consuming, deliveries, func(d amqp.Delivery) error {
-		return publishing.PublishWithContext(context.Background(), "", d.ReplyTo, false, false,
+		return publisher.reply(context.Background(), d.ReplyTo,
 			amqp.Publishing{CorrelationId: d.CorrelationId, ContentType: "application/json", Body: body})
 	})
 }
