@@ -201,8 +201,10 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 		}, WithConcurrency(1))
 		c := startClient(t, b, ClientOptions{Timeout: time.Second})
 		// The first occupies the handler, which has prefetched the second; a third has come too late before it was sent.
+		// The third must not take the second's place in the prefetch: the second would then expire in the queue.
 		for range 2 {
 			go func() { _, _ = c.Do(t.Context(), &Request{Queue: "slow"}) }()
+			synctest.Wait()
 		}
 		past := encodeRequest(&Request{ID: "3", Deadline: time.Now().Add(-time.Second)}, "caller.rpc.response", "caller", false, time.Now())
 		past.TTL = 0
