@@ -168,10 +168,11 @@ func (s *session) endWith(ch *amqp.Channel) {
 
 // send writes m to the connection and does not wait for the broker.
 func (p *publisher) send(ctx context.Context, queue string, m *messaging.Message) error {
-	if err := p.admit(ctx); err != nil {
+	if err := p.admit(ctx, m); err != nil {
 		return err
 	}
 	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
+	p.session.socket.Release(len(m.Body))
 	if err != nil {
 		return notSent(ctx, err)
 	}
@@ -181,12 +182,13 @@ func (p *publisher) send(ctx context.Context, queue string, m *messaging.Message
 	return notSent(ctx, p.session.socket.Flushed(ctx))
 }
 
-// admit refuses while the broker takes nothing, and waits while the network is slow.
-func (p *publisher) admit(ctx context.Context) error {
+// admit refuses while the broker takes nothing, and waits while the network is slow. The socket's reservation for m's body
+// has to be released.
+func (p *publisher) admit(ctx context.Context, m *messaging.Message) error {
 	if err := p.session.unavailable(); err != nil {
 		return err
 	}
-	return notSent(ctx, p.session.socket.Room(ctx))
+	return notSent(ctx, p.session.socket.Reserve(ctx, len(m.Body)))
 }
 
 func notSent(ctx context.Context, err error) error {
@@ -203,7 +205,7 @@ func notSent(ctx context.Context, err error) error {
 // publish sends m and waits for the broker's confirm.
 // See https://www.rabbitmq.com/docs/confirms#publisher-confirms.
 func (p *publisher) publish(ctx context.Context, queue string, m *messaging.Message) error {
-	if err := p.admit(ctx); err != nil {
+	if err := p.admit(ctx, m); err != nil {
 		return err
 	}
 	if m.ID == "" {
@@ -211,6 +213,7 @@ func (p *publisher) publish(ctx context.Context, queue string, m *messaging.Mess
 	}
 	waiter := &confirmed{key: returnKey{queue, m.ID}, result: make(chan error, 1)}
 	confirmation, err := p.begin(ctx, queue, m, waiter)
+	p.session.socket.Release(len(m.Body))
 	if err != nil {
 		return notSent(ctx, err)
 	}

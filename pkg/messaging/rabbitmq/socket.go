@@ -33,8 +33,10 @@ type socket struct {
 
 	mu       sync.Mutex
 	accepted []byte
-	next     *batch // of accepted
-	writing  *batch // nil while the flusher rests
+	reserved int           // bytes that publishers are about to write
+	room     chan struct{} // closed when there is room again; nil if nobody waits for it
+	next     *batch        // of accepted
+	writing  *batch        // nil while the flusher rests
 	err      error
 
 	wake    chan struct{}
@@ -69,7 +71,7 @@ func newSocket(conn net.Conn, writeTimeout, readTimeout time.Duration) *socket {
 	return s
 }
 
-// Write accepts p for the next batch. It never blocks: callers wait in Room before they come here, because the AMQP
+// Write accepts p for the next batch. It never blocks: callers wait in Reserve before they come here, because the AMQP
 // library calls Write under locks that acknowledgements and Close need too.
 func (s *socket) Write(p []byte) (int, error) {
 	s.mu.Lock()
@@ -89,24 +91,55 @@ func (s *socket) signal() {
 	}
 }
 
-// Room waits until the socket is no more than maxAccepted ahead of the network.
-func (s *socket) Room(ctx context.Context) error {
+// Reserve waits until the socket is no more than maxAccepted ahead of the network, what others have reserved included, and
+// reserves n bytes: without that, all who wait would write at once. Release has to follow.
+func (s *socket) Reserve(ctx context.Context, n int) error {
 	for {
-		s.mu.Lock()
-		err, full, next := s.err, len(s.accepted) >= maxAccepted, s.next
-		s.mu.Unlock()
-		if err != nil {
+		room, err := s.reserve(n)
+		if room == nil {
 			return err
 		}
-		if !full {
-			return nil
-		}
 		select {
-		case <-next.done:
+		case <-room:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// reserve returns what to wait for if there is no room.
+func (s *socket) reserve(n int) (<-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil, s.err
+	}
+	if !s.full() {
+		s.reserved += n
+		return nil, nil
+	}
+	if s.room == nil {
+		s.room = make(chan struct{})
+	}
+	return s.room, nil
+}
+
+// Release gives back what Reserve has reserved, once it is written or won't be.
+func (s *socket) Release(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reserved -= n
+	s.wakeReservers()
+}
+
+func (s *socket) full() bool { return len(s.accepted)+s.reserved >= maxAccepted }
+
+func (s *socket) wakeReservers() {
+	if s.room == nil || s.full() && s.err == nil {
+		return
+	}
+	close(s.room)
+	s.room = nil
 }
 
 // Flushed waits until all that was accepted before the call is written.
@@ -156,16 +189,13 @@ func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 	}
 	data, current := s.accepted, s.next
 	s.accepted, s.next, s.writing = spare[:0], newBatch(), current
+	s.wakeReservers()
 	s.mu.Unlock()
 
 	err := s.write(data, timeout)
 
-	s.mu.Lock()
-	s.writing = nil
-	s.mu.Unlock()
-	current.finish(err)
+	s.wrote(current, err)
 	if err != nil {
-		s.fail(err)
 		// The reader of the connection learns of it by its own next read.
 		_ = s.Conn.Close()
 	}
@@ -188,15 +218,32 @@ func (s *socket) write(data []byte, timeout time.Duration) error {
 	return nil
 }
 
+// wrote ends a batch. At no moment is a batch that failed neither being written nor the socket's error: Flushed would take
+// it for written.
+func (s *socket) wrote(b *batch, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = nil
+	b.finish(err)
+	if err != nil {
+		s.failLocked(err)
+	}
+}
+
 // fail ends all waiting: what is accepted will not be written.
 func (s *socket) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.failLocked(err)
+}
+
+func (s *socket) failLocked(err error) {
 	if s.err != nil {
 		return
 	}
 	s.err = err
 	s.next.finish(errNotWritten)
+	s.wakeReservers()
 }
 
 // SetReadDeadline shortens the AMQP library's deadline, which is three heartbeats, to readTimeout.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/warren/pkg/messaging"
@@ -118,22 +119,83 @@ func TestSocketCloseFailsWhoWaits(t *testing.T) {
 	_ = s.Close()
 }
 
-func TestSocketRoomHonoursContext(t *testing.T) {
+func TestSocketReserveHonoursContext(t *testing.T) {
 	w := newWire()
 	s := newSocket(w, time.Second, 0)
 	write(t, s, make([]byte, maxAccepted))
 	<-w.began // what is on its way makes room
 	write(t, s, make([]byte, maxAccepted))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if err := s.Room(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Room of a full socket: %v, want the context's error", err)
-	}
+	wantFull(t, s)
 	close(w.open)
-	if err := s.Room(t.Context()); err != nil {
-		t.Errorf("Room once the network moves: %v", err)
+	if err := s.Reserve(t.Context(), 1); err != nil {
+		t.Errorf("Reserve once the network moves: %v", err)
 	}
 	_ = s.Close()
+}
+
+func wantFull(t *testing.T, s *socket) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Reserve(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Reserve of a full socket: %v, want the context's error", err)
+	}
+}
+
+func TestSocketReservationTakesRoom(t *testing.T) {
+	s := newSocket(newWire(), time.Second, 0)
+	if err := s.Reserve(t.Context(), maxAccepted); err != nil {
+		t.Fatal(err)
+	}
+	wantFull(t, s)
+	// Nothing was written: the release alone must wake who waits.
+	waiting := make(chan error, 1)
+	go func() { waiting <- s.Reserve(t.Context(), 1) }()
+	s.Release(maxAccepted)
+	if err := <-waiting; err != nil {
+		t.Errorf("Reserve after a release: %v", err)
+	}
+	_ = s.Close()
+}
+
+func TestSocketCloseFailsWhoWaitsForRoom(t *testing.T) {
+	s := newSocket(newWire(), time.Second, 0)
+	if err := s.Reserve(t.Context(), maxAccepted); err != nil {
+		t.Fatal(err)
+	}
+	waiting := make(chan error, 1)
+	go func() { waiting <- s.Reserve(t.Context(), 1) }()
+	_ = s.Close()
+	if err := <-waiting; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Reserve of a closed socket: %v, want %v", err, net.ErrClosed)
+	}
+}
+
+// TestSocketBoundsMemory has a black hole behind the socket and many publishers of large messages before it.
+func TestSocketBoundsMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		s := newSocket(w, time.Second, 0)
+		body := make([]byte, maxAccepted/4)
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 100 {
+			go func() {
+				if err := s.Reserve(ctx, len(body)); err != nil {
+					return
+				}
+				defer s.Release(len(body))
+				_, _ = s.Write(body)
+			}()
+		}
+		synctest.Wait()
+		// The first batch is on its way already.
+		if got, want := len(s.accepted), maxAccepted; got > want {
+			t.Errorf("%d bytes accepted ahead of the network, want at most %d", got, want)
+		}
+		cancel()
+		_ = w.Close()
+		_ = s.Close()
+	})
 }
 
 func TestNotSentIsUnavailable(t *testing.T) {
