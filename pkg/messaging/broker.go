@@ -25,8 +25,8 @@ type Broker interface {
 	Send(ctx context.Context, queue string, m Message) error
 	// OnReturn calls f with each message that this Broker sent and could not route, until stop. f must not block.
 	OnReturn(f func(Return)) (stop func())
-	// OnLoss calls f when the connection that Send used was lost and the broker can be reached again, and when the broker
-	// refused a message, until stop: messages that were handed over before may be lost. f must not block.
+	// OnLoss calls f when messages that were handed over before may be lost and the broker can be reached (again), until stop:
+	// after a connection that Send used was lost, for one. f must not block.
 	OnLoss(f func()) (stop func())
 	// Subscribe ensures q and returns once the consumer is live. It stays live, across lost connections and deleted
 	// queues, until Drain. While the broker is away Subscribe waits for it. ErrQueueInUse: see Exclusive.

@@ -93,14 +93,15 @@ func (b *Broker) replacePublisher(s *session, p *publisher) (*publisher, error) 
 	}
 	b.options.Logger.Warn("opened new channels: the broker refused a message")
 	s.publisher.Store(next)
+	s.spawn(p.giveBack)
 	b.notifyIfLost(p)
 	s.spawn(func() { b.retirePublisher(s, p) })
 	return next, nil
 }
 
-// notifyIfLost tells of sends that were refused. Whoever published and was refused knows already.
+// notifyIfLost tells of sends that may be lost. What was refused is sent again, and whoever published knows already.
 func (b *Broker) notifyIfLost(p *publisher) {
-	if p.sendRefused.Swap(false) {
+	if p.lost.Swap(false) {
 		b.losses.notify(struct{}{})
 	}
 }

@@ -48,7 +48,7 @@ func leader(t *testing.T, cluster *rabbitmqnode.Cluster, queue string) *rabbitmq
 }
 
 // TestClusterLosesLeader kills the node that leads a quorum queue under load: the Broker moves on to another, and what
-// was confirmed is there.
+// was confirmed is there. What is sent on a new channel before there is a new leader, which the nodes refuse, arrives too.
 func TestClusterLosesLeader(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t)
@@ -71,11 +71,15 @@ func TestClusterLosesLeader(t *testing.T) {
 	const enough = 200
 	load.await(t, enough)
 	killed := leader(t, cluster, q.Name)
+	fresh := newTestBroker(t, Options{URLs: others(cluster, killed).URLs(), ConfirmSends: true})
 	killed.Kill()
 	began := time.Now()
+	if err := fresh.Send(testContext(t), q.Name, messaging.Message{ID: "refused"}); err != nil {
+		t.Fatal(err)
+	}
 	load.await(t, load.confirmed.Load()+enough)
 	t.Logf("%d confirmed after %s", enough, time.Since(began))
-	if now := leader(t, &rabbitmqnode.Cluster{Nodes: others(cluster, killed)}, q.Name); now == killed {
+	if now := leader(t, others(cluster, killed), q.Name); now == killed {
 		t.Errorf("the dead node %s still leads", now.Name())
 	}
 
@@ -90,6 +94,7 @@ func TestClusterLosesLeader(t *testing.T) {
 		}
 	}
 	await(t, "all that was confirmed", hasAll(confirmed))
+	await(t, "what was refused", hasAll([]string{"refused"}))
 	await(t, "ready", func() bool { return b.Ready() == nil })
 
 	// The channel of the sends was in use all the time, and must be good for something again.
@@ -105,14 +110,10 @@ func TestClusterLosesLeader(t *testing.T) {
 	await(t, "all that was sent", hasAll(sent))
 }
 
-// others returns the nodes of a cluster but one.
-func others(cluster *rabbitmqnode.Cluster, without *rabbitmqnode.Node) (nodes []*rabbitmqnode.Node) {
-	for _, node := range cluster.Nodes {
-		if node != without {
-			nodes = append(nodes, node)
-		}
-	}
-	return nodes
+// others is a cluster but for one node.
+func others(cluster *rabbitmqnode.Cluster, without *rabbitmqnode.Node) *rabbitmqnode.Cluster {
+	nodes := slices.DeleteFunc(slices.Clone(cluster.Nodes), func(n *rabbitmqnode.Node) bool { return n == without })
+	return &rabbitmqnode.Cluster{Nodes: nodes}
 }
 
 // load publishes messages with ids of their own, and waits for the confirm of each, until it is stopped.

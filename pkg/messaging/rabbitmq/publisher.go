@@ -12,9 +12,6 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// maxUnconfirmed is how many sends may wait for their confirms.
-const maxUnconfirmed = 4096
-
 // publisher publishes on one session, through two channels: one that asks for confirms and one that doesn't.
 type publisher struct {
 	session  *session
@@ -22,16 +19,18 @@ type publisher struct {
 	confirms *amqp.Channel
 	refused  chan struct{} // filled when the broker refuses a message
 
-	unconfirmed chan *amqp.DeferredConfirmation // of the sends, in their order; nil if they are not confirmed
-	sendRefused atomic.Bool
+	unconfirmed chan *sent    // in their order; nil if sends are not confirmed
+	lost        atomic.Bool   // sends may be, and the observers of losses don't know yet
 	closed      chan struct{} // nothing is sent any more
 	judged      chan struct{} // the confirms of all sends have been looked at
 
 	beginning sync.Mutex // publishes take their tags in order
 
 	// Never held across a call into the library: its reader may be waiting for who takes the confirms, and they need it.
-	mu      sync.Mutex
-	waiting map[uint64]*confirmed // by the confirm channel's delivery tag; nil once the channel has closed
+	mu           sync.Mutex
+	waiting      map[uint64]*confirmed // by the confirm channel's delivery tag; nil once the channel has closed
+	refusedSends []*sent               // that wait for new channels
+	replaced     bool                  // there are new channels
 }
 
 // confirmed is a message whose confirm is awaited.
@@ -44,8 +43,8 @@ type confirmed struct {
 // one are counted.
 type returnKey struct{ queue, id string }
 
-// newPublisher opens the channels. onReturn gets the messages of send that could not be routed. With confirmSends, refusals
-// of what send sends are noticed too.
+// newPublisher opens the channels. onReturn gets the messages of send that could not be routed. With confirmSends, what
+// send sends and the broker refuses is sent again.
 func newPublisher(s *session, confirmSends bool, onReturn func(messaging.Return)) (*publisher, error) {
 	p := &publisher{
 		session: s,
@@ -84,60 +83,7 @@ func newPublisher(s *session, confirmSends bool, onReturn func(messaging.Return)
 	return p, nil
 }
 
-// confirmSends has the broker confirm the sends, and looks out for refusals.
-//
-// The library's NotifyPublish is no help: when a refusal has come out of order, and then an acknowledgement of all up to a
-// later message, it reports both as acknowledged. Its deferred confirmations are right.
-func (p *publisher) confirmSends() error {
-	if err := p.sends.Confirm(false); err != nil {
-		return err
-	}
-	p.unconfirmed = make(chan *amqp.DeferredConfirmation, maxUnconfirmed)
-	p.session.spawn(p.judgeAll)
-	return nil
-}
-
-func (p *publisher) judgeAll() {
-	defer close(p.judged)
-	for {
-		select {
-		case confirmation := <-p.unconfirmed:
-			p.judge(confirmation)
-		case <-p.closed:
-			for range len(p.unconfirmed) {
-				p.judge(<-p.unconfirmed)
-			}
-			return
-		case <-p.session.over:
-			return
-		}
-	}
-}
-
-// judge waits for the confirmation of a send, which comes at the latest when the channel ends.
-func (p *publisher) judge(confirmation *amqp.DeferredConfirmation) {
-	<-confirmation.Done()
-	if !confirmation.Acked() {
-		p.loseSends()
-	}
-}
-
-// watch never waits: if the confirms of one queue don't come, because it has lost its leader, the sends to others must go on.
-// So many without a confirm count as lost.
-func (p *publisher) watch(confirmation *amqp.DeferredConfirmation) {
-	select {
-	case p.unconfirmed <- confirmation:
-	default:
-		p.loseSends()
-	}
-}
-
-// loseSends has new channels opened, and then the observers of losses told.
-func (p *publisher) loseSends() {
-	p.sendRefused.Store(true)
-	p.refuse()
-}
-
+// refuse has new channels opened in place of this publisher's.
 func (p *publisher) refuse() {
 	select {
 	case p.refused <- struct{}{}:
@@ -145,7 +91,7 @@ func (p *publisher) refuse() {
 	}
 }
 
-// close closes the channels once the broker has read what was sent on them. sendRefused is final then.
+// close closes the channels once the broker has read what was sent on them. lost is final then.
 func (p *publisher) close() {
 	_ = p.sends.Close()
 	_ = p.confirms.Close()
@@ -168,18 +114,24 @@ func (s *session) endWith(ch *amqp.Channel) {
 
 // send writes m to the connection and does not wait for the broker.
 func (p *publisher) send(ctx context.Context, queue string, m *messaging.Message) error {
-	if err := p.admit(ctx, m); err != nil {
+	confirmation, err := p.beginSend(ctx, queue, m)
+	if err != nil {
 		return err
 	}
-	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
-	p.session.socket.Release(len(m.Body))
-	if err != nil {
-		return notSent(ctx, err)
-	}
 	if confirmation != nil {
-		p.watch(confirmation)
+		p.watch(newSent(queue, m, confirmation))
 	}
 	return notSent(ctx, p.session.socket.Flushed(ctx))
+}
+
+// beginSend gives m to the socket. The confirmation is nil if sends are not confirmed.
+func (p *publisher) beginSend(ctx context.Context, queue string, m *messaging.Message) (*amqp.DeferredConfirmation, error) {
+	if err := p.admit(ctx, m); err != nil {
+		return nil, err
+	}
+	defer p.session.socket.Release(len(m.Body))
+	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
+	return confirmation, notSent(ctx, err)
 }
 
 // admit refuses while the broker takes nothing, and waits while the network is slow. The socket's reservation for m's body

@@ -276,17 +276,16 @@ func deleteQueue(t *testing.T, b *Broker, name string) {
 	}
 }
 
-// TestRefusal has a queue that is full refuse what is sent to it. That counts as a loss, and what goes to another queue
-// meanwhile is neither refused nor lost, though the channels are replaced.
+// TestRefusal has a queue that is full refuse what is sent to it. What goes to another queue meanwhile is neither refused nor
+// lost, though the channels are replaced.
 func TestRefusal(t *testing.T) {
 	for name, test := range map[string]struct {
 		options Options
 		publish func(b *Broker, queue string) error
-		losses  bool
 	}{
-		"sent":                         {Options{ConfirmSends: true}, sendTo, true},
-		"published":                    {Options{ConfirmSends: true}, publishTo, false},
-		"published, sends unconfirmed": {Options{}, publishTo, false},
+		"sent":                         {Options{ConfirmSends: true}, sendTo},
+		"published":                    {Options{ConfirmSends: true}, publishTo},
+		"published, sends unconfirmed": {Options{}, publishTo},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newTestBroker(t, test.options)
@@ -301,17 +300,12 @@ func TestRefusal(t *testing.T) {
 				t.Fatal(err)
 			}
 			stop := keepPublishing(t, b, q.Name)
-			s, err := b.publishing.session()
-			if err != nil {
-				t.Fatal(err)
-			}
-			const refusals = 3
-			for range refusals {
-				before := s.publisher.Load()
+			for range 3 {
+				replaced := awaitNewChannels(t, b)
 				if err := test.publish(b, full); err != nil && !errors.Is(err, messaging.ErrUnavailable) {
 					t.Errorf("to a full queue: %v", err)
 				}
-				await(t, "new channels", func() bool { return s.publisher.Load() != before })
+				replaced()
 			}
 			ids := stop()
 			await(t, "all messages", func() bool {
@@ -320,10 +314,68 @@ func TestRefusal(t *testing.T) {
 					return !ok
 				})
 			})
-			if n := losses.Load(); test.losses && n != refusals || !test.losses && n != 0 {
-				t.Errorf("%d losses after %d refusals", n, refusals)
+			if n := losses.Load(); n != 0 {
+				t.Errorf("%d losses, want none", n)
 			}
 		})
+	}
+}
+
+// awaitNewChannels returns what waits until the channels that publish now have been replaced.
+func awaitNewChannels(t *testing.T, b *Broker) (replaced func()) {
+	t.Helper()
+	s, err := b.publishing.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.publisher.Load()
+	return func() {
+		t.Helper()
+		await(t, "new channels", func() bool { return s.publisher.Load() != before })
+	}
+}
+
+// TestRefusedIsSentAgain has a full queue refuse messages until there is room, or until one is of no use any more.
+func TestRefusedIsSentAgain(t *testing.T) {
+	b := newTestBroker(t, Options{ConfirmSends: true})
+	full := declareFull(t, b)
+	send := func(m messaging.Message) {
+		t.Helper()
+		if err := b.Send(testContext(t), full, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replaced := awaitNewChannels(t, b)
+	send(messaging.Message{ID: "expires", TTL: 50 * time.Millisecond}) // new channels take longer
+	send(messaging.Message{ID: "lives", TTL: time.Minute})
+	send(messaging.Message{ID: "for ever"})
+	replaced()
+	awaitNewChannels(t, b)() // refused twice
+
+	got := make(chan messaging.Message, 10)
+	if _, err := b.Subscribe(testContext(t), messaging.Queue{Name: full, Durable: true}, func(_ context.Context, m messaging.Message) error {
+		got <- m
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if m := receive(t, got); m.ID != filler {
+		t.Errorf("%q arrived, want %q", m.ID, filler)
+	}
+	left := map[string]bool{"lives": true, "for ever": true}
+	for len(left) > 0 {
+		m := receive(t, got)
+		if !left[m.ID] {
+			t.Errorf("%q arrived, want each of the others once", m.ID)
+		}
+		delete(left, m.ID)
+		if m.ID == "lives" && m.TTL >= time.Minute {
+			t.Errorf("sent again with a TTL of %s, want what was left", m.TTL)
+		}
+	}
+	send(messaging.Message{ID: "marker"})
+	if m := receive(t, got); m.ID != "marker" {
+		t.Errorf("%q arrived a second time", m.ID)
 	}
 }
 
@@ -368,7 +420,10 @@ func keepPublishing(t *testing.T, b *Broker, queue string) (stop func() []string
 	}
 }
 
-// declareFull declares a queue that takes no message, and returns its name.
+// filler is the message that fills a queue of declareFull.
+const filler = "filler"
+
+// declareFull declares a queue that takes no message before it is consumed, and returns its name.
 func declareFull(t *testing.T, b *Broker) string {
 	t.Helper()
 	s, err := b.consuming.session()
@@ -381,12 +436,15 @@ func declareFull(t *testing.T, b *Broker) string {
 	}
 	name := testQueue(t).Name
 	arguments := amqp.Table{
-		"x-queue-type": "classic", "x-max-length": int64(0), "x-overflow": "reject-publish", "x-expires": time.Minute.Milliseconds(),
+		"x-queue-type": "classic", "x-max-length": int64(1), "x-overflow": "reject-publish", "x-expires": time.Minute.Milliseconds(),
 	}
 	if _, err := ch.QueueDeclare(name, true, false, false, false, arguments); err != nil {
 		t.Fatal(err)
 	}
 	if err := ch.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(testContext(t), name, messaging.Message{ID: filler}); err != nil {
 		t.Fatal(err)
 	}
 	return name
