@@ -197,11 +197,11 @@ func (l *lab) startGateway(ctx context.Context, r *row, program string, args []s
 	return err
 }
 
-// freeAddr returns a loopback address that nobody listens on. Its port is below those of outgoing connections.
+// freeAddr returns a loopback address that nobody listens on. Its port is below those of outgoing connections, and above those of nodes.
 func freeAddr(ctx context.Context) (string, error) {
 	var err error
 	for range 100 {
-		port := 10_000 + rand.IntN(22_000) //nolint:gosec // a port is no secret
+		port := 21_000 + rand.IntN(11_000) //nolint:gosec // a port is no secret
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		var l net.Listener
 		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", addr); err == nil {

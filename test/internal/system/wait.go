@@ -41,11 +41,12 @@ func Take(f func()) time.Duration {
 }
 
 // FreeAddr returns an address of the loopback interface that nobody listens on. Its port is below those that systems give
-// to outgoing connections, one of which could take it while the service is down.
+// to outgoing connections, one of which could take it while the service is down, and above those of RabbitMQ nodes, which
+// may be down themselves.
 func FreeAddr(t *testing.T) string {
 	t.Helper()
 	for range 1000 {
-		port := 10_000 + rand.IntN(22_000) //nolint:gosec // a port is no secret
+		port := 21_000 + rand.IntN(11_000) //nolint:gosec // a port is no secret
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
 		if err != nil {

@@ -10,11 +10,11 @@ import (
 	"strconv"
 )
 
-// Free ports are looked for below the ones that systems give to outgoing connections: such a connection could take a
-// node's port while the node is down.
+// Free ports are looked for where nobody else looks who could take a node's port while the node is down: below the ones
+// that systems give to outgoing connections, and below those that tests look for.
 const (
 	lowestPort  = 10_000
-	highestPort = 32_000
+	highestPort = 21_000
 )
 
 var errNoFreePort = errors.New("no free port")
