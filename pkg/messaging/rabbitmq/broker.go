@@ -59,8 +59,8 @@ func (b *Broker) openPublisher(s *session) error {
 }
 
 // renewPublisher begins with new channels when the broker refuses a message: a channel of RabbitMQ 3 that published to a
-// quorum queue while its leader was being replaced refuses all that comes after. A queue that refuses because it is full
-// refuses on new channels too, hence the pauses.
+// quorum queue while its leader was being replaced may refuse all that comes after. A queue that has no leader yet, or is
+// full, refuses on new channels too, hence the pauses.
 func (b *Broker) renewPublisher(s *session, p *publisher) {
 	pause := newBackOff()
 	for {
@@ -91,7 +91,7 @@ func (b *Broker) replacePublisher(s *session, p *publisher) (*publisher, error) 
 	if err != nil {
 		return nil, err
 	}
-	b.options.Logger.Warn("opened new channels: the broker refused a message")
+	b.options.Logger.Warn("opened new channels: the broker refused a message, or confirms none")
 	s.publisher.Store(next)
 	s.spawn(p.giveBack)
 	b.notifyIfLost(p)
@@ -106,13 +106,23 @@ func (b *Broker) notifyIfLost(p *publisher) {
 	}
 }
 
-// retirePublisher closes channels that have been replaced, once those who were about to publish on them have done so: what
-// comes after the close would be lost without a word.
+// lastConfirms is how long channels that have been replaced await their confirms.
+const lastConfirms = 10 * time.Second
+
+// retirePublisher closes channels that have been replaced, once those who were about to publish on them have done so, and
+// have their confirms: what comes after the close would be lost without a word.
 func (b *Broker) retirePublisher(s *session, p *publisher) {
-	select {
-	case <-time.After(farewell):
-	case <-s.over:
-		return
+	replaced := time.Now()
+	tick := time.NewTicker(judgeInterval)
+	defer tick.Stop()
+	for idle := false; !idle; {
+		select {
+		case <-tick.C:
+		case <-s.over:
+			return
+		}
+		past := time.Since(replaced)
+		idle = past > farewell && p.isIdle() || past > lastConfirms
 	}
 	p.close()
 	b.notifyIfLost(p)

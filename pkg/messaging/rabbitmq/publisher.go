@@ -12,25 +12,23 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// publisher publishes on one session, through two channels: one that asks for confirms and one that doesn't.
+// publisher publishes on one session, through two channels: of one somebody awaits each confirm, the other is for sends.
 type publisher struct {
 	session  *session
 	sends    *amqp.Channel
 	confirms *amqp.Channel
 	refused  chan struct{} // filled when the broker refuses a message
 
-	unconfirmed chan *sent    // in their order; nil if sends are not confirmed
-	lost        atomic.Bool   // sends may be, and the observers of losses don't know yet
-	closed      chan struct{} // nothing is sent any more
-	judged      chan struct{} // the confirms of all sends have been looked at
+	sent   *sentMessages // nil if sends are not confirmed
+	lost   atomic.Bool   // sends may be lost, and the observers of losses don't know yet
+	closed chan struct{} // nothing is sent any more
+	judged chan struct{} // the confirms of all sends have been looked at
 
 	beginning sync.Mutex // publishes take their tags in order
 
 	// Never held across a call into the library: its reader may be waiting for who takes the confirms, and they need it.
-	mu           sync.Mutex
-	waiting      map[uint64]*confirmed // by the confirm channel's delivery tag; nil once the channel has closed
-	refusedSends []*sent               // that wait for new channels
-	replaced     bool                  // there are new channels
+	mu      sync.Mutex
+	waiting map[uint64]*confirmed // by the confirm channel's delivery tag; nil once the channel has closed
 }
 
 // confirmed is a message whose confirm is awaited.
@@ -91,12 +89,19 @@ func (p *publisher) refuse() {
 	}
 }
 
+// isIdle reports that nothing awaits its confirm.
+func (p *publisher) isIdle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting) == 0 && (p.sent == nil || p.sent.areConfirmed())
+}
+
 // close closes the channels once the broker has read what was sent on them. lost is final then.
 func (p *publisher) close() {
 	_ = p.sends.Close()
 	_ = p.confirms.Close()
 	close(p.closed)
-	if p.unconfirmed != nil {
+	if p.sent != nil {
 		<-p.judged
 	}
 }
@@ -129,18 +134,24 @@ func (p *publisher) beginSend(ctx context.Context, queue string, m *messaging.Me
 	if err := p.admit(ctx, m); err != nil {
 		return nil, err
 	}
-	defer p.session.socket.Release(len(m.Body))
+	defer p.session.socket.Release(reservation(m))
 	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
 	return confirmation, notSent(ctx, err)
 }
 
-// admit refuses while the broker takes nothing, and waits while the network is slow. The socket's reservation for m's body
-// has to be released.
+// admit refuses while the broker takes nothing, and waits while the network is slow. The socket's reservation for m has
+// to be released.
 func (p *publisher) admit(ctx context.Context, m *messaging.Message) error {
 	if err := p.session.unavailable(); err != nil {
 		return err
 	}
-	return notSent(ctx, p.session.socket.Reserve(ctx, len(m.Body)))
+	return notSent(ctx, p.session.socket.Reserve(ctx, reservation(m)))
+}
+
+// reservation is about what m takes in the socket.
+func reservation(m *messaging.Message) int {
+	const rest = 1 << 10 // a guess: most headers are short
+	return len(m.Body) + rest
 }
 
 func notSent(ctx context.Context, err error) error {
@@ -165,7 +176,7 @@ func (p *publisher) publish(ctx context.Context, queue string, m *messaging.Mess
 	}
 	waiter := &confirmed{key: returnKey{queue, m.ID}, result: make(chan error, 1)}
 	confirmation, err := p.begin(ctx, queue, m, waiter)
-	p.session.socket.Release(len(m.Body))
+	p.session.socket.Release(reservation(m))
 	if err != nil {
 		return notSent(ctx, err)
 	}

@@ -373,6 +373,12 @@ func TestRefusedIsSentAgain(t *testing.T) {
 			t.Errorf("sent again with a TTL of %s, want what was left", m.TTL)
 		}
 	}
+	session, err := b.publishing.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A copy that was too many would be in the queue by now.
+	await(t, "all confirmed", func() bool { return session.publisher.Load().isIdle() })
 	send(messaging.Message{ID: "marker"})
 	if m := receive(t, got); m.ID != "marker" {
 		t.Errorf("%q arrived a second time", m.ID)

@@ -91,7 +91,7 @@ func (s *socket) signal() {
 	}
 }
 
-// Reserve waits until the socket is no more than maxAccepted ahead of the network, what others have reserved included, and
+// Reserve waits until the socket is less than maxAccepted ahead of the network, what others have reserved included, and
 // reserves n bytes: without that, all who wait would write at once. Release has to follow.
 func (s *socket) Reserve(ctx context.Context, n int) error {
 	for {
@@ -124,7 +124,7 @@ func (s *socket) reserve(n int) (<-chan struct{}, error) {
 	return s.room, nil
 }
 
-// Release gives back what Reserve has reserved, once it is written or won't be.
+// Release gives back what Reserve has reserved, once Write has accepted it or nothing comes of it.
 func (s *socket) Release(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -218,8 +218,7 @@ func (s *socket) write(data []byte, timeout time.Duration) error {
 	return nil
 }
 
-// wrote ends a batch. At no moment is a batch that failed neither being written nor the socket's error: Flushed would take
-// it for written.
+// wrote ends a batch. One that failed is s.writing until s.err is set: in between, Flushed would take it for written.
 func (s *socket) wrote(b *batch, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -143,57 +143,57 @@ func wantFull(t *testing.T, s *socket) {
 }
 
 func TestSocketReservationTakesRoom(t *testing.T) {
-	s := newSocket(newWire(), time.Second, 0)
-	if err := s.Reserve(t.Context(), maxAccepted); err != nil {
-		t.Fatal(err)
+	for name, test := range map[string]struct {
+		end  func(s *socket) // of the reservation
+		want error           // of who waits
+	}{
+		// Nothing was written: the release alone must wake who waits.
+		"released": {func(s *socket) { s.Release(maxAccepted) }, nil},
+		"closed":   {func(s *socket) { _ = s.Close() }, net.ErrClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSocket(newWire(), time.Second, 0)
+				if err := s.Reserve(t.Context(), maxAccepted); err != nil {
+					t.Fatal(err)
+				}
+				waiting := make(chan error, 1)
+				go func() { waiting <- s.Reserve(t.Context(), 1) }()
+				synctest.Wait()
+				if len(waiting) > 0 {
+					t.Errorf("Reserve of a full socket: %v, want that it waits", <-waiting)
+				}
+				test.end(s)
+				if err := <-waiting; !errors.Is(err, test.want) {
+					t.Errorf("Reserve: %v, want %v", err, test.want)
+				}
+				_ = s.Close()
+			})
+		})
 	}
-	wantFull(t, s)
-	// Nothing was written: the release alone must wake who waits.
-	waiting := make(chan error, 1)
-	go func() { waiting <- s.Reserve(t.Context(), 1) }()
-	s.Release(maxAccepted)
-	if err := <-waiting; err != nil {
-		t.Errorf("Reserve after a release: %v", err)
-	}
-	_ = s.Close()
 }
 
-func TestSocketCloseFailsWhoWaitsForRoom(t *testing.T) {
-	s := newSocket(newWire(), time.Second, 0)
-	if err := s.Reserve(t.Context(), maxAccepted); err != nil {
-		t.Fatal(err)
-	}
-	waiting := make(chan error, 1)
-	go func() { waiting <- s.Reserve(t.Context(), 1) }()
-	_ = s.Close()
-	if err := <-waiting; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Reserve of a closed socket: %v, want %v", err, net.ErrClosed)
-	}
-}
-
-// TestSocketBoundsMemory has a black hole behind the socket and many publishers of large messages before it.
+// TestSocketBoundsMemory has a black hole behind the socket, and many publishers before it, all of which ask for room before
+// any of them writes.
 func TestSocketBoundsMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		s := newSocket(w, time.Second, 0)
-		body := make([]byte, maxAccepted/4)
 		ctx, cancel := context.WithCancel(t.Context())
-		for range 100 {
+		const body, publishers, want = maxAccepted / 4, 100, 4
+		admitted := make(chan struct{}, publishers)
+		for range publishers {
 			go func() {
-				if err := s.Reserve(ctx, len(body)); err != nil {
-					return
+				if s.Reserve(ctx, body) == nil {
+					admitted <- struct{}{}
 				}
-				defer s.Release(len(body))
-				_, _ = s.Write(body)
 			}()
 		}
 		synctest.Wait()
-		// The first batch is on its way already.
-		if got, want := len(s.accepted), maxAccepted; got > want {
-			t.Errorf("%d bytes accepted ahead of the network, want at most %d", got, want)
+		if got := len(admitted); got != want {
+			t.Errorf("%d publishers admitted with %d bytes each, want %d", got, body, want)
 		}
 		cancel()
-		_ = w.Close()
 		_ = s.Close()
 	})
 }
