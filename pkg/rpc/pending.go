@@ -30,7 +30,8 @@ type outcome struct {
 	err   error
 }
 
-// maxResends bounds how often one request is sent again: connections that flap must not multiply the calls that wait.
+// maxResends bounds how often one request is sent again: losses that follow each other must not multiply the calls that
+// wait.
 const maxResends = 5
 
 // pendingCall is one call that waits. At most three outcomes are in the channel, so that no send ever blocks: errReturned,

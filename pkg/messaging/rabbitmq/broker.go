@@ -49,12 +49,18 @@ func New(options Options) (*Broker, error) {
 }
 
 func (b *Broker) openPublisher(s *session) error {
-	p, err := newPublisher(s, b.options.ConfirmSends, b.returned)
+	if b.options.ConfirmSends {
+		s.sent = &sentMessages{session: s, onLoss: func() { b.losses.notify(struct{}{}) }}
+	}
+	p, err := newPublisher(s, b.returned)
 	if err != nil {
 		return err
 	}
 	s.publisher.Store(p)
 	s.spawn(func() { b.renewPublisher(s, p) })
+	if s.sent != nil {
+		s.spawn(s.sent.run)
+	}
 	return nil
 }
 
@@ -66,7 +72,7 @@ func (b *Broker) renewPublisher(s *session, p *publisher) {
 	for {
 		opened := time.Now()
 		select {
-		case <-p.refused:
+		case <-p.spent:
 		case <-s.over:
 			return
 		}
@@ -87,23 +93,14 @@ func (b *Broker) renewPublisher(s *session, p *publisher) {
 }
 
 func (b *Broker) replacePublisher(s *session, p *publisher) (*publisher, error) {
-	next, err := newPublisher(s, b.options.ConfirmSends, b.returned)
+	next, err := newPublisher(s, b.returned)
 	if err != nil {
 		return nil, err
 	}
-	b.options.Logger.Warn("opened new channels: the broker refused a message, or confirms none")
+	b.options.Logger.Warn("opened new channels: the broker refused a message, or did not confirm too many")
 	s.publisher.Store(next)
-	s.spawn(p.giveBack)
-	b.notifyIfLost(p)
-	s.spawn(func() { b.retirePublisher(s, p) })
+	s.spawn(func() { retirePublisher(s, p) })
 	return next, nil
-}
-
-// notifyIfLost tells of sends that may be lost. What was refused is sent again, and whoever published knows already.
-func (b *Broker) notifyIfLost(p *publisher) {
-	if p.lost.Swap(false) {
-		b.losses.notify(struct{}{})
-	}
 }
 
 // lastConfirms is how long channels that have been replaced await their confirms.
@@ -111,21 +108,20 @@ const lastConfirms = 10 * time.Second
 
 // retirePublisher closes channels that have been replaced, once those who were about to publish on them have done so, and
 // have their confirms: what comes after the close would be lost without a word.
-func (b *Broker) retirePublisher(s *session, p *publisher) {
+func retirePublisher(s *session, p *publisher) {
 	replaced := time.Now()
-	tick := time.NewTicker(judgeInterval)
+	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
-	for idle := false; !idle; {
+	for done := false; !done; {
 		select {
 		case <-tick.C:
 		case <-s.over:
 			return
 		}
 		past := time.Since(replaced)
-		idle = past > farewell && p.isIdle() || past > lastConfirms
+		done = past > farewell && p.isIdle() || past > lastConfirms
 	}
 	p.close()
-	b.notifyIfLost(p)
 }
 
 // reconnected tells the observers of losses once what they send can be declared and published.
@@ -150,9 +146,9 @@ func openDeclarer(s *session) error {
 
 // Send implements messaging.Broker.
 func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) error {
-	p, err := b.prepare(ctx, queue, &m)
+	s, err := b.prepare(ctx, queue, &m)
 	if err == nil {
-		err = p.send(ctx, queue, &m)
+		err = s.send(ctx, queue, &m)
 	}
 	if err != nil {
 		return fmt.Errorf("send to queue %.40s: %w", queue, b.orClosed(err))
@@ -180,7 +176,7 @@ func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message)
 func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message) error {
 	s, err := b.publishing.session()
 	if err == nil {
-		err = s.publisher.Load().publish(ctx, queue, &m)
+		err = s.publish(ctx, queue, &m)
 	}
 	if errors.Is(err, messaging.ErrUnroutable) {
 		b.forget(queue)
@@ -199,7 +195,7 @@ func validate(queue string, m *messaging.Message) error {
 	return m.Validate()
 }
 
-func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message) (*publisher, error) {
+func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message) (*session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -209,11 +205,7 @@ func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message
 	if err := validate(queue, m); err != nil {
 		return nil, err
 	}
-	s, err := b.publishing.session()
-	if err != nil {
-		return nil, err
-	}
-	return s.publisher.Load(), nil
+	return b.publishing.session()
 }
 
 // orClosed names the cause of errors that Close made.

@@ -49,7 +49,7 @@ func NewBrowser(ctx context.Context, options Options) (*Browser, error) {
 }
 
 func openBrowser(s *session) error {
-	p, err := newPublisher(s, false, func(messaging.Return) {})
+	p, err := newPublisher(s, func(messaging.Return) {})
 	s.publisher.Store(p)
 	return err
 }
@@ -69,7 +69,7 @@ func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message
 func (b *Browser) publish(ctx context.Context, queue string, m messaging.Message) error {
 	limited, cancel := context.WithTimeout(ctx, browserPatience)
 	defer cancel()
-	err := b.session.publisher.Load().publish(limited, queue, &m)
+	err := b.session.publish(limited, queue, &m)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = b.session.noAnswer()
 	}

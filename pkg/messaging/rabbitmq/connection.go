@@ -45,6 +45,7 @@ type session struct {
 	user   string // whom the broker knows the connection as
 
 	publisher atomic.Pointer[publisher] // on the connection that publishes
+	sent      *sentMessages             // there too; nil if sends are not confirmed
 	declarer  *declarer                 // on the connection that consumes
 
 	mu      sync.Mutex

@@ -26,8 +26,9 @@ type Options struct {
 	// WriteTimeout is how long a write to the socket may take before the connection counts as lost (default: Heartbeat).
 	WriteTimeout time.Duration
 	// ConfirmSends has the broker confirm what Send sends as well. Send doesn't wait for it, but what the broker refuses is
-	// sent again for 30 s, while the connection lasts and until its TTL is over; after that it counts as lost (see OnLoss).
-	// Needed with quorum queues, which refuse messages while they have no leader; about 10 % of the throughput.
+	// sent again, while the connection lasts and for 30 s from the first time; after that it counts as lost (see OnLoss), but
+	// not if its TTL is over. Needed with quorum queues, which refuse messages while they have no leader; about 10 % of the
+	// throughput. A message that a classic queue refused because its node was lost may have been taken, and arrive twice.
 	ConfirmSends bool
 	// TLS is for amqps:// URLs, and refused with others: they would go without. nil: the system's authorities, no client
 	// certificate. The server's name is the host of each URL unless it is set. GetClientCertificate is asked at each

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -17,12 +16,7 @@ type publisher struct {
 	session  *session
 	sends    *amqp.Channel
 	confirms *amqp.Channel
-	refused  chan struct{} // filled when the broker refuses a message
-
-	sent   *sentMessages // nil if sends are not confirmed
-	lost   atomic.Bool   // sends may be lost, and the observers of losses don't know yet
-	closed chan struct{} // nothing is sent any more
-	judged chan struct{} // the confirms of all sends have been looked at
+	spent    chan struct{} // filled when new channels are to replace these
 
 	beginning sync.Mutex // publishes take their tags in order
 
@@ -41,14 +35,11 @@ type confirmed struct {
 // one are counted.
 type returnKey struct{ queue, id string }
 
-// newPublisher opens the channels. onReturn gets the messages of send that could not be routed. With confirmSends, what
-// send sends and the broker refuses is sent again.
-func newPublisher(s *session, confirmSends bool, onReturn func(messaging.Return)) (*publisher, error) {
+// newPublisher opens the channels. onReturn gets the messages of send that could not be routed.
+func newPublisher(s *session, onReturn func(messaging.Return)) (*publisher, error) {
 	p := &publisher{
 		session: s,
-		refused: make(chan struct{}, 1),
-		closed:  make(chan struct{}),
-		judged:  make(chan struct{}),
+		spent:   make(chan struct{}, 1),
 		waiting: map[uint64]*confirmed{},
 	}
 	var err error
@@ -61,8 +52,10 @@ func newPublisher(s *session, confirmSends bool, onReturn func(messaging.Return)
 	if err := p.confirms.Confirm(false); err != nil {
 		return nil, fmt.Errorf("ask for confirms: %w", err)
 	}
-	if confirmSends {
-		if err := p.confirmSends(); err != nil {
+	// The library's NotifyPublish is no help for sends: when a refusal has come out of order, and then an acknowledgement of all
+	// up to a later message, it reports both as acknowledged. Its deferred confirmations are right.
+	if s.sent != nil {
+		if err := p.sends.Confirm(false); err != nil {
 			return nil, fmt.Errorf("ask for confirms: %w", err)
 		}
 	}
@@ -81,10 +74,10 @@ func newPublisher(s *session, confirmSends bool, onReturn func(messaging.Return)
 	return p, nil
 }
 
-// refuse has new channels opened in place of this publisher's.
-func (p *publisher) refuse() {
+// replace has new channels opened in place of this publisher's.
+func (p *publisher) replace() {
 	select {
-	case p.refused <- struct{}{}:
+	case p.spent <- struct{}{}:
 	default:
 	}
 }
@@ -93,17 +86,13 @@ func (p *publisher) refuse() {
 func (p *publisher) isIdle() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.waiting) == 0 && (p.sent == nil || p.sent.areConfirmed())
+	return len(p.waiting) == 0 && (p.session.sent == nil || p.session.sent.areConfirmed(p))
 }
 
-// close closes the channels once the broker has read what was sent on them. lost is final then.
+// close closes the channels once the broker has read what was sent on them.
 func (p *publisher) close() {
 	_ = p.sends.Close()
 	_ = p.confirms.Close()
-	close(p.closed)
-	if p.sent != nil {
-		<-p.judged
-	}
 }
 
 // endWith ends the session when the channel closes by itself: what is valid never makes the broker close a publishing
@@ -118,40 +107,44 @@ func (s *session) endWith(ch *amqp.Channel) {
 }
 
 // send writes m to the connection and does not wait for the broker.
-func (p *publisher) send(ctx context.Context, queue string, m *messaging.Message) error {
-	confirmation, err := p.beginSend(ctx, queue, m)
-	if err != nil {
+func (s *session) send(ctx context.Context, queue string, m *messaging.Message) error {
+	if err := s.admit(ctx, m); err != nil {
 		return err
 	}
-	if confirmation != nil {
-		p.watch(newSent(queue, m, confirmation))
+	err := s.publisher.Load().send(queue, m)
+	s.socket.Release(reservation(m))
+	if err != nil {
+		return notSent(ctx, err)
 	}
-	return notSent(ctx, p.session.socket.Flushed(ctx))
-}
-
-// beginSend gives m to the socket. The confirmation is nil if sends are not confirmed.
-func (p *publisher) beginSend(ctx context.Context, queue string, m *messaging.Message) (*amqp.DeferredConfirmation, error) {
-	if err := p.admit(ctx, m); err != nil {
-		return nil, err
-	}
-	defer p.session.socket.Release(reservation(m))
-	confirmation, err := p.sends.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
-	return confirmation, notSent(ctx, err)
+	return notSent(ctx, s.socket.Flushed(ctx))
 }
 
 // admit refuses while the broker takes nothing, and waits while the network is slow. The socket's reservation for m has
-// to be released.
-func (p *publisher) admit(ctx context.Context, m *messaging.Message) error {
-	if err := p.session.unavailable(); err != nil {
+// to be released. Who publishes takes the publisher after that: it may have been replaced meanwhile.
+func (s *session) admit(ctx context.Context, m *messaging.Message) error {
+	if err := s.unavailable(); err != nil {
 		return err
 	}
-	return notSent(ctx, p.session.socket.Reserve(ctx, reservation(m)))
+	return notSent(ctx, s.socket.Reserve(ctx, reservation(m)))
 }
 
 // reservation is about what m takes in the socket.
 func reservation(m *messaging.Message) int {
 	const rest = 1 << 10 // a guess: most headers are short
 	return len(m.Body) + rest
+}
+
+func (p *publisher) send(queue string, m *messaging.Message) error {
+	confirmation, err := p.beginSend(queue, m)
+	if err == nil && confirmation != nil {
+		p.session.sent.add(newSent(p, queue, m, confirmation))
+	}
+	return err
+}
+
+// beginSend gives m to the socket. The confirmation is nil if sends are not confirmed.
+func (p *publisher) beginSend(queue string, m *messaging.Message) (*amqp.DeferredConfirmation, error) {
+	return p.sends.PublishWithDeferredConfirm("", queue, true, false, encode(m, p.session.user))
 }
 
 func notSent(ctx context.Context, err error) error {
@@ -167,23 +160,24 @@ func notSent(ctx context.Context, err error) error {
 
 // publish sends m and waits for the broker's confirm.
 // See https://www.rabbitmq.com/docs/confirms#publisher-confirms.
-func (p *publisher) publish(ctx context.Context, queue string, m *messaging.Message) error {
-	if err := p.admit(ctx, m); err != nil {
+func (s *session) publish(ctx context.Context, queue string, m *messaging.Message) error {
+	if err := s.admit(ctx, m); err != nil {
 		return err
 	}
 	if m.ID == "" {
 		m.ID = uuid.NewString()
 	}
+	p := s.publisher.Load()
 	waiter := &confirmed{key: returnKey{queue, m.ID}, result: make(chan error, 1)}
-	confirmation, err := p.begin(ctx, queue, m, waiter)
-	p.session.socket.Release(reservation(m))
+	confirmation, err := p.begin(queue, m, waiter)
+	s.socket.Release(reservation(m))
 	if err != nil {
 		return notSent(ctx, err)
 	}
 	select {
 	case err := <-waiter.result:
 		if err == nil && !confirmation.Acked() {
-			p.refuse()
+			p.replace()
 			return fmt.Errorf("%w: refused by the broker", messaging.ErrUnavailable)
 		}
 		return err
@@ -193,15 +187,14 @@ func (p *publisher) publish(ctx context.Context, queue string, m *messaging.Mess
 }
 
 // begin publishes m. The waiter stands before its confirm can come.
-func (p *publisher) begin(ctx context.Context, queue string, m *messaging.Message, waiter *confirmed,
-) (*amqp.DeferredConfirmation, error) {
+func (p *publisher) begin(queue string, m *messaging.Message, waiter *confirmed) (*amqp.DeferredConfirmation, error) {
 	p.beginning.Lock()
 	defer p.beginning.Unlock()
 	tag := p.confirms.GetNextPublishSeqNo()
 	if !p.await(tag, waiter) {
 		return nil, amqp.ErrClosed
 	}
-	confirmation, err := p.confirms.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, encode(m, p.session.user))
+	confirmation, err := p.confirms.PublishWithDeferredConfirm("", queue, true, false, encode(m, p.session.user))
 	if err != nil {
 		p.take(tag)
 	}
@@ -252,7 +245,7 @@ func (p *publisher) resolve(confirmations <-chan amqp.Confirmation, returns <-ch
 	p.fail()
 }
 
-// confirm tells who waits for a tag that its confirm is here, and what it says but for refusals: see confirmSends.
+// confirm tells who waits for a tag that its confirm is here, and what it says but for refusals: see newPublisher.
 func (p *publisher) confirm(tag uint64, unroutable map[returnKey]int) {
 	waiter := p.take(tag)
 	if waiter == nil {

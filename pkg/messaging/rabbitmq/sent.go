@@ -1,7 +1,6 @@
 package rabbitmq
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -12,42 +11,35 @@ import (
 )
 
 const (
-	// maxUnconfirmed bounds the sends that await their confirms, and those refused that await new channels.
-	maxUnconfirmed = 4096
-	// maxKeptBytes bounds the bodies that are kept in case the broker refuses them.
-	maxKeptBytes = 64 << 20
-	// refusedPatience is how long a message that the broker refuses is sent again.
-	refusedPatience = 30 * time.Second
-	// judgeInterval is how often confirms are looked at.
-	judgeInterval = 50 * time.Millisecond
+	// maxSent bounds the sends that await their confirms, or are to be sent again.
+	maxSent = 1 << 14
+	// maxSentBytes bounds the bodies that are kept of those.
+	maxSentBytes = 64 << 20
+	// sentPatience is how long after it was sent first a message is sent again if the broker refuses it.
+	sentPatience = 30 * time.Second
+	// sweepInterval is how often confirms are looked at: the wait for one would hold up those of other queues.
+	sweepInterval = 50 * time.Millisecond
 )
 
-// sent is a message of send that awaits its confirm.
+// sent is a message of send that the broker has not confirmed.
 type sent struct {
+	publisher    *publisher // that sent it last
 	queue        string
 	message      *messaging.Message // a copy; nil if there was no room for one
 	expiry       time.Time          // the broker drops it then; zero: never
 	until        time.Time          // it is not sent again after that
 	confirmation *amqp.DeferredConfirmation
+	refused      bool // by the broker, and not sent again yet
 }
 
-func newSent(queue string, m *messaging.Message, confirmation *amqp.DeferredConfirmation) *sent {
+func newSent(p *publisher, queue string, m *messaging.Message, confirmation *amqp.DeferredConfirmation) *sent {
 	now := time.Now()
-	s := &sent{queue: queue, message: m, until: now.Add(refusedPatience), confirmation: confirmation}
+	kept := m.Normalize()
+	s := &sent{publisher: p, queue: queue, message: &kept, until: now.Add(sentPatience), confirmation: confirmation}
 	if m.TTL > 0 {
 		s.expiry = now.Add(m.TTL)
-		if s.expiry.Before(s.until) {
-			s.until = s.expiry
-		}
 	}
 	return s
-}
-
-func (s *sent) bytes() int {
-	if s.message == nil {
-		return 0
-	}
-	return len(s.message.Body)
 }
 
 func (s *sent) isJudged() bool {
@@ -59,179 +51,128 @@ func (s *sent) isJudged() bool {
 	}
 }
 
-// sentMessages are the sends of one publisher that may have to be sent again.
+func (s *sent) isExpired(now time.Time) bool { return !s.expiry.IsZero() && !now.Before(s.expiry) }
+
+func (s *sent) bytes() int {
+	if s.message == nil {
+		return 0
+	}
+	return len(s.message.Body)
+}
+
+// sentMessages are the sends of a session that are not confirmed. What the broker refuses is sent again.
 type sentMessages struct {
-	mu          sync.Mutex
-	unconfirmed []*sent
-	refused     []*sent // that wait for new channels
-	bytes       int     // of the bodies of both
-	replaced    bool    // there are new channels
+	session *session
+	onLoss  func()
+
+	mu     sync.Mutex
+	list   []*sent
+	bytes  int        // of their bodies
+	lostBy *publisher // whose sends may be lost, and the observers of losses don't know yet; nil: nobody's
 }
 
-// add reports false if too many are unconfirmed. It copies the message, which is its sender's.
-func (l *sentMessages) add(s *sent) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.unconfirmed) >= maxUnconfirmed {
-		return false
-	}
-	if l.bytes+s.bytes() > maxKeptBytes {
-		s.message = nil
-	} else {
-		kept := s.message.Normalize()
-		s.message = &kept
-	}
-	l.bytes += s.bytes()
-	l.unconfirmed = append(l.unconfirmed, s)
-	return true
-}
-
-// takeJudged takes out those of which the confirm is here, or can't come any more.
-func (l *sentMessages) takeJudged() (judged []*sent) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unconfirmed = slices.DeleteFunc(l.unconfirmed, func(s *sent) bool {
-		if !s.isJudged() {
-			return false
-		}
-		judged = append(judged, s)
-		l.bytes -= s.bytes()
-		return true
-	})
-	return judged
-}
-
-// keep keeps what was refused for new channels. kept is false if there is no room, replaced true if there are such.
-func (l *sentMessages) keep(s *sent) (kept, replaced bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.replaced || len(l.refused) >= maxUnconfirmed || l.bytes+s.bytes() > maxKeptBytes {
-		return false, l.replaced
-	}
-	l.bytes += s.bytes()
-	l.refused = append(l.refused, s)
-	return true, false
-}
-
-// takeRefused takes out what was refused: there are new channels.
-func (l *sentMessages) takeRefused() []*sent {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	refused := l.refused
-	l.refused, l.replaced = nil, true
-	for _, s := range refused {
-		l.bytes -= s.bytes()
-	}
-	return refused
-}
-
-func (l *sentMessages) areConfirmed() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.unconfirmed) == 0
-}
-
-// confirmSends has the broker confirm the sends, and looks out for refusals.
-//
-// The library's NotifyPublish is no help: when a refusal has come out of order, and then an acknowledgement of all up to a
-// later message, it reports both as acknowledged. Its deferred confirmations are right.
-func (p *publisher) confirmSends() error {
-	if err := p.sends.Confirm(false); err != nil {
-		return err
-	}
-	p.sent = &sentMessages{}
-	p.session.spawn(p.judgeAll)
-	return nil
-}
-
-// watch never waits: if the confirms of one queue don't come, because it has lost its leader, the sends to others must go on.
+// add never waits: if the confirms of one queue don't come, because it has lost its leader, the sends to others must go on.
 // So many without a confirm count as lost.
-func (p *publisher) watch(s *sent) {
-	if !p.sent.add(s) {
-		p.lose()
+func (l *sentMessages) add(s *sent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) >= maxSent {
+		l.list, l.bytes = nil, 0
+		l.lose(s.publisher)
 	}
+	if l.bytes+s.bytes() > maxSentBytes {
+		s.message = nil
+	}
+	l.bytes += s.bytes()
+	l.list = append(l.list, s)
 }
 
-// judgeAll looks at the confirms now and then: the wait for one would hold up those of other queues.
-func (p *publisher) judgeAll() {
-	defer close(p.judged)
-	tick := time.NewTicker(judgeInterval)
+// areConfirmed reports that none of a publisher's sends awaits its confirm.
+func (l *sentMessages) areConfirmed(p *publisher) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.ContainsFunc(l.list, func(s *sent) bool { return s.publisher == p && !s.refused })
+}
+
+// run sweeps until the session is over.
+func (l *sentMessages) run() {
+	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			p.judge()
-		case <-p.closed:
-			p.judge()
-			return
-		case <-p.session.over:
+			if l.sweep() {
+				l.onLoss()
+			}
+		case <-l.session.over:
 			return
 		}
 	}
 }
 
-// judge tells refusals from what was not confirmed before the channel closed, which the broker may have taken.
-func (p *publisher) judge() {
-	for _, s := range p.sent.takeJudged() {
-		switch {
-		case s.confirmation.Acked():
-		case p.sends.IsClosed():
-			p.lose()
-		default:
-			p.takeBack(s)
+// sweep settles what can be settled. lost is true if the observers of losses are to be told: when there are new channels.
+func (l *sentMessages) sweep() (lost bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	current := l.session.publisher.Load()
+	l.list = slices.DeleteFunc(l.list, func(s *sent) bool {
+		settled := l.settle(s, current)
+		if settled {
+			l.bytes -= s.bytes()
 		}
+		return settled
+	})
+	if l.lostBy == nil || l.lostBy == current {
+		return false
 	}
+	l.lostBy = nil
+	return true
 }
 
-// takeBack has a message sent again that was refused: at once if the channels have been replaced already, otherwise when
-// they are.
-func (p *publisher) takeBack(s *sent) {
+// settle reports whether no more is to be done for a message. When a channel closes, the library counts what it has not
+// confirmed as refused, though the broker may have taken it; by then IsClosed is true.
+func (l *sentMessages) settle(s *sent, current *publisher) bool {
 	now := time.Now()
 	switch {
-	case !s.expiry.IsZero() && !now.Before(s.expiry): // of no use any more
-		return
-	case s.message == nil || !now.Before(s.until):
-		p.lose()
-		return
+	case !s.refused && !s.isJudged():
+		return false
+	case !s.refused && s.confirmation.Acked(), s.isExpired(now):
+		return true
+	case !s.refused && s.publisher.sends.IsClosed(), s.message == nil, now.After(s.until):
+		l.lose(s.publisher)
+		return true
 	}
-	switch kept, replaced := p.sent.keep(s); {
-	case kept:
-		p.refuse()
-	case replaced:
-		p.session.publisher.Load().sendAgain(s)
-	default:
-		p.lose()
+	s.refused = true
+	if s.publisher == current {
+		current.replace()
+	} else {
+		l.sendAgain(s, current)
 	}
+	return false
 }
 
-// giveBack sends what was refused on the channels that have replaced this publisher's.
-func (p *publisher) giveBack() {
-	if p.sent == nil {
+// sendAgain sends what was refused, unless it would have to wait: then the next sweep does.
+func (l *sentMessages) sendAgain(s *sent, by *publisher) {
+	if l.session.unavailable() != nil {
 		return
 	}
-	for _, s := range p.sent.takeRefused() {
-		p.session.publisher.Load().sendAgain(s)
+	n := reservation(s.message)
+	if room, err := l.session.socket.reserve(n); room != nil || err != nil {
+		return
 	}
-}
-
-// sendAgain sends what was refused.
-func (p *publisher) sendAgain(s *sent) {
-	ctx, cancel := context.WithDeadline(context.Background(), s.until)
-	defer cancel()
+	defer l.session.socket.Release(n)
 	if !s.expiry.IsZero() {
 		s.message.TTL = max(time.Until(s.expiry), time.Millisecond)
 	}
-	confirmation, err := p.beginSend(ctx, s.queue, s.message)
+	confirmation, err := by.beginSend(s.queue, s.message)
 	if err != nil {
-		p.takeBack(s)
 		return
 	}
-	s.confirmation = confirmation
-	p.watch(s)
+	s.publisher, s.confirmation, s.refused = by, confirmation, false
 }
 
-// lose has new channels opened, and then the observers of losses told.
-func (p *publisher) lose() {
-	p.lost.Store(true)
-	p.refuse()
+// lose has new channels opened, unless there are some, and then the observers of losses told.
+func (l *sentMessages) lose(p *publisher) {
+	l.lostBy = p
+	p.replace()
 }

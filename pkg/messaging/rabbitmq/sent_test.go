@@ -10,75 +10,106 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// sentNow is a message that the broker never confirms.
-func sentNow(m messaging.Message) *sent { return newSent("q", &m, &amqp.DeferredConfirmation{}) }
+// sentBy is a message that the broker has not confirmed.
+func sentBy(p *publisher, m messaging.Message) *sent {
+	return newSent(p, "q", &m, &amqp.DeferredConfirmation{})
+}
+
+func newTestPublisher() *publisher { return &publisher{spent: make(chan struct{}, 1)} }
+
+func newSentMessages(current *publisher) *sentMessages {
+	l := &sentMessages{session: &session{}}
+	l.session.publisher.Store(current)
+	return l
+}
 
 func TestSentIsACopy(t *testing.T) {
-	var l sentMessages
 	m := messaging.Message{ID: "1", Headers: map[string]any{"a": "before"}, Body: []byte("before")}
-	l.add(sentNow(m))
+	s := sentBy(nil, m)
 	m.Headers["a"] = "after"
 	copy(m.Body, "after.")
 	want := &messaging.Message{ID: "1", Headers: map[string]any{"a": "before"}, Body: []byte("before")}
-	if diff := cmp.Diff(want, l.unconfirmed[0].message); diff != "" {
+	if diff := cmp.Diff(want, s.message); diff != "" {
 		t.Errorf("what is kept (-want +got):\n%s", diff)
 	}
 }
 
-func TestSentIsBounded(t *testing.T) {
-	var l sentMessages
+func TestSentBodiesAreBounded(t *testing.T) {
+	l := newSentMessages(newTestPublisher())
 	large := messaging.Message{Body: make([]byte, messaging.MaxBodyBytes)}
-	for range maxUnconfirmed {
-		if !l.add(sentNow(large)) {
-			t.Fatalf("not added after %d, want %d", len(l.unconfirmed), maxUnconfirmed)
-		}
+	for range 2 * maxSentBytes / messaging.MaxBodyBytes {
+		l.add(sentBy(nil, large))
 	}
-	if l.add(sentNow(messaging.Message{})) {
-		t.Errorf("more than %d are unconfirmed", maxUnconfirmed)
-	}
-	if l.bytes > maxKeptBytes {
-		t.Errorf("%d bytes of bodies kept, want at most %d", l.bytes, maxKeptBytes)
-	}
-	if kept, _ := l.keep(sentNow(large)); kept {
-		t.Errorf("a refused message kept beside %d bytes", l.bytes)
+	if l.bytes > maxSentBytes || l.bytes < maxSentBytes-messaging.MaxBodyBytes {
+		t.Errorf("%d bytes of bodies kept, want about %d", l.bytes, maxSentBytes)
 	}
 }
 
-// TestRefusedAwaitsNewChannels until there are such, and no longer.
-func TestRefusedAwaitsNewChannels(t *testing.T) {
-	var l sentMessages
-	m := messaging.Message{Body: []byte("body")}
-	for range maxUnconfirmed {
-		if kept, replaced := l.keep(sentNow(m)); !kept || replaced {
-			t.Fatalf("kept %t, replaced %t after %d", kept, replaced, len(l.refused))
-		}
+// TestTooManySentAreLost once they have new channels.
+func TestTooManySentAreLost(t *testing.T) {
+	p := newTestPublisher()
+	l := newSentMessages(p)
+	for range maxSent {
+		l.add(sentBy(p, messaging.Message{}))
 	}
-	if kept, replaced := l.keep(sentNow(m)); kept || replaced {
-		t.Errorf("kept %t, replaced %t after %d, want neither", kept, replaced, maxUnconfirmed)
+	if l.sweep() || len(p.spent) > 0 {
+		t.Errorf("%d count as lost", maxSent)
 	}
-	if got := len(l.takeRefused()); got != maxUnconfirmed {
-		t.Errorf("%d taken out, want %d", got, maxUnconfirmed)
+	l.add(sentBy(p, messaging.Message{}))
+	if len(p.spent) == 0 {
+		t.Error("no new channels asked for")
 	}
-	if kept, replaced := l.keep(sentNow(m)); kept || !replaced {
-		t.Errorf("kept %t, replaced %t once there are new channels", kept, replaced)
+	if l.sweep() {
+		t.Error("the loss told before there are new channels")
 	}
-	if l.bytes != 0 {
-		t.Errorf("%d bytes of bodies kept, want none", l.bytes)
+	l.session.publisher.Store(newTestPublisher())
+	if !l.sweep() {
+		t.Error("the loss not told")
+	}
+	if l.sweep() {
+		t.Error("the loss told twice")
+	}
+	if len(l.list) != 1 {
+		t.Errorf("%d await their confirms, want 1", len(l.list))
 	}
 }
 
-func TestSentAgainUntil(t *testing.T) {
+// TestRefusedIsGivenUp when it is of no use any more, which is no loss, or when it was tried for long enough, which is one.
+func TestRefusedIsGivenUp(t *testing.T) {
 	for name, test := range map[string]struct {
-		ttl, want time.Duration
+		ttl   time.Duration
+		after time.Duration
+		gone  bool
+		lost  bool
 	}{
-		"no TTL":    {0, refusedPatience},
-		"short TTL": {time.Second, time.Second},
-		"long TTL":  {time.Hour, refusedPatience},
+		"not yet":            {ttl: time.Second, after: time.Second / 2},
+		"TTL over":           {ttl: time.Second, after: time.Second, gone: true},
+		"no TTL, not yet":    {after: sentPatience / 2},
+		"no TTL, tried long": {after: sentPatience + time.Second, gone: true, lost: true},
+		"TTL, tried long":    {ttl: time.Hour, after: sentPatience + time.Second, gone: true, lost: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := sentNow(messaging.Message{TTL: test.ttl})
-			if got := time.Until(s.until).Round(time.Second); got != test.want {
-				t.Errorf("sent again for %s, want %s", got, test.want)
+			p := newTestPublisher()
+			l := newSentMessages(p)
+			s := sentBy(p, messaging.Message{TTL: test.ttl, Body: []byte("body")})
+			l.add(s)
+			s.refused = true
+			s.until = s.until.Add(-test.after)
+			if test.ttl > 0 {
+				s.expiry = s.expiry.Add(-test.after)
+			}
+			l.sweep()
+			if gone := len(l.list) == 0; gone != test.gone {
+				t.Errorf("given up %t, want %t", gone, test.gone)
+			}
+			if lost := l.lostBy != nil; lost != test.lost {
+				t.Errorf("lost %t, want %t", lost, test.lost)
+			}
+			if test.gone && l.bytes != 0 {
+				t.Errorf("%d bytes of bodies kept, want none", l.bytes)
+			}
+			if wait := !test.gone || test.lost; wait != (len(p.spent) > 0) {
+				t.Errorf("new channels asked for: %t, want %t", !wait, wait)
 			}
 		})
 	}

@@ -161,7 +161,7 @@ func TestSocketReservationTakesRoom(t *testing.T) {
 				go func() { waiting <- s.Reserve(t.Context(), 1) }()
 				synctest.Wait()
 				if len(waiting) > 0 {
-					t.Errorf("Reserve of a full socket: %v, want that it waits", <-waiting)
+					t.Fatalf("Reserve of a full socket: %v, want that it waits", <-waiting)
 				}
 				test.end(s)
 				if err := <-waiting; !errors.Is(err, test.want) {
@@ -173,12 +173,10 @@ func TestSocketReservationTakesRoom(t *testing.T) {
 	}
 }
 
-// TestSocketBoundsMemory has a black hole behind the socket, and many publishers before it, all of which ask for room before
-// any of them writes.
-func TestSocketBoundsMemory(t *testing.T) {
+// TestSocketAdmitsAsManyAsThereIsRoomFor has many publishers ask for room before any of them writes.
+func TestSocketAdmitsAsManyAsThereIsRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWire()
-		s := newSocket(w, time.Second, 0)
+		s := newSocket(newWire(), time.Second, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		const body, publishers, want = maxAccepted / 4, 100, 4
 		admitted := make(chan struct{}, publishers)
