@@ -196,7 +196,7 @@ func validate(queue string, m *messaging.Message) error {
 }
 
 func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message) (*session, error) {
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil { // also while the broker is away
 		return nil, err
 	}
 	if b.closed.Load() {

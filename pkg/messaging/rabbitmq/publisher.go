@@ -122,6 +122,9 @@ func (s *session) send(ctx context.Context, queue string, m *messaging.Message) 
 // admit refuses while the broker takes nothing, and waits while the network is slow. The socket's reservation for m has
 // to be released. Who publishes takes the publisher after that: it may have been replaced meanwhile.
 func (s *session) admit(ctx context.Context, m *messaging.Message) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := s.unavailable(); err != nil {
 		return err
 	}
