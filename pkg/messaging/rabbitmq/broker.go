@@ -97,7 +97,7 @@ func (b *Broker) replacePublisher(s *session, p *publisher) (*publisher, error) 
 	if err != nil {
 		return nil, err
 	}
-	b.options.Logger.Warn("opened new channels: the broker refused a message, or did not confirm too many")
+	b.options.Logger.Warn("opened new channels: the broker refused a message, or too many await their confirms")
 	s.publisher.Store(next)
 	s.spawn(func() { retirePublisher(s, p) })
 	return next, nil
@@ -196,7 +196,7 @@ func validate(queue string, m *messaging.Message) error {
 }
 
 func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message) (*session, error) {
-	if err := ctx.Err(); err != nil { // also while the broker is away
+	if err := ctx.Err(); err != nil { // before what the broker's absence would say
 		return nil, err
 	}
 	if b.closed.Load() {

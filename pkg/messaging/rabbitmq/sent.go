@@ -111,6 +111,7 @@ func (l *sentMessages) run() {
 }
 
 // sweep settles what can be settled. lost is true if the observers of losses are to be told: when there are new channels.
+// It may hold the lock while it sends: the socket only accepts, and sendAgain never waits for room.
 func (l *sentMessages) sweep() (lost bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -129,8 +130,8 @@ func (l *sentMessages) sweep() (lost bool) {
 	return true
 }
 
-// settle reports whether no more is to be done for a message. When a channel closes, the library counts what it has not
-// confirmed as refused, though the broker may have taken it; by then IsClosed is true.
+// settle reports whether no more is to be done for a message. When a channel closes, the library counts what the broker
+// has not confirmed as refused, though it may have taken it; by then IsClosed is true.
 func (l *sentMessages) settle(s *sent, current *publisher) bool {
 	now := time.Now()
 	switch {
