@@ -53,7 +53,7 @@ fuzz: ## Run each fuzz target for FUZZTIME
 .PHONY: bench
 bench: rabbitmq ## Measure calls, from amqp091-go alone to the whole gateway, and print a table; takes minutes
 	@scripts/install-package.sh wrk
-	go run ./bench/cmd/bench $(BENCHFLAGS)
+	go run ./test/bench/cmd/bench $(BENCHFLAGS)
 
 .PHONY: microbench
 microbench: rabbitmq ## Run the Go benchmarks of the hot path, for benchstat
@@ -63,13 +63,13 @@ microbench: rabbitmq ## Run the Go benchmarks of the hot path, for benchstat
 bench-peers: rabbitmq ## Measure NestJS and Moleculer too; takes minutes
 	@scripts/install-package.sh wrk
 	@scripts/install-package.sh npm
-	for peer in bench/peers/*/; do (cd $$peer && npm ci && npm run build --if-present) || exit; done
-	go run ./bench/cmd/bench --peers --no-growth $(BENCHFLAGS)
+	for peer in test/bench/peers/*/; do (cd $$peer && npm ci && npm run build --if-present) || exit; done
+	go run ./test/bench/cmd/bench --peers --no-growth $(BENCHFLAGS)
 
 .PHONY: profile
-profile: rabbitmq ## Write profiles of a gateway and a service under load to bench/profiles/
+profile: rabbitmq ## Write profiles of a gateway and a service under load to test/bench/profiles/
 	@scripts/install-package.sh wrk
-	go run ./bench/cmd/bench profile $(BENCHFLAGS)
+	go run ./test/bench/cmd/bench profile $(BENCHFLAGS)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Check format, style and dependency walls, and that each module builds without the workspace

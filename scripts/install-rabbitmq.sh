@@ -5,7 +5,7 @@ set -eu
 
 installed() {
 	command -v rabbitmq-server >/dev/null && return
-	# Not in every user's PATH. pkg/messaging/rabbitmq/rabbitmqnode looks there too.
+	# Not in every user's PATH. pkg/messaging/rabbitmq/rabbitmqtest looks there too.
 	for folder in /usr/lib/rabbitmq/bin /opt/rabbitmq/sbin /opt/homebrew/sbin /usr/local/sbin /usr/local/opt/rabbitmq/sbin; do
 		[ -x "$folder/rabbitmq-server" ] && return
 	done

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode/testca"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 func TestBrokerTLSIsOff(t *testing.T) {
@@ -23,8 +23,8 @@ func TestBrokerTLSIsOff(t *testing.T) {
 
 // Files that can't be used end the start.
 func TestBrokerTLSErrors(t *testing.T) {
-	ca := testca.New(t, "brokers")
-	orders, other := ca.Issue(t, testca.Leaf{Name: "orders"}), ca.Issue(t, testca.Leaf{Name: "other"})
+	ca := rabbitmqtest.NewAuthority(t, "brokers")
+	orders, other := ca.Issue(t, rabbitmqtest.Leaf{Name: "orders"}), ca.Issue(t, rabbitmqtest.Leaf{Name: "other"})
 	noPEM := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(noPEM, []byte("certificate"), 0o600); err != nil {
 		t.Fatal(err)
@@ -76,8 +76,8 @@ func TestBrokerTLSErrors(t *testing.T) {
 // TestBrokerTLS shakes hands with a server that has another name than its address and wants client certificates, before
 // and after the client's was renewed.
 func TestBrokerTLS(t *testing.T) {
-	ca := testca.New(t, "brokers")
-	server := ca.Issue(t, testca.Leaf{Name: "broker", Hosts: []string{"broker.example"}}).Load(t)
+	ca := rabbitmqtest.NewAuthority(t, "brokers")
+	server := ca.Issue(t, rabbitmqtest.Leaf{Name: "broker", Hosts: []string{"broker.example"}}).Load(t)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
 		Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool, MinVersion: tls.VersionTLS12,
 	})
@@ -86,7 +86,7 @@ func TestBrokerTLS(t *testing.T) {
 	}
 	defer func() { _ = listener.Close() }()
 
-	files := ca.Issue(t, testca.Leaf{Name: "first"})
+	files := ca.Issue(t, rabbitmqtest.Leaf{Name: "first"})
 	c := &BrokerConfig{CA: ca.File, ServerName: "broker.example", Certificate: files.Certificate, Key: files.Key}
 	options, err := c.Options()
 	if err != nil {
@@ -95,7 +95,7 @@ func TestBrokerTLS(t *testing.T) {
 	if got := clientName(t, listener, options.TLS); got != "first" {
 		t.Errorf("the client is %q, want first", got)
 	}
-	renewed := ca.Issue(t, testca.Leaf{Name: "renewed"})
+	renewed := ca.Issue(t, rabbitmqtest.Leaf{Name: "renewed"})
 	for from, to := range map[string]string{renewed.Certificate: files.Certificate, renewed.Key: files.Key} {
 		if err := os.Rename(from, to); err != nil {
 			t.Fatal(err)

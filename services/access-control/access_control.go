@@ -1,7 +1,7 @@
 // Package accesscontrol is the service that knows the users: it gives them tokens for their passwords, says who a token
 // belongs to, and takes tokens back.
 //
-// Its methods are accessControl.login, accessControl.validateToken and accessControl.logout.
+// Its methods are access-control.login, access-control.validateToken and access-control.logout.
 package accesscontrol
 
 import (

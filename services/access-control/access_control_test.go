@@ -120,7 +120,7 @@ type introspection struct {
 
 func login(t *testing.T, client *rpc.Client, username, password string) string {
 	t.Helper()
-	reply, err := rpc.Call[credentials, tokenReply](t.Context(), client, "accessControl.login", credentials{username, password})
+	reply, err := rpc.Call[credentials, tokenReply](t.Context(), client, "access-control.login", credentials{username, password})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func login(t *testing.T, client *rpc.Client, username, password string) string {
 
 func validate(t *testing.T, client *rpc.Client, token string) introspection {
 	t.Helper()
-	reply, err := rpc.Call[tokenInput, introspection](t.Context(), client, "accessControl.validateToken", tokenInput{token})
+	reply, err := rpc.Call[tokenInput, introspection](t.Context(), client, "access-control.validateToken", tokenInput{token})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func validate(t *testing.T, client *rpc.Client, token string) introspection {
 
 func logout(t *testing.T, client *rpc.Client, who introspection) {
 	t.Helper()
-	reply, err := client.Do(t.Context(), &rpc.Request{Queue: "accessControl.logout", Identity: &rpc.Identity{
+	reply, err := client.Do(t.Context(), &rpc.Request{Queue: "access-control.logout", Identity: &rpc.Identity{
 		Subject: who.Subject, Username: who.Username, Scopes: who.Scopes,
 		TokenID: who.TokenID, ExpiresAt: time.Unix(who.ExpiresAt, 0),
 	}})
@@ -204,7 +204,7 @@ func TestLoginValidateLogout(t *testing.T) {
 
 func wantUnauthorized(t *testing.T, client *rpc.Client, who credentials) {
 	t.Helper()
-	_, err := rpc.Call[credentials, tokenReply](t.Context(), client, "accessControl.login", who)
+	_, err := rpc.Call[credentials, tokenReply](t.Context(), client, "access-control.login", who)
 	var problem *rpc.Error
 	if !errors.As(err, &problem) || problem.Status != http.StatusUnauthorized || problem.Detail != "wrong username or password" {
 		t.Errorf("%s: got %v", who.Username, err)
@@ -219,7 +219,7 @@ func tryLogin(t *testing.T, client *rpc.Client, who credentials, address string)
 		t.Fatal(err)
 	}
 	reply, err := client.Do(t.Context(), &rpc.Request{
-		Queue: "accessControl.login", Header: http.Header{"X-Forwarded-For": {address}},
+		Queue: "access-control.login", Header: http.Header{"X-Forwarded-For": {address}},
 		ContentType: "application/json", Body: body,
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ type Config struct {
 	Addr     string `name:"gateway-addr" env:"GATEWAY_ADDR" default:"127.0.0.1:8080" help:"Address of the HTTP API."`
 	Instance string `name:"gateway-instance" env:"GATEWAY_INSTANCE" help:"Name of this process among several gateways, e.g. the pod's. Empty: it is the only one."`
 
-	ReplyUsers map[string]string `name:"gateway-reply-users" env:"GATEWAY_REPLY_USERS" mapsep:"," help:"The broker's user of each service, e.g. orders=orders,accessControl=access-control; a reply of another user is dropped. Empty: every reply is believed."`
+	ReplyUsers map[string]string `name:"gateway-reply-users" env:"GATEWAY_REPLY_USERS" mapsep:"," help:"The broker's user of each service, e.g. orders=orders,access-control=access-control; a reply of another user is dropped. Empty: every reply is believed."`
 
 	TokenCache     time.Duration `name:"gateway-token-cache" env:"GATEWAY_TOKEN_CACHE" default:"5s" help:"How long a checked token is taken for valid; a revoked one is let in for as long. 0s: every request is checked."`
 	TokenCacheSize int           `name:"gateway-token-cache-size" env:"GATEWAY_TOKEN_CACHE_SIZE" default:"10000" help:"Checked tokens that are remembered."`

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -50,16 +50,16 @@ func TestClusterLosesNodes(t *testing.T) {
 
 // cluster is three nodes with production's users, of which at most one is dead.
 type cluster struct {
-	*rabbitmqnode.Cluster
+	*rabbitmqtest.Cluster
 
-	dead *rabbitmqnode.Node // nil: none
+	dead *rabbitmqtest.Node // nil: none
 }
 
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	nodes, err := rabbitmqnode.StartCluster(ctx, 3, rabbitmqnode.Options{Definitions: system.Definitions})
+	nodes, err := rabbitmqtest.StartCluster(ctx, 3, rabbitmqtest.Options{Definitions: system.Definitions})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (c *cluster) suite() *system.Suite {
 }
 
 // kill ends a node as a crash would.
-func (c *cluster) kill(node *rabbitmqnode.Node) {
+func (c *cluster) kill(node *rabbitmqtest.Node) {
 	c.dead = node
 	node.Kill()
 }
@@ -137,9 +137,9 @@ func (c *cluster) everyQueue(ctx context.Context, column string, right func(stri
 }
 
 // leader returns the node that leads a queue.
-func (c *cluster) leader(t *testing.T, queue string) *rabbitmqnode.Node {
+func (c *cluster) leader(t *testing.T, queue string) *rabbitmqtest.Node {
 	t.Helper()
-	var leader *rabbitmqnode.Node
+	var leader *rabbitmqtest.Node
 	system.Poll(t, "a leader of "+queue, func(ctx context.Context) error {
 		rows, err := c.list(ctx, "list_queues", "name", "leader")
 		if err != nil {
@@ -147,7 +147,7 @@ func (c *cluster) leader(t *testing.T, queue string) *rabbitmqnode.Node {
 		}
 		for _, row := range rows {
 			if row[0] == queue {
-				leader = c.find(func(n *rabbitmqnode.Node) bool { return n.Name() == row[1] })
+				leader = c.find(func(n *rabbitmqtest.Node) bool { return n.Name() == row[1] })
 			}
 		}
 		if leader == nil {
@@ -159,9 +159,9 @@ func (c *cluster) leader(t *testing.T, queue string) *rabbitmqnode.Node {
 }
 
 // connected returns the node that all services are connected to.
-func (c *cluster) connected(t *testing.T) *rabbitmqnode.Node {
+func (c *cluster) connected(t *testing.T) *rabbitmqtest.Node {
 	t.Helper()
-	var connected *rabbitmqnode.Node
+	var connected *rabbitmqtest.Node
 	system.Poll(t, "one node that the services are connected to", func(ctx context.Context) error {
 		rows, err := c.list(ctx, "list_connections", "port")
 		if err != nil {
@@ -170,7 +170,7 @@ func (c *cluster) connected(t *testing.T) *rabbitmqnode.Node {
 		ports := map[string]bool{}
 		for _, row := range rows {
 			ports[row[0]] = true
-			connected = c.find(func(n *rabbitmqnode.Node) bool { return strings.HasSuffix(n.Addr(), ":"+row[0]) })
+			connected = c.find(func(n *rabbitmqtest.Node) bool { return strings.HasSuffix(n.Addr(), ":"+row[0]) })
 		}
 		if len(ports) != 1 {
 			return fmt.Errorf("connections to ports %v", ports)
@@ -180,7 +180,7 @@ func (c *cluster) connected(t *testing.T) *rabbitmqnode.Node {
 	return connected
 }
 
-func (c *cluster) find(is func(*rabbitmqnode.Node) bool) *rabbitmqnode.Node {
+func (c *cluster) find(is func(*rabbitmqtest.Node) bool) *rabbitmqtest.Node {
 	if i := slices.IndexFunc(c.Nodes, is); i >= 0 {
 		return c.Nodes[i]
 	}
@@ -189,7 +189,7 @@ func (c *cluster) find(is func(*rabbitmqnode.Node) bool) *rabbitmqnode.Node {
 
 // list returns the rows that a list command of rabbitmqctl prints, from a node that lives.
 func (c *cluster) list(ctx context.Context, command string, columns ...string) ([][]string, error) {
-	alive := c.find(func(n *rabbitmqnode.Node) bool { return n != c.dead })
+	alive := c.find(func(n *rabbitmqtest.Node) bool { return n != c.dead })
 	out, err := alive.Ctl(ctx, append([]string{command, "--no-table-headers"}, columns...)...)
 	if err != nil {
 		return nil, err

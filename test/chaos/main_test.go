@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	flag.Parse()
-	goleak.VerifyTestMain(system.Tests{M: reporting{m}, Suite: &suite, Node: rabbitmqnode.Options{Output: &nodeLog}})
+	goleak.VerifyTestMain(system.Tests{M: reporting{m}, Suite: &suite, Node: rabbitmqtest.Options{Output: &nodeLog}})
 }
 
 // reporting prints the results after the tests.

@@ -71,7 +71,7 @@ func checkQueues(t *testing.T) {
 	}
 	for _, name := range []string{
 		"gateway.rpc.response", "orders.getAll", "orders.get", "orders.create", "orders.cancel",
-		"accessControl.login", "accessControl.validateToken", "accessControl.logout",
+		"access-control.login", "access-control.validateToken", "access-control.logout",
 	} {
 		if queues[name] != "true false false 1" {
 			t.Errorf("queue %s: durable, auto-delete, exclusive, consumers are %q", name, queues[name])

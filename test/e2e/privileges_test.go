@@ -14,9 +14,9 @@ import (
 func TestPrivileges(t *testing.T) {
 	suite.StartSystem(t)
 	tests := map[string][]string{
-		"orders":         {"gateway.rpc.response", "accessControl.login", "accessControl.validateToken"},
+		"orders":         {"gateway.rpc.response", "access-control.login", "access-control.validateToken"},
 		"access-control": {"gateway.rpc.response", "orders.create"},
-		"gateway":        {"orders.create", "accessControl.login", "orders.create.dead"},
+		"gateway":        {"orders.create", "access-control.login", "orders.create.dead"},
 	}
 	for user, queues := range tests {
 		b, err := rabbitmq.New(rabbitmq.Options{URLs: []string{suite.BrokerURL(user)}, Name: t.Name()})

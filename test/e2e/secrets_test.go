@@ -53,11 +53,11 @@ func TestSecretsStaySecret(t *testing.T) {
 	texts["a dead letter"] = fmt.Sprintf("%+v", take(t, orders, "orders.create.dead", 1))
 	s.AccessControl.Stop(t)
 	unanswered = append(unanswered, call(t, user, http.MethodGet, "/v1/orders", ""), call(t, s.API, http.MethodPost, "/v1/login", wrong))
-	crash(t, "access-control", "accessControl.validateToken")
-	crash(t, "access-control", "accessControl.login")
+	crash(t, "access-control", "access-control.validateToken")
+	crash(t, "access-control", "access-control.login")
 	again := suite.Start(t, "access-control", s.Dir, settings...)
 	again.AwaitReady(t)
-	for _, queue := range []string{"accessControl.validateToken", "accessControl.login"} {
+	for _, queue := range []string{"access-control.validateToken", "access-control.login"} {
 		system.Poll(t, queue+" empty", suite.Holds(queue, 0))
 		if n, err := suite.Messages(t.Context(), queue+".dead"); err == nil {
 			t.Errorf("there is a queue %s.dead, with %d messages", queue, n)

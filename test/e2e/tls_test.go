@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"testing"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode/testca"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/test/internal/system"
 )
@@ -14,11 +12,11 @@ import (
 // TestMutualTLS has all services reach a broker that only takes clients with certificates, by their environment alone.
 // One that knows another authority says why it isn't ready.
 func TestMutualTLS(t *testing.T) {
-	ca := testca.New(t, "brokers")
+	ca := rabbitmqtest.NewAuthority(t, "brokers")
 	node := startTLSNode(t, ca)
 	secure := &system.Suite{Programs: suite.Programs, Node: node}
 	environment := func(service string) []string {
-		certificate := ca.Issue(t, testca.Leaf{Name: service})
+		certificate := ca.Issue(t, rabbitmqtest.Leaf{Name: service})
 		return []string{
 			fmt.Sprintf("BROKER_URL=amqps://%s:%s-development@%s/", service, service, node.TLSAddr()),
 			"BROKER_CA=" + ca.File,
@@ -42,13 +40,13 @@ func TestMutualTLS(t *testing.T) {
 		t.Errorf("no seeded orders: %s", list.Body)
 	}
 
-	stranger := testca.New(t, "strangers")
+	stranger := rabbitmqtest.NewAuthority(t, "strangers")
 	deceived := secure.Start(t, "orders", t.TempDir(), append(environment("orders"), "BROKER_CA="+stranger.File)...)
 	deceived.AwaitNotReady(t, "certificate signed by unknown authority")
 }
 
 // startTLSNode starts a node, with the users of the deployment, that wants client certificates of ca.
-func startTLSNode(t *testing.T, ca *testca.Authority) *rabbitmqnode.Node {
+func startTLSNode(t *testing.T, ca *rabbitmqtest.Authority) *rabbitmqtest.Node {
 	t.Helper()
-	return rabbitmqtest.StartNode(t, rabbitmqnode.Options{Definitions: system.Definitions, TLS: rabbitmqtest.MutualTLS(t, ca, "127.0.0.1")})
+	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions, TLS: rabbitmqtest.MutualTLS(t, ca, "127.0.0.1")})
 }

@@ -11,15 +11,15 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // startCluster starts three nodes for one test to break, which takes about 10 s.
-func startCluster(t *testing.T) *rabbitmqnode.Cluster {
+func startCluster(t *testing.T) *rabbitmqtest.Cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	cluster, err := rabbitmqnode.StartCluster(ctx, 3, rabbitmqnode.Options{})
+	cluster, err := rabbitmqtest.StartCluster(ctx, 3, rabbitmqtest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func startCluster(t *testing.T) *rabbitmqnode.Cluster {
 }
 
 // leader returns the node that leads a quorum queue.
-func leader(t *testing.T, cluster *rabbitmqnode.Cluster, queue string) *rabbitmqnode.Node {
+func leader(t *testing.T, cluster *rabbitmqtest.Cluster, queue string) *rabbitmqtest.Node {
 	t.Helper()
 	out := ctl(t, cluster.Nodes[0], "list_queues", "--no-table-headers", "name", "leader")
 	for line := range strings.Lines(out) {
@@ -111,9 +111,9 @@ func TestClusterLosesLeader(t *testing.T) {
 }
 
 // others is a cluster but for one node.
-func others(cluster *rabbitmqnode.Cluster, without *rabbitmqnode.Node) *rabbitmqnode.Cluster {
-	nodes := slices.DeleteFunc(slices.Clone(cluster.Nodes), func(n *rabbitmqnode.Node) bool { return n == without })
-	return &rabbitmqnode.Cluster{Nodes: nodes}
+func others(cluster *rabbitmqtest.Cluster, without *rabbitmqtest.Node) *rabbitmqtest.Cluster {
+	nodes := slices.DeleteFunc(slices.Clone(cluster.Nodes), func(n *rabbitmqtest.Node) bool { return n == without })
+	return &rabbitmqtest.Cluster{Nodes: nodes}
 }
 
 // load publishes messages with ids of their own, and waits for the confirm of each, until it is stopped.

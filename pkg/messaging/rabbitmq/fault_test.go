@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // startNode starts a node for one test to break, which takes about 5 s.
-func startNode(t *testing.T) *rabbitmqnode.Node {
+func startNode(t *testing.T) *rabbitmqtest.Node {
 	t.Helper()
-	return rabbitmqtest.StartNode(t, rabbitmqnode.Options{})
+	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{})
 }
 
 func hostOf(t *testing.T, broker string) string {
@@ -29,7 +28,7 @@ func hostOf(t *testing.T, broker string) string {
 	return u.Host
 }
 
-func ctl(t *testing.T, node *rabbitmqnode.Node, args ...string) string {
+func ctl(t *testing.T, node *rabbitmqtest.Node, args ...string) string {
 	t.Helper()
 	out, err := node.Ctl(testContext(t), args...)
 	if err != nil {

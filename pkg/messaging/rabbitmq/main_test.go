@@ -5,11 +5,11 @@ import (
 
 	"go.uber.org/goleak"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 var testURL string
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(rabbitmqnode.Tests{M: m, URL: &testURL})
+	goleak.VerifyTestMain(rabbitmqtest.Tests{M: m, URL: &testURL})
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode/testca"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
@@ -19,9 +17,9 @@ import (
 var loopback = []string{"127.0.0.1"}
 
 // startTLSNode starts a node that wants client certificates.
-func startTLSNode(t *testing.T, ca *testca.Authority) *rabbitmqnode.Node {
+func startTLSNode(t *testing.T, ca *rabbitmqtest.Authority) *rabbitmqtest.Node {
 	t.Helper()
-	return rabbitmqtest.StartNode(t, rabbitmqnode.Options{TLS: rabbitmqtest.MutualTLS(t, ca, loopback[0])})
+	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{TLS: rabbitmqtest.MutualTLS(t, ca, loopback[0])})
 }
 
 // startTLSServer returns the URL of a server that shakes hands and does nothing more.
@@ -53,11 +51,11 @@ func startTLSServer(t *testing.T, certificate tls.Certificate) string {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	ca, otherCA := testca.New(t, "brokers"), testca.New(t, "strangers")
+	ca, otherCA := rabbitmqtest.NewAuthority(t, "brokers"), rabbitmqtest.NewAuthority(t, "strangers")
 	node := startTLSNode(t, ca)
-	client := ca.Issue(t, testca.Leaf{Name: "orders"}).Load(t)
-	stranger := otherCA.Issue(t, testca.Leaf{Name: "orders"}).Load(t)
-	config := func(ca *testca.Authority, certificates ...tls.Certificate) *tls.Config {
+	client := ca.Issue(t, rabbitmqtest.Leaf{Name: "orders"}).Load(t)
+	stranger := otherCA.Issue(t, rabbitmqtest.Leaf{Name: "orders"}).Load(t)
+	config := func(ca *rabbitmqtest.Authority, certificates ...tls.Certificate) *tls.Config {
 		return &tls.Config{RootCAs: ca.Pool, Certificates: certificates, MinVersion: tls.VersionTLS12}
 	}
 
@@ -80,8 +78,8 @@ func TestTLS(t *testing.T) {
 		}
 	})
 
-	expired := ca.Issue(t, testca.Leaf{Name: "node", Hosts: loopback, NotAfter: time.Now().Add(-time.Minute)})
-	misplaced := ca.Issue(t, testca.Leaf{Name: "node", Hosts: []string{"broker.example"}})
+	expired := ca.Issue(t, rabbitmqtest.Leaf{Name: "node", Hosts: loopback, NotAfter: time.Now().Add(-time.Minute)})
+	misplaced := ca.Issue(t, rabbitmqtest.Leaf{Name: "node", Hosts: []string{"broker.example"}})
 	noCertificate := "the node asks for a client certificate, and there is none from the authorities it trusts"
 	untrusted := `the node may not trust the client certificate: "CN=orders", signed by "CN=strangers", valid until 2`
 	tls12 := config(ca)

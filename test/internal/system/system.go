@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/pkg/process"
 )
 
@@ -21,7 +21,7 @@ const RPCTimeout = "3s"
 // Suite is what all tests of a package share. Tests makes it.
 type Suite struct {
 	Programs string // the folder of the binaries
-	Node     *rabbitmqnode.Node
+	Node     *rabbitmqtest.Node
 
 	brokers []string // addresses; none: the node's
 }
@@ -73,7 +73,7 @@ func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process,
 	addr := FreeAddr(t)
 	p := s.Start(t, "gateway", dir, append([]string{
 		"GATEWAY_ADDR=" + addr,
-		"GATEWAY_REPLY_USERS=orders=orders,accessControl=access-control", // as in production
+		"GATEWAY_REPLY_USERS=orders=orders,access-control=access-control", // as in production
 		"RPC_TIMEOUT=" + RPCTimeout,
 	}, env...)...)
 	return p, API{URL: "http://" + addr}

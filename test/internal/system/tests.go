@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // root is the repository's, from the folder of a package of tests, in which its tests run.
@@ -30,7 +30,7 @@ const setUpTimeout = 5 * time.Minute
 type Tests struct {
 	M     interface{ Run() int } // the testing.M
 	Suite *Suite                 // set before the first test
-	Node  rabbitmqnode.Options   // Definitions, unless set, are those of production
+	Node  rabbitmqtest.Options   // Definitions, unless set, are those of production
 }
 
 // Run returns the tests' exit code, or 1 if what they need could not be made.
@@ -58,7 +58,7 @@ func (t Tests) run() (code int, err error) {
 	if t.Node.Definitions == "" {
 		t.Node.Definitions = Definitions
 	}
-	if t.Suite.Node, err = rabbitmqnode.Start(ctx, t.Node); err != nil {
+	if t.Suite.Node, err = rabbitmqtest.Start(ctx, t.Node); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, t.Suite.Node.Close()) }()

@@ -15,7 +15,7 @@ import (
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // testTimeout bounds each wait of these tests. Nothing takes this long unless it is broken.
@@ -24,7 +24,7 @@ const testTimeout = 30 * time.Second
 var brokerURL string
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(rabbitmqnode.Tests{M: m, URL: &brokerURL})
+	goleak.VerifyTestMain(rabbitmqtest.Tests{M: m, URL: &brokerURL})
 }
 
 func testContext(t *testing.T) context.Context {

@@ -5,16 +5,14 @@ import (
 	"testing"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode/testca"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // TestMutualTLS lists the queue of a node that only takes clients with certificates, and has another name than its
 // address.
 func TestMutualTLS(t *testing.T) {
-	ca, stranger := testca.New(t, "brokers"), testca.New(t, "strangers")
-	operator := ca.Issue(t, testca.Leaf{Name: "operator"})
+	ca, stranger := rabbitmqtest.NewAuthority(t, "brokers"), rabbitmqtest.NewAuthority(t, "strangers")
+	operator := ca.Issue(t, rabbitmqtest.Leaf{Name: "operator"})
 	node := startTLSNode(t, ca)
 	b := newBrokerAt(t, node.URL())
 	q := newQueue(t, b, messaging.Classic)
@@ -50,9 +48,9 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
-func startTLSNode(t *testing.T, ca *testca.Authority) *rabbitmqnode.Node {
+func startTLSNode(t *testing.T, ca *rabbitmqtest.Authority) *rabbitmqtest.Node {
 	t.Helper()
-	return rabbitmqtest.StartNode(t, rabbitmqnode.Options{TLS: rabbitmqtest.MutualTLS(t, ca, "broker.example")})
+	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{TLS: rabbitmqtest.MutualTLS(t, ca, "broker.example")})
 }
 
 // TestBrokerSettings: what can't be used is refused before anything is sent.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqnode"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // runProcesses runs the services as processes of their own, over a private RabbitMQ node.
@@ -29,7 +29,7 @@ func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
 }
 
 // startProcesses adds them to g, also if it fails.
-func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, node *rabbitmqnode.Node) (*nodeGuide, error) {
+func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, node *rabbitmqtest.Node) (*nodeGuide, error) {
 	guide := &nodeGuide{Ctl: commandLine(node.CtlCommand())}
 	for i, s := range d.specs {
 		if err := s.chooseAdminAddr(ctx); err != nil {

@@ -20,11 +20,11 @@ import (
 func Register(server *rpc.Server, login *app.Login, validateToken *app.ValidateToken, logout *app.Logout) {
 	// Each check of a password keeps a processor busy: half of them stay free for the checks of tokens.
 	processors := max(runtime.GOMAXPROCS(0)/2, 1)
-	rpc.Handle(server, "accessControl.login", loginHandler{login}.handle,
+	rpc.Handle(server, "access-control.login", loginHandler{login}.handle,
 		rpc.WithConcurrency(processors), rpc.WithoutDeadLetters()) // it holds a password
-	rpc.Handle(server, "accessControl.validateToken", validateTokenHandler{validateToken}.handle,
+	rpc.Handle(server, "access-control.validateToken", validateTokenHandler{validateToken}.handle,
 		rpc.WithoutDeadLetters()) // it holds a token
-	rpc.Handle(server, "accessControl.logout", logoutHandler{logout}.handle)
+	rpc.Handle(server, "access-control.logout", logoutHandler{logout}.handle)
 }
 
 // unauthorized is status 401 with the header that comes with it (RFC 9110, section 15.5.2).

@@ -212,7 +212,7 @@ func object(t *testing.T, reply *rpc.Reply) map[string]any {
 }
 
 func TestLogin(t *testing.T) {
-	reply := newFixture(t).call(t, "accessControl.login", `{"username":"ann","password":"secret"}`, nil)
+	reply := newFixture(t).call(t, "access-control.login", `{"username":"ann","password":"secret"}`, nil)
 	if reply.Status != http.StatusOK || reply.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("status %d, header %v", reply.Status, reply.Header)
 	}
@@ -226,7 +226,7 @@ func TestLoginTellsNothingOfTheUser(t *testing.T) {
 	f := newFixture(t)
 	var replies []map[string]any
 	for _, body := range []string{`{"username":"ann","password":"wrong"}`, `{"username":"bob","password":"secret"}`} {
-		reply := f.call(t, "accessControl.login", body, nil)
+		reply := f.call(t, "access-control.login", body, nil)
 		if reply.Status != http.StatusUnauthorized || reply.Header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: status %d, header %v", body, reply.Status, reply.Header)
 		}
@@ -255,7 +255,7 @@ func TestTooManyFailedLogins(t *testing.T) {
 			f := newFixture(t)
 			f.world.retryAfter = test.retryAfter
 			for _, username := range []string{"ann", "bob"} {
-				reply := f.call(t, "accessControl.login", `{"username":"`+username+`","password":"secret"}`, nil)
+				reply := f.call(t, "access-control.login", `{"username":"`+username+`","password":"secret"}`, nil)
 				if reply.ContentType != "application/problem+json" || reply.Header.Get("Retry-After") != test.want {
 					t.Errorf("%s: %s, header %v", username, reply.ContentType, reply.Header)
 				}
@@ -294,7 +294,7 @@ func TestLoginAddress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			reply, err := f.client.Do(t.Context(), &rpc.Request{
-				Queue: "accessControl.login", Header: test.header, ContentType: "application/json",
+				Queue: "access-control.login", Header: test.header, ContentType: "application/json",
 				Body: []byte(`{"username":"ann","password":"secret"}`),
 			})
 			if err != nil || reply.Status != http.StatusOK {
@@ -335,7 +335,7 @@ func TestLoginRefusesBadInput(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			reply := f.call(t, "accessControl.login", test.body, nil)
+			reply := f.call(t, "access-control.login", test.body, nil)
 			if reply.Status != test.want {
 				t.Errorf("status %d, want %d", reply.Status, test.want)
 			}
@@ -370,7 +370,7 @@ func TestValidateToken(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.token, func(t *testing.T) {
-			reply := f.call(t, "accessControl.validateToken", `{"token":"`+test.token+`"}`, nil)
+			reply := f.call(t, "access-control.validateToken", `{"token":"`+test.token+`"}`, nil)
 			if reply.Status != http.StatusOK {
 				t.Errorf("status %d", reply.Status)
 			}
@@ -390,7 +390,7 @@ func TestValidateTokenRefusesBadInput(t *testing.T) {
 		"hello":        http.StatusBadRequest,
 		`{"token":1}`:  http.StatusUnprocessableEntity,
 	} {
-		if reply := f.call(t, "accessControl.validateToken", body, nil); reply.Status != want {
+		if reply := f.call(t, "access-control.validateToken", body, nil); reply.Status != want {
 			t.Errorf("%s: status %d, want %d", body, reply.Status, want)
 		}
 	}
@@ -400,7 +400,7 @@ func TestLogout(t *testing.T) {
 	f := newFixture(t)
 	identity := &rpc.Identity{Subject: "user-1", Username: "ann", TokenID: "token-1", ExpiresAt: expiry}
 	for range 2 { // twice is not an error
-		reply := f.call(t, "accessControl.logout", "", identity)
+		reply := f.call(t, "access-control.logout", "", identity)
 		if reply.Status != http.StatusNoContent || len(reply.Body) != 0 {
 			t.Errorf("status %d, body %s", reply.Status, reply.Body)
 		}
@@ -408,7 +408,7 @@ func TestLogout(t *testing.T) {
 	if diff := cmp.Diff(map[string]time.Time{"token-1": expiry.Add(domain.MaxLeeway)}, f.world.revoked); diff != "" {
 		t.Error(diff)
 	}
-	reply := f.call(t, "accessControl.validateToken", `{"token":"good"}`, nil)
+	reply := f.call(t, "access-control.validateToken", `{"token":"good"}`, nil)
 	if diff := cmp.Diff(map[string]any{"active": false, "reason": "revoked"}, object(t, reply)); diff != "" {
 		t.Error(diff)
 	}
@@ -421,7 +421,7 @@ func TestLogoutWithoutToken(t *testing.T) {
 		"no token":  {Subject: "user-1", ExpiresAt: expiry},
 		"no expiry": {Subject: "user-1", TokenID: "token-1"},
 	} {
-		reply := f.call(t, "accessControl.logout", "", identity)
+		reply := f.call(t, "access-control.logout", "", identity)
 		if reply.Status != http.StatusUnauthorized || reply.Header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: status %d, header %v", name, reply.Status, reply.Header)
 		}
@@ -437,9 +437,9 @@ func TestBrokenStore(t *testing.T) {
 	f.world.err = errBroken
 	identity := &rpc.Identity{Subject: "user-1", TokenID: "token-1", ExpiresAt: expiry}
 	for queue, body := range map[string]string{
-		"accessControl.login":         `{"username":"ann","password":"secret"}`,
-		"accessControl.validateToken": `{"token":"good"}`,
-		"accessControl.logout":        "",
+		"access-control.login":         `{"username":"ann","password":"secret"}`,
+		"access-control.validateToken": `{"token":"good"}`,
+		"access-control.logout":        "",
 	} {
 		reply := f.call(t, queue, body, identity)
 		if reply.Status != http.StatusInternalServerError || strings.Contains(string(reply.Body), errBroken.Error()) {
@@ -451,13 +451,13 @@ func TestBrokenStore(t *testing.T) {
 func TestLogHasNoSecrets(t *testing.T) {
 	f := newFixture(t)
 	const password, token = "pa55word-of-ann", "t0ken-of-ann"
-	f.call(t, "accessControl.login", `{"username":"ann","password":"`+password+`"}`, nil)
-	f.call(t, "accessControl.login", `{"username":"ann","password":"`+password+strings.Repeat("x", 72)+`"}`, nil)
-	f.call(t, "accessControl.validateToken", `{"token":"`+token+`"}`, nil)
-	f.call(t, "accessControl.logout", "", &rpc.Identity{TokenID: "token-1"})
+	f.call(t, "access-control.login", `{"username":"ann","password":"`+password+`"}`, nil)
+	f.call(t, "access-control.login", `{"username":"ann","password":"`+password+strings.Repeat("x", 72)+`"}`, nil)
+	f.call(t, "access-control.validateToken", `{"token":"`+token+`"}`, nil)
+	f.call(t, "access-control.logout", "", &rpc.Identity{TokenID: "token-1"})
 	f.stop()
 	log := f.log.String()
-	if !strings.Contains(log, "accessControl.login") || !strings.Contains(log, errBroken.Error()) {
+	if !strings.Contains(log, "access-control.login") || !strings.Contains(log, errBroken.Error()) {
 		t.Errorf("the log lacks the calls: %s", log)
 	}
 	if strings.Contains(log, password) || strings.Contains(log, token) {
@@ -468,9 +468,9 @@ func TestLogHasNoSecrets(t *testing.T) {
 // What holds a password or a token is not kept where operators read it.
 func TestDeadLettersHaveNoSecrets(t *testing.T) {
 	want := map[string]string{
-		"accessControl.login":         "",
-		"accessControl.validateToken": "",
-		"accessControl.logout":        "accessControl.logout.dead",
+		"access-control.login":         "",
+		"access-control.validateToken": "",
+		"access-control.logout":        "access-control.logout.dead",
 	}
 	if diff := cmp.Diff(want, newFixture(t).broker.deadLetters); diff != "" {
 		t.Error(diff)

@@ -90,7 +90,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 	}
 	identity := formOf(t, m, "rpc-identity")
 	switch {
-	case d.queue == "accessControl.login":
+	case d.queue == "access-control.login":
 		if identity != nil {
 			t.Errorf("identity %v on a public route", identity)
 		}

@@ -241,8 +241,8 @@ func TestCORS(t *testing.T) {
 
 func TestRoutesTable(t *testing.T) {
 	tests := map[string]string{
-		"POST /v1/login":             "accessControl.login",
-		"POST /v1/logout":            "accessControl.logout",
+		"POST /v1/login":             "access-control.login",
+		"POST /v1/logout":            "access-control.logout",
 		"GET /v1/orders":             "orders.getAll",
 		"HEAD /v1/orders":            "orders.getAll",
 		"POST /v1/orders":            "orders.create",

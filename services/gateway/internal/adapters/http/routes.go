@@ -12,8 +12,8 @@ func (s *Server) routes(e *echo.Echo) {
 	proxy, within, requireToken := s.proxy, s.within, s.requireToken
 
 	v1 := e.Group("/v1")
-	v1.POST("/login", proxy("accessControl.login"), within(10*time.Second)) // hashing a password takes its time
-	v1.POST("/logout", proxy("accessControl.logout"), requireToken, s.forgetToken)
+	v1.POST("/login", proxy("access-control.login"), within(10*time.Second)) // hashing a password takes its time
+	v1.POST("/logout", proxy("access-control.logout"), requireToken, s.forgetToken)
 
 	v1.GET("/orders", proxy("orders.getAll"), requireToken, scope("orders:read"))
 	v1.POST("/orders", proxy("orders.create"), requireToken, scope("orders:write"))

@@ -11,7 +11,7 @@ import (
 )
 
 // ValidateToken is the method that checks tokens.
-const ValidateToken = "accessControl.validateToken"
+const ValidateToken = "access-control.validateToken"
 
 // TokenValidator implements app.TokenValidator with the access-control service.
 type TokenValidator struct {

@@ -1,0 +1,48 @@
+package rabbitmqtest
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// ErrNotInstalled means that this machine has no RabbitMQ to start.
+var ErrNotInstalled = errors.New("no rabbitmq-server found: run make rabbitmq, or install RabbitMQ yourself, " +
+	"or set AMQP_URL to a running broker")
+
+// installation is where the server's own scripts are.
+type installation struct{ server, ctl string }
+
+// scriptFolders come before PATH, where Debian and Fedora put a wrapper that changes the user.
+var scriptFolders = []string{
+	"/usr/lib/rabbitmq/bin", // Debian, Fedora
+	"/opt/rabbitmq/sbin",    // container images
+	"/opt/homebrew/sbin",    // Homebrew
+	"/usr/local/sbin",       // Homebrew on Intel
+	"/usr/local/opt/rabbitmq/sbin",
+}
+
+func findInstallation() (installation, error) {
+	folders := scriptFolders
+	if path, err := exec.LookPath("rabbitmq-server"); err == nil {
+		folders = append(slices.Clip(folders), filepath.Dir(path))
+	}
+	return findIn(folders)
+}
+
+func findIn(folders []string) (installation, error) {
+	for _, folder := range folders {
+		i := installation{server: filepath.Join(folder, "rabbitmq-server"), ctl: filepath.Join(folder, "rabbitmqctl")}
+		if executable(i.server) && executable(i.ctl) {
+			return i, nil
+		}
+	}
+	return installation{}, ErrNotInstalled
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}

@@ -1,0 +1,35 @@
+package rabbitmqtest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestFindIn(t *testing.T) {
+	empty, partial, notExecutable, complete := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	write := func(dir, name string, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(partial, "rabbitmq-server", 0o755)
+	write(notExecutable, "rabbitmq-server", 0o644)
+	write(notExecutable, "rabbitmqctl", 0o755)
+	write(complete, "rabbitmq-server", 0o755)
+	write(complete, "rabbitmqctl", 0o755)
+
+	if _, err := findIn([]string{empty, partial, notExecutable, "missing"}); !errors.Is(err, ErrNotInstalled) {
+		t.Errorf("findIn = %v, want ErrNotInstalled", err)
+	}
+	got, err := findIn([]string{empty, complete})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := installation{server: filepath.Join(complete, "rabbitmq-server"), ctl: filepath.Join(complete, "rabbitmqctl")}
+	if got != want {
+		t.Errorf("findIn = %+v, want %+v", got, want)
+	}
+}

@@ -1,0 +1,33 @@
+package rabbitmqtest_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+)
+
+// ownerDir makes this binary a process that starts a node in the folder it names, and then waits.
+const ownerDir = "RABBITMQNODE_TEST_OWNER_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(ownerDir); dir != "" {
+		own(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func own(dir string) {
+	if _, err := rabbitmqtest.Start(context.Background(), rabbitmqtest.Options{Dir: dir}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("started")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}

@@ -1,0 +1,68 @@
+package rabbitmqtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+)
+
+// Free ports are looked for where nobody else looks who could take a node's port while the node is down: below the ones
+// that systems give to outgoing connections, and below those that tests look for.
+const (
+	lowestPort  = 10_000
+	highestPort = 21_000
+)
+
+var errNoFreePort = errors.New("no free port")
+
+// ports are those of one node.
+type ports struct {
+	amqp         int
+	distribution int // for other nodes and rabbitmqctl
+	tls          int // 0: none
+}
+
+func findPorts(ctx context.Context, options Options) (p ports, err error) {
+	if p.amqp = options.Port; p.amqp == 0 {
+		if p.amqp, err = freePort(ctx); err != nil {
+			return p, err
+		}
+	}
+	if p.distribution, err = freePort(ctx, p.amqp); err != nil {
+		return p, err
+	}
+	if options.TLS != nil {
+		p.tls, err = freePort(ctx, p.amqp, p.distribution)
+	}
+	return p, err
+}
+
+// freePort returns a port of the loopback interface that is not taken.
+func freePort(ctx context.Context, taken ...int) (int, error) {
+	for range 1000 {
+		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // a port is no secret
+		if slices.Contains(taken, port) {
+			continue
+		}
+		if checkFree(ctx, port) == nil {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("%w from %d to %d", errNoFreePort, lowestPort, highestPort)
+}
+
+// checkFree returns the error that a server would get on port.
+func checkFree(ctx context.Context, port int) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address(port))
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -1,0 +1,34 @@
+package rabbitmqtest
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// testStartTimeout bounds the start of a test's node, which takes about 5 s.
+const testStartTimeout = time.Minute
+
+// StartNode starts a node that is closed with the test.
+func StartNode(t testing.TB, options Options) *Node {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testStartTimeout)
+	defer cancel()
+	node, err := Start(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return node
+}
+
+// MutualTLS are the options of a node whose certificate is for host, and which wants client certificates; ca signs both.
+func MutualTLS(t testing.TB, ca *Authority, host string) *TLS {
+	t.Helper()
+	files := ca.Issue(t, Leaf{Name: "node", Hosts: []string{host}})
+	return &TLS{Certificate: files.Certificate, Key: files.Key, ClientCA: ca.File}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+)
+
+const (
+	definitions = "deployments/rabbitmq/definitions.json"
+	// benchUser is the broker's user of the programs that have none in production.
+	benchUser = "bench"
+	// quorumHost is the virtual host in which queues are quorum queues.
+	quorumHost = "quorum"
+	// heldHost is the virtual host in which nobody answers orders.get.
+	heldHost = "held"
+	// startTimeout bounds each start.
+	startTimeout = time.Minute
+)
+
+// allPrograms are those of all rows.
+var allPrograms = []string{
+	"./test/bench/cmd/minimal", "./test/bench/cmd/raw", "./test/bench/cmd/rpc",
+	"./test/bench/cmd/article", "./test/bench/cmd/http", "./test/bench/cmd/orders",
+	"./test/bench/cmd/profiled-gateway",
+	"./services/gateway/cmd/gateway", "./services/access-control/cmd/access-control",
+}
+
+// lab has what the rows share: programs, a broker, and a folder for files.
+type lab struct {
+	folder    string
+	node      *rabbitmqtest.Node
+	brokerLog *brokerLog
+	broker    *process
+	processes []*process
+	tokens    []string
+	profiled  map[string]string // the address of each program that serves profiles; nil: none does
+	settings  []string          // of every program, NAME=value
+}
+
+// newLab builds programs and starts the broker.
+func newLab(ctx context.Context, programs []string) (*lab, error) {
+	folder, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	l := &lab{folder: folder, brokerLog: &brokerLog{}}
+	if err := errors.Join(l.build(ctx, programs), l.writeDefinitions()); err != nil {
+		l.close()
+		return nil, err
+	}
+	if err := l.startBroker(ctx); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// close stops all and removes the files.
+func (l *lab) close() {
+	for _, p := range l.processes {
+		p.stop()
+	}
+	if l.node != nil {
+		_ = l.node.Close() // its folder is within ours
+	}
+	_ = os.RemoveAll(l.folder)
+}
+
+func (l *lab) build(ctx context.Context, programs []string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", l.program("") + "/"}, programs...)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the programs: %w: %s", err, out)
+	}
+	return nil
+}
+
+func (l *lab) program(name string) string { return filepath.Join(l.folder, "bin", name) }
+
+func (l *lab) definitions() string { return filepath.Join(l.folder, "definitions.json") }
+
+// writeDefinitions writes production's definitions of the broker with two virtual hosts and a user more.
+func (l *lab) writeDefinitions() error {
+	data, err := os.ReadFile(definitions)
+	if err != nil {
+		return fmt.Errorf("read the broker's definitions (run from the repository's root): %w", err)
+	}
+	var d struct {
+		Users       []map[string]any `json:"users"`
+		Hosts       []map[string]any `json:"vhosts"`
+		Permissions []map[string]any `json:"permissions"`
+	}
+	if err := json.Unmarshal(data, &d); err != nil {
+		return fmt.Errorf("read %s: %w", definitions, err)
+	}
+	permissions := d.Permissions
+	for _, host := range []string{quorumHost, heldHost} {
+		for _, p := range permissions {
+			p = maps.Clone(p)
+			p["vhost"] = host
+			d.Permissions = append(d.Permissions, p)
+		}
+		d.Hosts = append(d.Hosts, map[string]any{"name": host})
+	}
+	d.Users = append(d.Users, map[string]any{"name": benchUser, "password": benchUser, "tags": []string{}})
+	d.Permissions = append(d.Permissions,
+		map[string]any{"user": benchUser, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"})
+	data, err = json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("write the broker's definitions: %w", err)
+	}
+	return os.WriteFile(l.definitions(), data, 0o600)
+}
+
+func (l *lab) startBroker(ctx context.Context) error {
+	var err error
+	l.node, err = rabbitmqtest.Start(ctx, rabbitmqtest.Options{
+		Dir: l.folder, Definitions: l.definitions(), Output: l.brokerLog,
+	})
+	if err != nil {
+		return err
+	}
+	out, err := l.node.Ctl(ctx, "eval", "list_to_integer(os:getpid()).")
+	if err != nil {
+		return fmt.Errorf("find the broker's process: %w", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(out))
+	if err != nil {
+		return fmt.Errorf("find the broker's process: %w", err)
+	}
+	l.broker = &process{name: "broker", pid: pid}
+	return nil
+}
+
+// brokerURL is for a service with a user of its own, or for benchUser.
+func (l *lab) brokerURL(user, host string) string {
+	password := user + "-development"
+	if user == benchUser {
+		password = benchUser
+	}
+	return fmt.Sprintf("amqp://%s:%s@%s/%s", user, password, l.node.Addr(), host)
+}

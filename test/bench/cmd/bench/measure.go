@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"example.com/warren/test/bench/internal/load"
+)
+
+// measurement is one row's in one round with some callers.
+type measurement struct {
+	load.Result
+	rate     float64 // requests per second
+	closed   int     // connections and channels, by the broker
+	front    usage   // the gateway's, or the client's
+	broker   usage
+	services usage
+}
+
+// snapshot is the usage of a row's processes at one moment.
+type snapshot struct{ front, broker, services usage }
+
+func (l *lab) snapshot(front *process, r *row) (s snapshot, err error) {
+	if s.front, err = usageOf(front); err != nil {
+		return s, err
+	}
+	if s.services, err = usageOf(r.services...); err != nil {
+		return s, err
+	}
+	if r.nobroker {
+		return s, nil
+	}
+	s.broker, err = usageOf(l.broker)
+	return s, err
+}
+
+// key names what is measured in each round.
+type key struct {
+	row     string
+	callers int
+}
+
+// measureAll returns the measurements of all rounds.
+func (l *lab) measureAll(ctx context.Context, rows []*row, c *tableCommand) (map[key][]measurement, error) {
+	results := map[key][]measurement{}
+	for round := range c.Rounds {
+		for _, callers := range c.Callers {
+			for _, r := range rows {
+				m, err := l.measure(ctx, r, load.Options{Callers: callers, WarmUp: c.WarmUp, Duration: c.Duration})
+				if err != nil {
+					return nil, fmt.Errorf("measure %s with %d callers: %w", r.name, callers, err)
+				}
+				fmt.Fprintf(os.Stderr, "round %d: %s, %d callers: %.0f requests/s, %d errors %s\n",
+					round+1, r.name, callers, m.rate, m.Errors, m.Error)
+				k := key{r.name, callers}
+				results[k] = append(results[k], m)
+			}
+		}
+	}
+	return results, nil
+}
+
+func (l *lab) measure(ctx context.Context, r *row, o load.Options) (measurement, error) {
+	closed := l.brokerLog.count()
+	measure := l.measureGateway
+	if r.gateway == nil {
+		measure = l.measureClient
+	}
+	m, err := measure(ctx, r, o)
+	if err != nil {
+		return m, err
+	}
+	m.rate = float64(m.Requests) / m.Duration.Seconds()
+	m.closed = l.brokerLog.count() - closed
+	return m, nil
+}
+
+func (m *measurement) setUsage(before, after snapshot) {
+	m.front = after.front.since(before.front)
+	m.broker = after.broker.since(before.broker)
+	m.services = after.services.since(before.services)
+}
+
+func (l *lab) measureClient(_ context.Context, r *row, o load.Options) (m measurement, err error) {
+	client, complaints, err := l.startReporter(r.client, append(slices.Clone(r.args),
+		"--callers", strconv.Itoa(o.Callers), "--warm-up", o.WarmUp.String(), "--duration", o.Duration.String()), r.env)
+	if err != nil {
+		return m, err
+	}
+	defer func() {
+		_ = client.in.Close() // it ends then
+		if ended := client.cmd.Wait(); err == nil && ended != nil {
+			err = fmt.Errorf("%s: %w: %s", r.client, ended, complaints)
+		}
+	}()
+	var before snapshot
+	var failed error
+	m.Result, err = load.ReadReport(client.out, func() { before, failed = l.snapshot(client, r) })
+	if err != nil {
+		return m, fmt.Errorf("%w: %s", err, complaints)
+	}
+	if failed != nil {
+		return m, failed
+	}
+	after, err := l.snapshot(client, r)
+	m.setUsage(before, after)
+	return m, err
+}
+
+func (l *lab) measureGateway(ctx context.Context, r *row, o load.Options) (m measurement, err error) {
+	if _, err := l.wrk(ctx, r, o.Callers, o.WarmUp); err != nil {
+		return m, err
+	}
+	r.gateway.clearLog()
+	before, err := l.snapshot(r.gateway, r)
+	if err != nil {
+		return m, err
+	}
+	result, err := l.wrk(ctx, r, o.Callers, o.Duration)
+	if err != nil {
+		return m, err
+	}
+	after, err := l.snapshot(r.gateway, r)
+	if err != nil {
+		return m, err
+	}
+	m.Result = result.Result
+	m.setUsage(before, after)
+	if err := result.checkBytes(r.response, o.Callers); err != nil {
+		m.Errors = max(m.Errors, 1)
+		m.Error = err.Error()
+	}
+	return m, nil
+}
+
+// perRequest is in microseconds.
+func perRequest(d time.Duration, requests int) float64 {
+	return float64(d.Microseconds()) / float64(max(requests, 1))
+}

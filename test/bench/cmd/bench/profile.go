@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"example.com/warren/test/bench/internal/profile"
+)
+
+// profileCommand are the settings of profiling.
+type profileCommand struct {
+	Callers  int           `default:"64" help:"Callers at once."`
+	Duration time.Duration `default:"10s" help:"Time of the CPU profile."`
+	Folder   string        `default:"test/bench/profiles" help:"Folder for the profiles."`
+}
+
+// profile adds what makes a program serve profiles, and names the program that can.
+func (l *lab) profile(ctx context.Context, program string, env []string) (string, []string, error) {
+	addr, err := freeAddr(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	switch program {
+	case "gateway":
+		program = "profiled-gateway"
+	case "orders": // it can
+	default:
+		return program, env, nil
+	}
+	l.profiled[program] = addr
+	return program, append(env, profile.AddrVariable+"="+addr), nil
+}
+
+// Run is called by kong.
+func (c *profileCommand) Run(ctx context.Context) error {
+	lab, err := newLab(ctx, allPrograms)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	lab.profiled = map[string]string{}
+	rows, err := lab.rows(ctx, starters, []string{"gateway"})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Folder, 0o755); err != nil { //nolint:gosec // everyone may read it
+		return fmt.Errorf("make the folder of profiles: %w", err)
+	}
+	// Warm, and then loaded a little longer than the profile takes.
+	if _, err := lab.wrk(ctx, rows[0], c.Callers, 2*time.Second); err != nil {
+		return err
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error {
+		result, err := lab.wrk(ctx, rows[0], c.Callers, c.Duration+time.Second)
+		fmt.Printf("%.0f requests/s under the profiler, %d errors\n", float64(result.Requests)/result.Duration.Seconds(), result.Errors)
+		return err
+	})
+	for program, addr := range lab.profiled {
+		work.Go(func() error { return c.save(ctx, program, addr) })
+	}
+	return work.Wait()
+}
+
+// save writes the profiles of one program, the one of the CPU first: the others are of all time until then.
+func (c *profileCommand) save(ctx context.Context, program, addr string) error {
+	seconds := strconv.Itoa(int(c.Duration.Seconds()))
+	for _, p := range []struct{ file, path string }{
+		{"cpu", "profile?seconds=" + seconds}, {"heap", "heap"}, {"allocs", "allocs"}, {"mutex", "mutex"}, {"block", "block"},
+	} {
+		file := filepath.Join(c.Folder, program+"-"+p.file+".pprof")
+		if err := download(ctx, "http://"+addr+"/debug/pprof/"+p.path, file); err != nil {
+			return fmt.Errorf("%s profile of %s: %w", p.file, program, err)
+		}
+		fmt.Println("go tool pprof -top", file)
+	}
+	return nil
+}
+
+func download(ctx context.Context, url, file string) error {
+	data, err := read(ctx, url)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o644) //nolint:gosec // everyone may read it
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"example.com/warren/test/bench/internal/example"
+)
+
+// row is one way to make calls. Its load is made by client, or by wrk at url.
+type row struct {
+	name     string
+	client   string   // the program, if it is not wrk
+	args     []string // its arguments
+	env      []string
+	url      string
+	tokens   []string   // that requests carry in turns
+	response int        // bytes of a right answer to wrk
+	gateway  *process   // nil: there is a client instead
+	services []*process // behind the gateway or client
+	nobroker bool       // its broker is none
+}
+
+// orderPath is what is asked of gateways.
+var orderPath = "/v1/orders/" + example.NewOrder(0).ID
+
+type starter struct {
+	id, name string
+	start    func(*lab, context.Context, *row) error
+}
+
+// starters are the rows, in the order of the table.
+var starters = []starter{
+	{"raw", "raw", startClientRow("raw")},
+	{"raw-as-rpc", "raw, messages as of rpc", startClientRow("raw", "--as-rpc")},
+	{"minimal", "minimal, no AMQP library", startClientRow("minimal")},
+	{"rpc", "rpc", startClientRow("rpc")},
+	{"gateway", "gateway", func(l *lab, ctx context.Context, r *row) error { return l.startSystem(ctx, r, "") }},
+	{"gateway-checked", "gateway, token checked each time", func(l *lab, ctx context.Context, r *row) error {
+		return l.startSystem(ctx, r, "", "GATEWAY_TOKEN_CACHE=0s")
+	}},
+	{"gateway-quorum", "gateway, quorum queues", func(l *lab, ctx context.Context, r *row) error {
+		return l.startSystem(ctx, r, quorumHost, "RPC_QUEUE_TYPE=quorum")
+	}},
+	{"article", "article", (*lab).startArticle},
+	{"http", "http", (*lab).startHTTP},
+}
+
+// peerStarters are those of other frameworks, which npm installs.
+var peerStarters = []starter{
+	{"nestjs", "NestJS", func(l *lab, ctx context.Context, r *row) error { return l.startPeer(ctx, r, "nestjs") }},
+	{"moleculer", "Moleculer", func(l *lab, ctx context.Context, r *row) error { return l.startPeer(ctx, r, "moleculer") }},
+}
+
+// rows starts those of starters that are asked for, or all.
+func (l *lab) rows(ctx context.Context, starters []starter, names []string) ([]*row, error) {
+	for _, name := range names {
+		if !slices.ContainsFunc(starters, func(s starter) bool { return s.id == name }) {
+			return nil, fmt.Errorf("no row %q", name)
+		}
+	}
+	var rows []*row
+	for _, s := range starters {
+		if len(names) > 0 && !slices.Contains(names, s.id) {
+			continue
+		}
+		r := &row{name: s.name}
+		if err := s.start(l, ctx, r); err != nil {
+			return nil, fmt.Errorf("row %s: %w", s.name, err)
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// startClientRow is for programs that have a client and a service in them.
+func startClientRow(program string, args ...string) func(*lab, context.Context, *row) error {
+	return func(l *lab, _ context.Context, r *row) error {
+		r.client, r.args = program, append(slices.Clone(args), "client")
+		r.env = []string{"BROKER_URL=" + l.brokerURL(benchUser, "")}
+		service, err := l.start(r.name+"-service", program, append(slices.Clone(args), "service"), r.env)
+		r.services = []*process{service}
+		return err
+	}
+}
+
+// startSystem starts a gateway with what it needs. The gateways of one virtual host share a service of orders, and one of
+// access control.
+func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...string) error {
+	suffix := strconv.Itoa(len(l.processes))
+	addr, err := freeAddr(ctx)
+	if err != nil {
+		return err
+	}
+	r.services, err = l.services(ctx, host, env)
+	if err != nil {
+		return err
+	}
+	r.gateway, err = l.startService(ctx, "gateway-"+suffix, "gateway", host, append([]string{
+		"GATEWAY_ADDR=" + addr,
+		"GATEWAY_INSTANCE=" + suffix,
+		"GATEWAY_REPLY_USERS=orders=orders,access-control=access-control", // as in production
+	}, env...))
+	if err != nil {
+		return err
+	}
+	r.url = "http://" + addr + orderPath
+	if r.tokens, err = l.logIn(ctx, "http://"+addr); err != nil {
+		return err
+	}
+	r.response, err = get(ctx, r.url, r.tokens[0])
+	return err
+}
+
+// services returns those of a virtual host.
+func (l *lab) services(ctx context.Context, host string, env []string) ([]*process, error) {
+	var services []*process
+	for _, program := range []string{"orders", "access-control"} {
+		p, err := l.service(ctx, program, host, env)
+		if err != nil {
+			return nil, err
+		}
+		services = append(services, p)
+	}
+	return services, nil
+}
+
+// service returns one of a virtual host, which is started if it is not there.
+func (l *lab) service(ctx context.Context, program, host string, env []string) (*process, error) {
+	name := program + host
+	if i := slices.IndexFunc(l.processes, func(p *process) bool { return p.name == name }); i >= 0 {
+		return l.processes[i], nil
+	}
+	return l.startService(ctx, name, program, host, append([]string{
+		"ACCESS_CONTROL_DATABASE=" + filepath.Join(l.folder, name+".db"),
+		"ACCESS_CONTROL_KEYS=" + filepath.Join(l.folder, "keys"), // all take the same tokens
+		"ACCESS_CONTROL_TOKEN_LIFETIME=1h",
+		"ACCESS_CONTROL_BCRYPT_COST=10",
+		"DEMO_DATA=true",
+	}, env...))
+}
+
+// startService returns once the service is ready. program is also its user at the broker.
+func (l *lab) startService(ctx context.Context, name, program, host string, env []string) (*process, error) {
+	admin, err := freeAddr(ctx)
+	if err != nil {
+		return nil, err
+	}
+	env = append([]string{"BROKER_URL=" + l.brokerURL(program, host), "ADMIN_ADDR=" + admin}, env...)
+	if l.profiled != nil {
+		if program, env, err = l.profile(ctx, program, env); err != nil {
+			return nil, err
+		}
+	}
+	p, err := l.start(name, program, nil, env)
+	if err != nil {
+		return nil, err
+	}
+	return p, await(ctx, p, "http://"+admin+"/readyz", "")
+}
+
+func (l *lab) startArticle(ctx context.Context, r *row) error {
+	broker := "BROKER_URL=" + l.brokerURL(benchUser, "")
+	service, err := l.start("article-service", "article", []string{"service"}, []string{broker})
+	if err != nil {
+		return err
+	}
+	r.services = []*process{service}
+	return l.startGateway(ctx, r, "article", []string{"gateway"}, broker)
+}
+
+func (l *lab) startHTTP(ctx context.Context, r *row) error {
+	r.nobroker = true
+	return l.startGateway(ctx, r, "http", nil)
+}
+
+// startGateway starts a program that answers HTTP requests and asks for no token.
+func (l *lab) startGateway(ctx context.Context, r *row, program string, args []string, env ...string) error {
+	addr, err := freeAddr(ctx)
+	if err != nil {
+		return err
+	}
+	r.gateway, err = l.start(program, program, args, append(env, "ADDR="+addr))
+	if err != nil {
+		return err
+	}
+	r.url = "http://" + addr + orderPath
+	if err := await(ctx, r.gateway, r.url, ""); err != nil {
+		return err
+	}
+	r.response, err = get(ctx, r.url, "")
+	return err
+}
+
+// freeAddr returns a loopback address that nobody listens on. Its port is below those of outgoing connections, and above those of nodes.
+func freeAddr(ctx context.Context) (string, error) {
+	var err error
+	for range 100 {
+		port := 21_000 + rand.IntN(11_000) //nolint:gosec // a port is no secret
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", addr); err == nil {
+			return addr, l.Close()
+		}
+	}
+	return "", fmt.Errorf("find a free address: %w", err)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// tableCommand are the settings of a run.
+type tableCommand struct {
+	Rows     []string      `help:"Rows to measure, of raw, raw-as-rpc, minimal, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The first is what the others are compared with. Default: all."`
+	Peers    bool          `help:"Measure the frameworks of bench/peers too. make bench-peers installs them."`
+	Growth   bool          `default:"true" negatable:"" help:"Measure how the cost of a call grows, too."`
+	Callers  []int         `default:"1,64,256" help:"Callers at once."`
+	Rounds   int           `default:"3" help:"Times that each row is measured, in turns."`
+	WarmUp   time.Duration `default:"1s" help:"Time before each measurement."`
+	Duration time.Duration `default:"3s" help:"Time of each measurement."`
+	Procs    int           `help:"GOMAXPROCS of the programs in Go; 0: as many as there are processors."`
+	Results  string        `default:"test/bench/results" help:"Folder for the table; empty: it is only printed."`
+}
+
+// Run is called by kong.
+func (c *tableCommand) Run(ctx context.Context) error {
+	lab, err := newLab(ctx, allPrograms)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	if c.Procs > 0 {
+		lab.settings = append(lab.settings, "GOMAXPROCS="+strconv.Itoa(c.Procs))
+	}
+	available := starters
+	if c.Peers {
+		available = slices.Concat(starters, peerStarters)
+	}
+	rows, err := lab.rows(ctx, available, c.Rows)
+	if err != nil {
+		return err
+	}
+	results, err := lab.measureAll(ctx, rows, c)
+	if err != nil {
+		return err
+	}
+	var growths []growth
+	var held float64
+	if c.Growth {
+		if growths, err = lab.measureGrowths(ctx, c.Rounds); err != nil {
+			return err
+		}
+		if held, err = lab.measureHeld(ctx); err != nil {
+			return err
+		}
+	}
+	report := newReport(ctx, rows, results, c)
+	if c.Growth {
+		report += growthReport(growths, held)
+	}
+	fmt.Println(report)
+	return c.save(report)
+}

@@ -1,0 +1,26 @@
+// Command minimal makes calls over RabbitMQ, and answers them, with the fewest bytes and steps of AMQP 0-9-1 that do it and
+// no library: what is left below command raw. It takes the broker's good behaviour for granted.
+package main
+
+import (
+	"strconv"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/test/bench/internal/example"
+)
+
+type cli struct {
+	BrokerURL string `env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ."`
+	Bytes     int    `default:"${bytes}" help:"Size of a reply."`
+
+	Client  clientCommand  `cmd:"" help:"Make calls and print how fast they were answered."`
+	Service serviceCommand `cmd:"" help:"Answer calls."`
+}
+
+func main() {
+	var c cli
+	ctx := kong.Parse(&c, kong.Description("Calls over AMQP 0-9-1 without a library."),
+		kong.Vars{"bytes": strconv.Itoa(example.Bytes)})
+	ctx.FatalIfErrorf(ctx.Run(&c))
+}

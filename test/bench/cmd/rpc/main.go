@@ -1,0 +1,42 @@
+// Command rpc makes calls over RabbitMQ, and answers them, with pkg/rpc: what command raw does, as services do it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/test/bench/internal/example"
+	"example.com/warren/pkg/messaging/rabbitmq"
+)
+
+type cli struct {
+	BrokerURL string `env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ."`
+	Prefix    string `default:"bench" help:"What the names of the queues begin with."`
+	Queues    int    `default:"1" help:"Methods, each with a request queue of its own."`
+	Bytes     int    `default:"${bytes}" help:"Size of a reply."`
+
+	Client  clientCommand  `cmd:"" help:"Make calls and print how fast they were answered."`
+	Service serviceCommand `cmd:"" help:"Answer calls."`
+}
+
+func main() {
+	signals, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	ctx := kong.Parse(&c, kong.Description("Calls over pkg/rpc."), kong.Vars{"bytes": strconv.Itoa(example.Bytes)},
+		kong.BindTo(signals, (*context.Context)(nil)))
+	ctx.FatalIfErrorf(ctx.Run(&c))
+}
+
+func (c *cli) broker(name string) (*rabbitmq.Broker, error) {
+	return rabbitmq.New(rabbitmq.Options{URLs: []string{c.BrokerURL}, Name: name})
+}
+
+// queue is the name of the ith method.
+func (c *cli) queue(i int) string { return fmt.Sprintf("%s.get%d", c.Prefix, i) }
