@@ -9,10 +9,10 @@ import (
 
 	"go.uber.org/fx"
 
-	"example.com/warren/test/bench/internal/example"
-	"example.com/warren/test/bench/internal/profile"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
+	"example.com/warren/test/bench/internal/example"
+	"example.com/warren/test/bench/internal/profile"
 )
 
 func main() {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 
-	"example.com/warren/test/bench/internal/profile"
 	"example.com/warren/pkg/service"
 	"example.com/warren/services/gateway"
+	"example.com/warren/test/bench/internal/profile"
 )
 
 func main() {

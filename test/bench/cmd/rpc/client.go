@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"example.com/warren/test/bench/internal/load"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/test/bench/internal/load"
 )
 
 type clientCommand struct {

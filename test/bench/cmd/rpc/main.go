@@ -11,8 +11,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"example.com/warren/test/bench/internal/example"
 	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/test/bench/internal/example"
 )
 
 type cli struct {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"example.com/warren/test/bench/internal/example"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/test/bench/internal/example"
 )
 
 type serviceCommand struct{}
