@@ -11,13 +11,13 @@ import (
 )
 
 func BenchmarkRegistry(b *testing.B) {
-	r := newRegistry(10_000, 2_000)
+	r := newRegistry(ClientOptions{MaxPending: 10_000, MaxPendingPerQueue: 2_000})
 	r.open()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		key := uuid.NewString()
 		for pb.Next() {
-			call := newPendingCall("orders.get", "", false)
+			call := newPendingCall("orders.get", false)
 			if err := r.add(key, call); err != nil {
 				b.Fatal(err)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +22,6 @@ var (
 	ErrClosed = errors.New("client closed")
 
 	errNotStarted = errors.New("client not started")
-	errNoReplier  = errors.New("ClientOptions.ReplyUsers does not say who answers it")
 )
 
 // ClientOptions are the settings of a Client. Zero values are the defaults.
@@ -54,11 +52,11 @@ type ClientOptions struct {
 	// QueueType is the type of the queues called, if the client is the first to need them. Default: classic.
 	QueueType messaging.QueueType
 
-	// ReplyUsers are the users of the broker whose replies are believed, by the part of a queue's name before the first
-	// dot: {"orders": "orders"} wants the replies of orders.get from the user orders, as the broker vouches for. Calls to
-	// queues that are not in it fail. Empty: everyone is believed who knows a call's id.
+	// VerifyReplies drops replies that the called service did not send: a reply from orders.get counts only if its user
+	// ID, which the broker has checked, is orders, the part of the queue's name before the first dot. Without it, a
+	// reply of any user that knows the correlation ID counts.
 	// See https://www.rabbitmq.com/docs/validated-user-id.
-	ReplyUsers map[string]string
+	VerifyReplies bool
 
 	Logger       *slog.Logger  // default: slog.Default()
 	Interceptors []Interceptor // the first is the outermost
@@ -106,7 +104,7 @@ func NewClient(broker messaging.Broker, options ClientOptions) *Client {
 	c := &Client{
 		broker:  broker,
 		options: options,
-		pending: newRegistry(options.MaxPending, options.MaxPendingPerQueue),
+		pending: newRegistry(options),
 	}
 	c.do = chain(c.roundTrip, options.Interceptors)
 	return c
@@ -197,11 +195,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 	if ctx.Err() != nil {
 		return nil, callError(ctx, r, ctx.Err())
 	}
-	replier, err := c.replier(r.Queue)
-	if err != nil {
-		return nil, callError(ctx, r, err)
-	}
-	call := newPendingCall(r.Queue, replier, r.Idempotent)
+	call := newPendingCall(r.Queue, r.Idempotent)
 	if err := c.pending.add(r.ID, call); err != nil {
 		return nil, callError(ctx, r, err)
 	}
@@ -240,19 +234,6 @@ func (c *Client) resend(ctx context.Context, r *Request) {
 	}
 	c.options.Logger.DebugContext(ctx, "sent a request again that may be lost",
 		"queue", r.Queue, "correlation_id", r.ID, "error", err)
-}
-
-// replier returns the user whose replies count for a queue, "" for anyone's.
-func (c *Client) replier(queue string) (string, error) {
-	if len(c.options.ReplyUsers) == 0 {
-		return "", nil
-	}
-	service, _, _ := strings.Cut(queue, ".")
-	user := c.options.ReplyUsers[service]
-	if user == "" {
-		return "", errNoReplier
-	}
-	return user, nil
 }
 
 // send makes sure that the queue exists, so that a request to a service that is down waits for it, and sends.

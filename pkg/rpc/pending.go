@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"example.com/warren/pkg/messaging"
@@ -20,7 +21,7 @@ var (
 
 	// errOrphan: nobody waits for a reply.
 	errOrphan = errors.New("no such call")
-	// errForged: a reply comes from someone who may not answer the call.
+	// errForged: a reply comes from another user than the called service.
 	errForged = errors.New("not from the service that was called")
 )
 
@@ -39,7 +40,6 @@ const maxResends = 5
 // the registry.
 type pendingCall struct {
 	queue      string
-	replier    string // the user whose replies count; "" for anyone's
 	idempotent bool
 	outcomes   chan outcome
 
@@ -49,8 +49,8 @@ type pendingCall struct {
 	resends  int
 }
 
-func newPendingCall(queue, replier string, idempotent bool) *pendingCall {
-	return &pendingCall{queue: queue, replier: replier, idempotent: idempotent, outcomes: make(chan outcome, 3)}
+func newPendingCall(queue string, idempotent bool) *pendingCall {
+	return &pendingCall{queue: queue, idempotent: idempotent, outcomes: make(chan outcome, 3)}
 }
 
 // await returns the next outcome: ctx's error if that ends first. What is there already comes before it.
@@ -71,6 +71,7 @@ func (c *pendingCall) await(ctx context.Context) outcome {
 // registry holds the calls that wait, by correlation id.
 type registry struct {
 	max, maxPerQueue int
+	verify           bool // see ClientOptions.VerifyReplies
 
 	mu       sync.Mutex
 	calls    map[string]*pendingCall
@@ -79,10 +80,11 @@ type registry struct {
 	idle     chan struct{} // closed once no call is taken and none waits
 }
 
-func newRegistry(limit, limitPerQueue int) *registry {
+func newRegistry(o ClientOptions) *registry {
 	return &registry{
-		max:         limit,
-		maxPerQueue: limitPerQueue,
+		max:         o.MaxPending,
+		maxPerQueue: o.MaxPendingPerQueue,
+		verify:      o.VerifyReplies,
 		calls:       map[string]*pendingCall{},
 		perQueue:    map[string]int{},
 		err:         errNotStarted,
@@ -148,12 +150,18 @@ func (r *registry) finish(reply *messaging.Message) error {
 	switch {
 	case c == nil:
 		return errOrphan
-	case c.replier != "" && c.replier != reply.UserID:
+	case r.verify && !fromService(reply, c.queue):
 		return errForged
 	}
 	r.delete(reply.CorrelationID, c)
 	c.outcomes <- outcome{reply: reply}
 	return nil
+}
+
+// fromService reports whether the broker vouches that the service behind queue sent the reply.
+func fromService(reply *messaging.Message, queue string) bool {
+	service, _, _ := strings.Cut(queue, ".")
+	return service != "" && reply.UserID == service
 }
 
 // finishAll gives every call the same last outcome.

@@ -36,6 +36,8 @@ type Config struct {
 	RPCMaxPending         int                 `env:"RPC_MAX_PENDING" default:"10000" help:"Calls that may wait for a reply."`
 	RPCMaxPendingPerQueue int                 `env:"RPC_MAX_PENDING_PER_QUEUE" default:"2000" help:"Calls to one queue that may wait for a reply."`
 
+	RPCVerifyReplies bool `env:"RPC_VERIFY_REPLIES" default:"false" help:"Accept a reply only from the broker's user that is named like the called service; needs one user per service."`
+
 	StopTimeout time.Duration `env:"STOP_TIMEOUT" default:"20s" help:"How long an orderly stop may take."`
 	StopDelay   time.Duration `env:"STOP_DELAY" default:"0s" help:"How long /readyz says no before the stop begins, for load balancers to notice."`
 }

@@ -102,7 +102,7 @@ func TestParse(t *testing.T) {
 		"everything": {
 			args: []string{
 				"--broker-heartbeat=5s", "--admin-addr=:9000", "--log-format=text", "--rpc-concurrency=1", "--rpc-prefetch=10",
-				"--rpc-queue-type=quorum", "--rpc-callback-queue-type=quorum", "--rpc-persistent", "--rpc-delivery-limit=3", "--rpc-max-pending=7",
+				"--rpc-queue-type=quorum", "--rpc-callback-queue-type=quorum", "--rpc-persistent", "--rpc-verify-replies", "--rpc-delivery-limit=3", "--rpc-max-pending=7",
 				"--rpc-max-pending-per-queue=6", "--stop-timeout=1s", "--stop-delay=2s", "--orders-mode=fast",
 			},
 			want: func(c *Config, own *ordersConfig) {
@@ -110,7 +110,7 @@ func TestParse(t *testing.T) {
 					Broker: c.Broker, BrokerHeartbeat: 5 * time.Second, AdminAddr: ":9000", LogLevel: "info",
 					LogFormat: "text", RPCTimeout: c.RPCTimeout, RPCConcurrency: 1, RPCPrefetch: 10,
 					RPCQueueType: "quorum", RPCCallbackQueueType: "quorum",
-					RPCPersistent: true, RPCDeliveryLimit: 3, RPCMaxPending: 7, RPCMaxPendingPerQueue: 6,
+					RPCPersistent: true, RPCDeliveryLimit: 3, RPCMaxPending: 7, RPCMaxPendingPerQueue: 6, RPCVerifyReplies: true,
 					StopTimeout: time.Second, StopDelay: 2 * time.Second,
 				}
 				own.Mode = "fast"

@@ -19,9 +19,7 @@ import (
 type CallbackQueue struct {
 	Name     string // default: "<service>.rpc.response"
 	Instance string // set: the queue is this process's own, "<Name>.<Instance>"
-	// ReplyUsers are those of rpc.ClientOptions.
-	ReplyUsers map[string]string
-	Variable   string // the environment variable behind Instance, for the error of a second process that has none
+	Variable string // the environment variable behind Instance, for the error of a second process that has none
 }
 
 // module is what the service's own module is given, and after it the start of the server.
@@ -90,7 +88,7 @@ func (c *chassis) newClient(p clientParams) *rpc.Client {
 		CallbackQueue:      p.Callback.Name,
 		CallbackQueueType:  c.config.RPCCallbackQueueType,
 		Instance:           p.Callback.Instance,
-		ReplyUsers:         p.Callback.ReplyUsers,
+		VerifyReplies:      c.config.RPCVerifyReplies,
 		Timeout:            c.config.RPCTimeout,
 		MaxPending:         c.config.RPCMaxPending,
 		MaxPendingPerQueue: c.config.RPCMaxPendingPerQueue,

@@ -9,7 +9,6 @@ import (
 	stdhttp "net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"go.uber.org/fx"
@@ -27,8 +26,6 @@ import (
 type Config struct {
 	Addr     string `name:"gateway-addr" env:"GATEWAY_ADDR" default:"127.0.0.1:8080" help:"Address of the HTTP API."`
 	Instance string `name:"gateway-instance" env:"GATEWAY_INSTANCE" help:"Name of this process among several gateways, e.g. the pod's. Empty: it is the only one."`
-
-	ReplyUsers map[string]string `name:"gateway-reply-users" env:"GATEWAY_REPLY_USERS" mapsep:"," help:"The broker's user of each service, e.g. orders=orders,access-control=access-control; a reply of another user is dropped. Empty: every reply is believed."`
 
 	TokenCache     time.Duration `name:"gateway-token-cache" env:"GATEWAY_TOKEN_CACHE" default:"5s" help:"How long a checked token is taken for valid; a revoked one is let in for as long. 0s: every request is checked."`
 	TokenCacheSize int           `name:"gateway-token-cache-size" env:"GATEWAY_TOKEN_CACHE_SIZE" default:"10000" help:"Checked tokens that are remembered."`
@@ -126,24 +123,11 @@ var module = fx.Module("gateway",
 		newServerOptions,
 		http.NewServer,
 	),
-	fx.Invoke(checkReplyUsers, serve),
+	fx.Invoke(serve),
 )
 
 func newCallbackQueue(c *Config) service.CallbackQueue {
-	return service.CallbackQueue{Instance: c.Instance, Variable: "GATEWAY_INSTANCE", ReplyUsers: c.ReplyUsers}
-}
-
-// checkReplyUsers finds out at the start which calls would fail for want of a user.
-func checkReplyUsers(c *Config, server *http.Server) error {
-	if len(c.ReplyUsers) == 0 {
-		return nil
-	}
-	for _, queue := range append(server.Queues(), rpc.ValidateToken) {
-		if name, _, _ := strings.Cut(queue, "."); c.ReplyUsers[name] == "" {
-			return fmt.Errorf("GATEWAY_REPLY_USERS has no user for %s, which answers %s", name, queue)
-		}
-	}
-	return nil
+	return service.CallbackQueue{Instance: c.Instance, Variable: "GATEWAY_INSTANCE"}
 }
 
 func newAuthenticator(c *Config, validator app.TokenValidator) *app.Authenticator {

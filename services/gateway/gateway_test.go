@@ -123,8 +123,6 @@ func TestConfigIsChecked(t *testing.T) {
 		"origin":         {"--gateway-cors-origins=example.com", "GATEWAY_CORS_ORIGINS"},
 		"token cache":    {"--gateway-token-cache=-1s", "GATEWAY_TOKEN_CACHE"},
 		"proxies":        {"--gateway-trusted-proxies=10.0.0.1", "GATEWAY_TRUSTED_PROXIES"},
-		"reply users":    {"--gateway-reply-users=orders=orders", "GATEWAY_REPLY_USERS has no user for access-control"},
-		"not a user":     {"--gateway-reply-users=orders", "GATEWAY_REPLY_USERS"},
 		"bodies":         {"--gateway-max-bodies-bytes=1048576", "GATEWAY_MAX_BODIES_BYTES must be at least 1048577"},
 		"connections":    {"--gateway-max-connections=0", "GATEWAY_MAX_CONNECTIONS must be at least 1"},
 		"not a duration": {"--gateway-token-cache=soon", "GATEWAY_TOKEN_CACHE"},

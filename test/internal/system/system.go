@@ -73,7 +73,7 @@ func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process,
 	addr := FreeAddr(t)
 	p := s.Start(t, "gateway", dir, append([]string{
 		"GATEWAY_ADDR=" + addr,
-		"GATEWAY_REPLY_USERS=orders=orders,access-control=access-control", // as in production
+		"RPC_VERIFY_REPLIES=true", // as in production
 		"RPC_TIMEOUT=" + RPCTimeout,
 	}, env...)...)
 	return p, API{URL: "http://" + addr}

@@ -68,7 +68,7 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 	g.process, err = l.start("held-gateway", "profiled-gateway", nil, []string{
 		"BROKER_URL=" + l.brokerURL("gateway", heldHost),
 		"GATEWAY_ADDR=" + g.addr,
-		"GATEWAY_REPLY_USERS=orders=orders,access-control=access-control",
+		"RPC_VERIFY_REPLIES=true",
 		"ADMIN_ADDR=" + g.admin,
 		profile.AddrVariable + "=" + g.profiles,
 		"RPC_TIMEOUT=50s",

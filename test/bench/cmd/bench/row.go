@@ -104,7 +104,7 @@ func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...strin
 	r.gateway, err = l.startService(ctx, "gateway-"+suffix, "gateway", host, append([]string{
 		"GATEWAY_ADDR=" + addr,
 		"GATEWAY_INSTANCE=" + suffix,
-		"GATEWAY_REPLY_USERS=orders=orders,access-control=access-control", // as in production
+		"RPC_VERIFY_REPLIES=true", // as in production
 	}, env...))
 	if err != nil {
 		return err
