@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 )
@@ -76,7 +77,7 @@ func TestRequestMessage(t *testing.T) {
 	c := startClient(t, b, ClientOptions{Name: "gateway", Persistent: true})
 	_, err := c.Do(t.Context(), &Request{Queue: "orders.get"})
 	noError(t, err)
-	m := await(t, requests, "the request")
+	m := awaittest.Receive(t, requests, "the request")
 	if m.Type != typeRequest || m.AppID != "gateway" || m.ReplyTo != "gateway.rpc.response" || !m.Persistent {
 		t.Errorf("got %+v", m)
 	}
@@ -133,15 +134,15 @@ func TestUnknownAndDuplicateReplies(t *testing.T) {
 	})
 	noError(t, b.Send(t.Context(), "caller.rpc.response", messaging.Message{CorrelationID: "made up"}))
 	noError(t, b.Send(t.Context(), "caller.rpc.response", messaging.Message{}))
-	await(t, orphans, "the reply with a made-up id")
-	await(t, orphans, "the reply without an id")
+	awaittest.Receive(t, orphans, "the reply with a made-up id")
+	awaittest.Receive(t, orphans, "the reply without an id")
 	for range 3 {
 		reply, err := c.Do(t.Context(), &Request{Queue: "twice"})
 		noError(t, err)
 		if string(reply.Body) != "first" {
 			t.Errorf("got the %s reply", reply.Body)
 		}
-		await(t, orphans, "the duplicate")
+		awaittest.Receive(t, orphans, "the duplicate")
 	}
 	noError(t, c.Close(stopContext(t))) // so that all is logged
 	if n := len(log.entries(t, "dropped a reply")); n != 5 {
@@ -167,7 +168,7 @@ func TestForgedReplies(t *testing.T) {
 		reply := messaging.Message{CorrelationID: m.CorrelationID, AppID: "orders", UserID: "orders", Body: []byte("forged")}
 		for _, other := range others {
 			noError(t, other.Send(ctx, m.ReplyTo, reply))
-			await(t, forged, "the forged reply")
+			awaittest.Receive(t, forged, "the forged reply")
 		}
 		reply.Body = []byte("genuine")
 		return orders.Send(ctx, m.ReplyTo, reply)
@@ -258,12 +259,12 @@ func TestCancelledCaller(t *testing.T) {
 		_, err := c.Do(ctx, &Request{Queue: "hangs"})
 		result <- err
 	}()
-	await(t, arrived, "the request")
+	awaittest.Receive(t, arrived, "the request")
 	if c.Pending() != 1 {
 		t.Errorf("%d calls are pending, want 1", c.Pending())
 	}
 	cancel()
-	if err := await(t, result, "the cancelled call"); !errors.Is(err, context.Canceled) || errors.Is(err, ErrTimeout) {
+	if err := awaittest.Receive(t, result, "the cancelled call"); !errors.Is(err, context.Canceled) || errors.Is(err, ErrTimeout) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	if c.Pending() != 0 {
@@ -378,14 +379,14 @@ func TestConnectionLostWhileWaiting(t *testing.T) {
 		_, err := c.Do(t.Context(), &Request{Queue: "slow"})
 		result <- err
 	}()
-	await(t, arrived, "the request")
+	awaittest.Receive(t, arrived, "the request")
 	server.SetAvailable(false)
 	server.SetAvailable(true)
 	if c.Pending() != 1 {
 		t.Errorf("%d calls are pending, want 1", c.Pending())
 	}
 	close(release)
-	noError(t, await(t, result, "the reply"))
+	noError(t, awaittest.Receive(t, result, "the reply"))
 }
 
 // The broker takes requests and loses those of the first connection.
@@ -417,20 +418,20 @@ func TestLostRequestIsSentAgain(t *testing.T) {
 	}
 	first := map[string]messaging.Message{}
 	for range 2 {
-		m := await(t, sent, "the request")
+		m := awaittest.Receive(t, sent, "the request")
 		first[string(m.Body)] = m
 	}
 	connection.Store(1)
 	server.SetAvailable(false)
 	server.SetAvailable(true)
 
-	again := await(t, sent, "the request once more")
+	again := awaittest.Receive(t, sent, "the request once more")
 	if string(again.Body) != "again" || again.CorrelationID != first["again"].CorrelationID || again.TTL > first["again"].TTL {
 		t.Errorf("sent %+v, then %+v", first["again"], again)
 	}
-	noError(t, await(t, results, "the answer"))
+	noError(t, awaittest.Receive(t, results, "the answer"))
 	giveUp()
-	wantError(t, await(t, results, "the end of the other call"), context.Canceled)
+	wantError(t, awaittest.Receive(t, results, "the end of the other call"), context.Canceled)
 	if n := resent.Load(); n != 1 || len(sent) > 0 {
 		t.Errorf("%d requests sent again and %d more, want 1 and none", n, len(sent))
 	}
@@ -461,13 +462,13 @@ func TestResendWhileAway(t *testing.T) {
 		_, err := Call[Empty, Empty](t.Context(), c, "echo", Empty{}, Idempotent())
 		result <- err
 	}()
-	await(t, sends, "the request")
+	awaittest.Receive(t, sends, "the request")
 	for range 2 {
 		server.SetAvailable(false)
 		server.SetAvailable(true)
-		await(t, sends, "the request once more")
+		awaittest.Receive(t, sends, "the request once more")
 	}
-	noError(t, await(t, result, "the answer"))
+	noError(t, awaittest.Receive(t, result, "the answer"))
 }
 
 // A reply to the first request counts even if the second can't be sent until the call's limit.
@@ -498,11 +499,11 @@ func TestReplyDuringResend(t *testing.T) {
 		}
 		result <- string(reply.Body)
 	}()
-	await(t, sends, "the request")
+	awaittest.Receive(t, sends, "the request")
 	server.SetAvailable(false)
 	server.SetAvailable(true)
-	await(t, sends, "the request once more")
-	if got := await(t, result, "the answer"); got != "first" {
+	awaittest.Receive(t, sends, "the request once more")
+	if got := awaittest.Receive(t, result, "the answer"); got != "first" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -523,16 +524,16 @@ func TestResendsAreBounded(t *testing.T) {
 		_, err := c.Do(ctx, &Request{Queue: "echo", Idempotent: true})
 		result <- err
 	}()
-	await(t, sent, "the request")
+	awaittest.Receive(t, sent, "the request")
 	for range maxResends {
 		server.SetAvailable(false)
 		server.SetAvailable(true)
-		await(t, sent, "the request once more")
+		awaittest.Receive(t, sent, "the request once more")
 	}
 	server.SetAvailable(false)
 	server.SetAvailable(true)
 	giveUp()
-	wantError(t, await(t, result, "the end of the call"), context.Canceled)
+	wantError(t, awaittest.Receive(t, result, "the end of the call"), context.Canceled)
 	if n := len(sent); n > 0 {
 		t.Errorf("sent %d times more than %d", n, maxResends)
 	}

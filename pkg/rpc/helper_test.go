@@ -90,17 +90,6 @@ func noError(t testing.TB, err error) {
 	}
 }
 
-func await[T any](t testing.TB, c <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(testTimeout):
-		t.Fatalf("timed out waiting for %s", what)
-		panic("unreachable")
-	}
-}
-
 func ok(context.Context, *Request) (*Reply, error) {
 	return &Reply{ContentType: "text/plain", Body: []byte("ok")}, nil
 }

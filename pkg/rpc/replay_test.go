@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -78,11 +79,11 @@ func TestReplayIsHandled(t *testing.T) {
 	m := encodeRequest(request, "gateway.rpc.response", "gateway", true, testNow)
 	m.TTL = 0
 	noError(t, b.Publish(t.Context(), "orders.create", m))
-	await(t, expired, "the request to be dropped")
+	awaittest.Receive(t, expired, "the request to be dropped")
 	noError(t, b.Publish(t.Context(), "orders.create", Replay(deadLetter(m))))
 	want := fullRequest()
 	want.Deadline = time.Time{}
-	if diff := cmp.Diff(want, await(t, handled, "the request")); diff != "" {
+	if diff := cmp.Diff(want, awaittest.Receive(t, handled, "the request")); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 )
@@ -452,7 +453,7 @@ func TestUnroutableReply(t *testing.T) {
 	serve(t, b, ServerOptions{Name: "other", OnUnroutable: func() { t.Error("the other service counted it") }}, "other", ok)
 	c := startClient(t, b, ClientOptions{})
 	noError(t, b.Send(t.Context(), "works", messaging.Message{CorrelationID: "7", ReplyTo: "gone"}))
-	await(t, unroutable, "the return")
+	awaittest.Receive(t, unroutable, "the return")
 	_, err := c.Do(t.Context(), &Request{Queue: "works"})
 	noError(t, err)
 	noError(t, b.Close(stopContext(t)))
@@ -474,7 +475,7 @@ func TestRequestWithoutReplyTo(t *testing.T) {
 		return &Reply{}, nil
 	})
 	noError(t, b.Publish(t.Context(), "works", messaging.Message{}))
-	await(t, handled, "the request")
+	awaittest.Receive(t, handled, "the request")
 	noError(t, s.Drain(stopContext(t)))
 }
 
@@ -496,12 +497,12 @@ func TestMalformedRequest(t *testing.T) {
 	subscribe(t, b, "works.dead", to(dead))
 	m := messaging.Message{CorrelationID: "7", Headers: map[string]any{"rpc-version": 99}}
 	noError(t, b.Send(t.Context(), "works", m))
-	if got := await(t, dead, "the dead letter"); got.CorrelationID != "7" {
+	if got := awaittest.Receive(t, dead, "the dead letter"); got.CorrelationID != "7" {
 		t.Errorf("got %+v", got)
 	}
 	m.ReplyTo = "replies"
 	noError(t, b.Send(t.Context(), "works", m))
-	refusal := await(t, replies, "the reply")
+	refusal := awaittest.Receive(t, replies, "the reply")
 	reply, err := decodeReply(&refusal)
 	noError(t, err)
 	wantProblem(t, reply, problem{Status: 400, Detail: "malformed request message", CorrelationID: "7"})

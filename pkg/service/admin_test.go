@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
@@ -65,7 +66,7 @@ func TestStopWhileTheBrokerIsAway(t *testing.T) {
 		fx.Invoke(func(l fx.Lifecycle) { l.Append(e.hook("open store", "close store")) }),
 		fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) }),
 	)}, broker)
-	eventually(t, "the start begins", func() bool { return len(e.all()) > 0 })
+	awaittest.Until(t, "the start begins", func() bool { return len(e.all()) > 0 })
 	if err := i.stop(); err != nil {
 		t.Error(err)
 	}

@@ -146,21 +146,6 @@ func (l *log) await(t *testing.T, message string) map[string]any {
 	}
 }
 
-// eventually polls until f is true.
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	timeout := time.After(testTimeout)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-timeout:
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 var client = &http.Client{
 	Timeout:   testTimeout,
 	Transport: &http.Transport{DisableKeepAlives: true},

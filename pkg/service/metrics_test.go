@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
@@ -18,7 +19,7 @@ import (
 func expectMetrics(t *testing.T, addr string, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
-		eventually(t, line, func() bool {
+		awaittest.Until(t, line, func() bool {
 			_, page := get(t, addr, "/metrics")
 			return strings.Contains("\n"+page+"\n", "\n"+line+"\n")
 		})

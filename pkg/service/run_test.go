@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
@@ -140,7 +141,7 @@ func TestHandlersThatRunAreAwaited(t *testing.T) {
 	}()
 	<-running
 	i.cancel()
-	eventually(t, "not ready while stopping", func() bool {
+	awaittest.Until(t, "not ready while stopping", func() bool {
 		_, body := get(t, addr, "/readyz")
 		return strings.Contains(body, "stopping")
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -54,7 +55,7 @@ func TestAbandonedRequests(t *testing.T) {
 	s.Orders.AwaitReady(t)
 	demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
 	r.sent, r.answered, r.recovery = r.sent+1, r.answered+1, time.Since(began)
-	system.Poll(t, "no request is left", suite.Holds("orders.get", 0))
+	awaittest.Success(t, "no request is left", suite.Holds("orders.get", 0))
 	r.fault += fmt.Sprintf(" (%d entries gone within %s)", clients, slowest.Round(time.Millisecond))
 	results.add(r)
 	t.Logf("%+v; another queue answered within %s; %v replies for nobody", r, slowestOther,
@@ -74,7 +75,7 @@ func dial(t *testing.T, api system.API) net.Conn {
 // awaitPending waits until as many calls of a gateway wait for their reply.
 func awaitPending(t *testing.T, gateway *system.Process, want int) {
 	t.Helper()
-	system.Poll(t, fmt.Sprintf("%d calls pending", want), func(ctx context.Context) error {
+	awaittest.Success(t, fmt.Sprintf("%d calls pending", want), func(ctx context.Context) error {
 		got, err := gateway.Measure(ctx, "rpc_client_pending_calls")
 		if err == nil && got != float64(want) {
 			err = fmt.Errorf("%v are", got)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -53,7 +54,7 @@ func startBalancer(t *testing.T, addrs ...string) *balancer {
 func (u *upstream) occupy(t *testing.T, gateway *system.Process) {
 	t.Helper()
 	u.admin.Store(&gateway.Admin)
-	system.Poll(t, "the gateway ready", func(context.Context) error {
+	awaittest.Success(t, "the gateway ready", func(context.Context) error {
 		if !u.ready.Load() {
 			return errors.New("it is not")
 		}

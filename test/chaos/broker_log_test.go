@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/warren/test/internal/system"
+	"example.com/warren/pkg/awaittest"
 )
 
 // What the node says of itself, in RabbitMQ 3.10 and 4.
@@ -50,7 +50,7 @@ func (l *brokerLog) Write(p []byte) (int, error) {
 func (l *brokerLog) firstSince(t *testing.T, since time.Time, text string) time.Time {
 	t.Helper()
 	var at time.Time
-	system.Poll(t, fmt.Sprintf("the broker's log has %q", text), func(context.Context) error {
+	awaittest.Success(t, fmt.Sprintf("the broker's log has %q", text), func(context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for _, line := range l.lines {

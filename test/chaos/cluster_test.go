@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/test/internal/system"
 )
@@ -100,7 +101,7 @@ func (c *cluster) restore(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.dead = nil
-	system.Poll(t, "all replicas", func(ctx context.Context) error {
+	awaittest.Success(t, "all replicas", func(ctx context.Context) error {
 		return c.everyQueue(ctx, "online", func(online string) bool { return strings.Count(online, "@") == len(c.Nodes) })
 	})
 }
@@ -108,7 +109,7 @@ func (c *cluster) restore(t *testing.T) {
 // awaitConsumers waits until every queue has one consumer again.
 func (c *cluster) awaitConsumers(t *testing.T) {
 	t.Helper()
-	system.Poll(t, "a consumer for each queue", func(ctx context.Context) error {
+	awaittest.Success(t, "a consumer for each queue", func(ctx context.Context) error {
 		return c.everyQueue(ctx, "consumers", func(n string) bool { return n == "1" })
 	})
 }
@@ -140,7 +141,7 @@ func (c *cluster) everyQueue(ctx context.Context, column string, right func(stri
 func (c *cluster) leader(t *testing.T, queue string) *rabbitmqtest.Node {
 	t.Helper()
 	var leader *rabbitmqtest.Node
-	system.Poll(t, "a leader of "+queue, func(ctx context.Context) error {
+	awaittest.Success(t, "a leader of "+queue, func(ctx context.Context) error {
 		rows, err := c.list(ctx, "list_queues", "name", "leader")
 		if err != nil {
 			return err
@@ -162,7 +163,7 @@ func (c *cluster) leader(t *testing.T, queue string) *rabbitmqtest.Node {
 func (c *cluster) connected(t *testing.T) *rabbitmqtest.Node {
 	t.Helper()
 	var connected *rabbitmqtest.Node
-	system.Poll(t, "one node that the services are connected to", func(ctx context.Context) error {
+	awaittest.Success(t, "one node that the services are connected to", func(ctx context.Context) error {
 		rows, err := c.list(ctx, "list_connections", "port")
 		if err != nil {
 			return err

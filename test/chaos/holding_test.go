@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -23,7 +24,7 @@ const moreHeld = 40
 func awaitHolding(t *testing.T, p *system.Process, before holding) {
 	t.Helper()
 	var now holding
-	system.Poll(t, "nothing is held", func(context.Context) error {
+	awaittest.Success(t, "nothing is held", func(context.Context) error {
 		now = holdingOf(t, p)
 		if now.goroutines > before.goroutines+moreHeld || now.files > before.files+moreHeld {
 			return fmt.Errorf("%+v, before %+v", now, before)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/test/internal/system"
 )
@@ -44,7 +45,7 @@ func TestBlackHole(t *testing.T) {
 // awaitState waits until /readyz of p answers with status and why, and returns how long that took from since.
 func awaitState(t *testing.T, p *system.Process, since time.Time, status int, why string) time.Duration {
 	t.Helper()
-	system.Poll(t, fmt.Sprintf("status %d of %s", status, p.Service), func(ctx context.Context) error {
+	awaittest.Success(t, fmt.Sprintf("status %d of %s", status, p.Service), func(ctx context.Context) error {
 		return p.Ready(ctx, status, why)
 	})
 	return time.Since(since)

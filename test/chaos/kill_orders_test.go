@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -42,7 +43,7 @@ func TestOrdersKilled(t *testing.T) {
 // awaitBusy waits until a process is creating an order.
 func awaitBusy(t *testing.T, orders *system.Process) {
 	t.Helper()
-	system.Poll(t, "an order is being created", func(ctx context.Context) error {
+	awaittest.Success(t, "an order is being created", func(ctx context.Context) error {
 		if !busy(ctx, orders) {
 			return errors.New("it is not")
 		}

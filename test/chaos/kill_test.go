@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -52,9 +53,9 @@ func TestPersistentRequests(t *testing.T) {
 			}
 		})
 	}
-	system.Poll(t, "the calls in their queue", suite.Holds(queue, calls))
+	awaittest.Success(t, "the calls in their queue", suite.Holds(queue, calls))
 	killNode(t)
-	system.Poll(t, "the calls in their queue after the broker's death", suite.Holds(queue, calls))
+	awaittest.Success(t, "the calls in their queue after the broker's death", suite.Holds(queue, calls))
 	s.StartOrders(t)
 	waiting.Wait()
 	for sku, ids := range readOrders(t, system.OrdersDatabase(s.Dir), "persistent") {

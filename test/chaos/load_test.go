@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -168,7 +169,7 @@ func (l *load) outage(t *testing.T, from, to time.Time) {
 	l.mu.Lock()
 	l.outages = append(l.outages, outage{from, to})
 	l.mu.Unlock()
-	system.Poll(t, "recovered", func(context.Context) error {
+	awaittest.Success(t, "recovered", func(context.Context) error {
 		l.settle(t)
 		return l.recovered(to)
 	})
@@ -188,7 +189,7 @@ func (l *load) recovered(at time.Time) error {
 func (l *load) flow(t *testing.T) {
 	t.Helper()
 	now := time.Now()
-	system.Poll(t, "calls are answered", func(context.Context) error {
+	awaittest.Success(t, "calls are answered", func(context.Context) error {
 		n := 0
 		for _, c := range l.between(now, time.Now()) {
 			if c.outcome == answered {
@@ -206,7 +207,7 @@ func (l *load) flow(t *testing.T) {
 func (l *load) settle(t *testing.T) {
 	t.Helper()
 	now := time.Now()
-	system.Poll(t, "calls on their way have ended", func(context.Context) error {
+	awaittest.Success(t, "calls on their way have ended", func(context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for n, began := range l.inFlight {
@@ -272,7 +273,7 @@ func (l *load) complete(t *testing.T) {
 		if n%2 != 0 {
 			continue
 		}
-		system.Poll(t, "created at last", func(ctx context.Context) error {
+		awaittest.Success(t, "created at last", func(ctx context.Context) error {
 			if l.orders[n] == "" {
 				l.create(ctx, n)
 			}

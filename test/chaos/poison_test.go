@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -51,9 +52,9 @@ func TestPoisonRequests(t *testing.T) {
 	demo.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", orderOf("poison-none"))
 	r.answered, r.recovery = 1, time.Since(killed)
 
-	system.Poll(t, "no loop", suite.Holds(createQueue, 0))
+	awaittest.Success(t, "no loop", suite.Holds(createQueue, 0))
 	for _, p := range survivors {
-		system.Poll(t, "orders idle", func(ctx context.Context) error {
+		awaittest.Success(t, "orders idle", func(ctx context.Context) error {
 			if busy(ctx, p) {
 				return errors.New("it is not")
 			}
@@ -86,7 +87,7 @@ func orderOf(sku string) string {
 func killUntilDead(t *testing.T, orders, alive []*system.Process, requests int) []*system.Process {
 	t.Helper()
 	alive = slices.Clone(alive)
-	system.Poll(t, "requests dead-lettered", func(ctx context.Context) error {
+	awaittest.Success(t, "requests dead-lettered", func(ctx context.Context) error {
 		dead := 0
 		for _, p := range orders {
 			dead += strings.Count(p.Output(), "message dead-lettered")
@@ -118,7 +119,7 @@ func digUp(t *testing.T, s *system.System) {
 		}
 	}
 	warren.Run(t, "dead", "replay", createQueue, ids[0])
-	system.Poll(t, "the order that was replayed", func(context.Context) error {
+	awaittest.Success(t, "the order that was replayed", func(context.Context) error {
 		if len(readOrders(t, system.OrdersDatabase(s.Dir), "poison")["poison-0"]) == 0 {
 			return errors.New("it is not there")
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -29,6 +30,6 @@ func TestQueuesDeleted(t *testing.T) {
 	fault := fmt.Sprintf("queues are deleted in use, %d times (from the start of rabbitmqctl)", times*len(queues))
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes()+deleteTakes)
 	for _, queue := range queues {
-		system.Poll(t, queue+" is there and empty", suite.Holds(queue, 0))
+		awaittest.Success(t, queue+" is there and empty", suite.Holds(queue, 0))
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/test/internal/system"
 )
 
 // TestForgedReply: access-control, taken over, knows the id of a call to orders and answers in its place.
@@ -26,7 +26,7 @@ func TestForgedReply(t *testing.T) {
 		if err := thief.Send(ctx, m.ReplyTo, reply(m, `"forged"`)); err != nil {
 			return err
 		}
-		system.Poll(t, "the forged reply dropped", func(context.Context) error {
+		awaittest.Success(t, "the forged reply dropped", func(context.Context) error {
 			if n := s.Gateway.Metric(t, "rpc_client_forged_replies_total"); n != 1 {
 				return fmt.Errorf("%v forged replies", n)
 			}

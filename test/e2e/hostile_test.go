@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/test/internal/system"
@@ -29,21 +30,21 @@ func TestUnknownReply(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Close(context.Background()) }()
-	system.Poll(t, "connected", func(context.Context) error { return b.Ready() })
+	awaittest.Success(t, "connected", func(context.Context) error { return b.Ready() })
 	for _, id := range []string{uuid.NewString(), "", "made up"} {
 		m := messaging.Message{CorrelationID: id, ContentType: "application/json", Body: []byte(`{"forged":true}`)}
 		if err := b.Publish(t.Context(), "gateway.rpc.response", m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	system.Poll(t, "counted", func(context.Context) error {
+	awaittest.Success(t, "counted", func(context.Context) error {
 		if n := s.Gateway.Metric(t, "rpc_client_orphan_replies_total"); n != 3 {
 			return fmt.Errorf("%v orphan replies counted, want 3", n)
 		}
 		return nil
 	})
 	s.API.Login(t, "demo").Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
-	system.Poll(t, "acknowledged", suite.Holds("gateway.rpc.response", 0))
+	awaittest.Success(t, "acknowledged", suite.Holds("gateway.rpc.response", 0))
 }
 
 // TestHostileRequests sends what would break a shared connection to the broker, beside calls that must not notice.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/test/internal/system"
@@ -34,7 +35,7 @@ func dialAs(t *testing.T, user string) messaging.Broker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	system.Poll(t, user+" connected", func(context.Context) error { return b.Ready() })
+	awaittest.Success(t, user+" connected", func(context.Context) error { return b.Ready() })
 	return b
 }
 
@@ -48,7 +49,7 @@ func take(t *testing.T, b messaging.Broker, queue string, n int) []messaging.Mes
 	})
 	messages := make([]messaging.Message, n)
 	for i := range messages {
-		messages[i] = await(t, received, "a message of "+queue)
+		messages[i] = awaittest.Receive(t, received, "a message of "+queue)
 	}
 	if err := s.Drain(t.Context()); err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func crash(t *testing.T, user, queue string) {
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	await(t, taken, "a message of "+queue)
+	awaittest.Receive(t, taken, "a message of "+queue)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := b.Close(ctx); err != nil && !errors.Is(err, context.Canceled) {
@@ -81,17 +82,4 @@ func consume(t *testing.T, b messaging.Broker, queue string, h messaging.Handler
 		t.Fatal(err)
 	}
 	return s
-}
-
-func await[T any](t *testing.T, c <-chan T, what string) T {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), system.Patience)
-	defer cancel()
-	select {
-	case v := <-c:
-		return v
-	case <-ctx.Done():
-		t.Fatalf("timed out waiting for %s", what)
-		panic("unreachable")
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -58,7 +59,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	again := suite.Start(t, "access-control", s.Dir, settings...)
 	again.AwaitReady(t)
 	for _, queue := range []string{"access-control.validateToken", "access-control.login"} {
-		system.Poll(t, queue+" empty", suite.Holds(queue, 0))
+		awaittest.Success(t, queue+" empty", suite.Holds(queue, 0))
 		if n, err := suite.Messages(t.Context(), queue+".dead"); err == nil {
 			t.Errorf("there is a queue %s.dead, with %d messages", queue, n)
 		}
@@ -67,7 +68,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		t.Errorf("access-control dropped %d messages, want 2:\n%s", got, again.Output())
 	}
 	for _, c := range unanswered {
-		answers = append(answers, await(t, c, "the end of the call"))
+		answers = append(answers, awaittest.Receive(t, c, "the end of the call"))
 	}
 	answers = append(answers, user.Want(t, http.StatusNoContent, http.MethodPost, "/v1/logout", ""))
 	for i, a := range answers {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -30,7 +31,7 @@ func TestServiceAway(t *testing.T) {
 		}
 		result <- a
 	}()
-	system.Poll(t, "the call in its queue", suite.Holds("orders.getAll", 1))
+	awaittest.Success(t, "the call in its queue", suite.Holds("orders.getAll", 1))
 	s.StartOrders(t)
 	if a := <-result; a.Status != http.StatusOK {
 		t.Errorf("status %d of a call that waited for its service: %s", a.Status, a.Body)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -72,7 +73,7 @@ func (t *tester) expectEachOnce(i inbox, want []string) {
 	t.Helper()
 	count := map[string]int{}
 	for range want {
-		count[string(await(t, i, "messages").Body)]++
+		count[string(awaittest.Receive(t, i, "messages").Body)]++
 	}
 	wantCount := map[string]int{}
 	for _, text := range want {
@@ -123,7 +124,7 @@ func testConcurrency(t *tester) {
 		texts := numbers(20 * concurrency)
 		t.publish(b, q, texts...)
 		for range concurrency {
-			await(t, started, "as many handlers as may run")
+			awaittest.Receive(t, started, "as many handlers as may run")
 		}
 		t.roundTrip(b)
 		release.open()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -67,13 +68,13 @@ func testDrain(t *tester) {
 		t.publish(b, q, texts...)
 		s := t.subscribe(b, q, h.handle, messaging.Concurrency(concurrency))
 		for range concurrency {
-			await(t, h.started, "the handlers")
+			awaittest.Receive(t, h.started, "the handlers")
 		}
 
 		drained := inBackground(func() error { return s.Drain(t.ctx) })
 		t.wantWaiting(other, drained, "Drain")
 		h.release.open()
-		if err := await(t, drained, "Drain"); err != nil {
+		if err := awaittest.Receive(t, drained, "Drain"); err != nil {
 			t.Fatalf("Drain: %v", err)
 		}
 		// Between the release and the drain a handler may have begun with another message.
@@ -99,14 +100,14 @@ func testDrainTwice(t *tester) {
 	h := t.newSlow(b)
 	s := t.subscribe(b, q, h.handle)
 	t.publish(b, q, "one")
-	await(t, h.started, "the handler")
+	awaittest.Receive(t, h.started, "the handler")
 	first := inBackground(func() error { return s.Drain(t.ctx) })
 	second := inBackground(func() error { return s.Drain(t.ctx) })
 	t.wantWaiting(other, first, "Drain")
 	t.wantWaiting(other, second, "a second Drain")
 	h.release.open()
 	for _, drained := range []<-chan error{second, first} {
-		if err := await(t, drained, "Drain"); err != nil {
+		if err := awaittest.Receive(t, drained, "Drain"); err != nil {
 			t.Errorf("Drain: %v", err)
 		}
 		if h.finished.Load() != 1 {
@@ -130,12 +131,12 @@ func testDrainContextEnds(t *tester) {
 	started := make(chan struct{}, loadMessages)
 	s := t.subscribe(b, q, untilCancelled(started))
 	t.publish(b, q, "one", "two")
-	await(t, started, "the handler")
+	awaittest.Receive(t, started, "the handler")
 	ctx, cancel := context.WithCancel(t.ctx)
 	drained := inBackground(func() error { return s.Drain(ctx) })
 	t.wantWaiting(other, drained, "Drain")
 	cancel()
-	t.wantError("Drain", await(t, drained, "Drain"), context.Canceled)
+	t.wantError("Drain", awaittest.Receive(t, drained, "Drain"), context.Canceled)
 
 	left := newInbox()
 	t.subscribe(other, q, left.handle)
@@ -151,11 +152,11 @@ func testClose(t *tester) {
 	t.ensure(b, q)
 	t.publish(b, q, texts...)
 	t.subscribe(b, q, h.handle)
-	await(t, h.started, "the handler")
+	awaittest.Receive(t, h.started, "the handler")
 	closed := inBackground(func() error { return b.Close(t.ctx) })
 	t.wantWaiting(other, closed, "Close")
 	h.release.open()
-	if err := await(t, closed, "Close"); err != nil {
+	if err := awaittest.Receive(t, closed, "Close"); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
 	begun, handled := 1+len(h.started), int(h.finished.Load())
@@ -175,12 +176,12 @@ func testCloseContextEnds(t *tester) {
 	started := make(chan struct{}, loadMessages)
 	t.subscribe(b, q, untilCancelled(started))
 	t.publish(b, q, "one", "two")
-	await(t, started, "the handler")
+	awaittest.Receive(t, started, "the handler")
 	ctx, cancel := context.WithCancel(t.ctx)
 	closed := inBackground(func() error { return b.Close(ctx) })
 	t.wantWaiting(other, closed, "Close")
 	cancel()
-	t.wantError("Close", await(t, closed, "Close"), context.Canceled)
+	t.wantError("Close", awaittest.Receive(t, closed, "Close"), context.Canceled)
 	t.wantError("Publish after Close", b.Publish(t.ctx, q.Name, newMessage("late")), messaging.ErrClosed)
 
 	left := newInbox()
@@ -199,14 +200,14 @@ func testCloseWhilePublishing(t *tester) {
 		publishers[i] = t.startPublisher(b, q)
 	}
 	for _, p := range publishers {
-		await(t, p.started, "the publishers")
+		awaittest.Receive(t, p.started, "the publishers")
 	}
 	if err := b.Close(t.ctx); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
 	var published []string
 	for _, p := range publishers {
-		err := await(t, p.stopped, "a publisher")
+		err := awaittest.Receive(t, p.stopped, "a publisher")
 		if !errors.Is(err, messaging.ErrClosed) && !errors.Is(err, messaging.ErrUnavailable) {
 			t.Errorf("Publish while the broker is closed: %v", err)
 		}
@@ -258,7 +259,7 @@ func (t *tester) countLeft(b messaging.Broker, q messaging.Queue) map[string]int
 	t.subscribe(b, q, left.handle)
 	count := map[string]int{}
 	for {
-		m := await(t, left, "what is left")
+		m := awaittest.Receive(t, left, "what is left")
 		if string(m.Body) == "marker" {
 			return count
 		}

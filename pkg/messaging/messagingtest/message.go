@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -21,7 +22,7 @@ func (t *tester) carry(m messaging.Message) messaging.Message {
 	b, q, received := t.connect(), t.newQueue(), newInbox()
 	t.subscribe(b, q, received.handle)
 	t.publishMessage(b, q, m)
-	return await(t, received, "the message")
+	return awaittest.Receive(t, received, "the message")
 }
 
 // fullMessage has a value in each field, and what it looks like when delivered.
@@ -83,7 +84,7 @@ func testUserID(t *tester) {
 		t.Fatalf("Send: %v", err)
 	}
 	for range 2 {
-		if m := await(t, received, "the message"); m.UserID != t.options.User {
+		if m := awaittest.Receive(t, received, "the message"); m.UserID != t.options.User {
 			t.Errorf("sent by %q, want %q", m.UserID, t.options.User)
 		}
 	}
@@ -195,7 +196,7 @@ func testNothingShared(t *tester) {
 		}
 		return received.handle(ctx, m)
 	})
-	got := await(t, received, "the message")
+	got := awaittest.Receive(t, received, "the message")
 	if diff := cmp.Diff(want.Body, got.Body); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -79,7 +80,7 @@ func testInvalid(t *tester) {
 	large.Headers = map[string]any{"large": strings.Repeat("x", 200<<10)}
 	t.wantError("Publish of 200 KiB of headers", b.Publish(t.ctx, q.Name, large), messaging.ErrHeadersTooLarge)
 
-	if err := await(t, published, "the valid messages"); err != nil {
+	if err := awaittest.Receive(t, published, "the valid messages"); err != nil {
 		t.Fatalf("Publish of a valid message beside invalid ones: %v", err)
 	}
 	t.expect(received, texts...)

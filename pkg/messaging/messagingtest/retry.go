@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -63,7 +64,7 @@ func testRedelivery(t *tester) {
 	sent.Body = []byte("retried")
 	t.publishMessage(b, q, sent)
 
-	got := await(t, h.taken, "the message")
+	got := awaittest.Receive(t, h.taken, "the message")
 	t.wantDeliveries(h, 3)
 	t.wantHeaders(got, want.Headers)
 	got.Headers, want.Headers, want.Body = nil, nil, sent.Body
@@ -96,7 +97,7 @@ func testDeliveryLimit(t *tester) {
 		sent, want := t.fullMessage()
 		t.publishMessage(b, q, sent)
 
-		got := await(t, deadLetters, "the dead letter")
+		got := awaittest.Receive(t, deadLetters, "the dead letter")
 		t.wantDeadLetter(got, messaging.DeadLetter(want, q.Name, messaging.DeadLetterLimit, time.Now()))
 		t.publish(b, q, "marker")
 		t.expect(h.taken, "marker")
@@ -129,7 +130,7 @@ func testDeliveryLimitWithoutDeadLetter(t *tester) {
 	t.subscribe(b, q, h.handle)
 	t.publish(b, q, "dropped")
 	for range q.DeliveryLimit {
-		await(t, h.deliveries, "the deliveries")
+		awaittest.Receive(t, h.deliveries, "the deliveries")
 	}
 	t.publish(b, q, "marker")
 	t.expect(h.taken, "marker")
@@ -147,7 +148,7 @@ func testDeadLetterOfConsumer(t *tester) {
 	h := newFailing(errHandler, always)
 	t.subscribe(b, q, h.handle)
 	t.publish(sender, q, "failing")
-	if got := await(t, deadLetters, "the dead letter"); string(got.Body) != "failing" {
+	if got := awaittest.Receive(t, deadLetters, "the dead letter"); string(got.Body) != "failing" {
 		t.Errorf("dead letter %q, want the message that failed", got.Body)
 	}
 	t.wantDeliveries(h, q.DeliveryLimit)
@@ -166,7 +167,7 @@ func testReject(t *tester) {
 		sent, want := t.fullMessage()
 		t.publishMessage(b, q, sent)
 
-		got := await(t, deadLetters, "the dead letter")
+		got := awaittest.Receive(t, deadLetters, "the dead letter")
 		t.wantDeadLetter(got, messaging.DeadLetter(want, q.Name, messaging.DeadLetterRejected, time.Now()))
 		t.publish(b, q, "marker")
 		t.expect(h.taken, "marker")
@@ -200,7 +201,7 @@ func testDeadLetterLargestHeaders(t *tester) {
 	m := newMessage("large")
 	m.Headers = largestHeaders(t)
 	t.publishMessage(b, q, m)
-	t.wantHeaders(await(t, deadLetters, "the dead letter"), m.Headers)
+	t.wantHeaders(awaittest.Receive(t, deadLetters, "the dead letter"), m.Headers)
 	t.wantDeliveries(h, q.DeliveryLimit)
 }
 
@@ -216,7 +217,7 @@ func testDeadLetterWithoutTTL(t *tester) {
 	m := newMessage("kept")
 	m.TTL = ttl
 	t.publishMessage(b, q, m)
-	await(t, h.deliveries, "the delivery")
+	awaittest.Receive(t, h.deliveries, "the delivery")
 	t.awaitTime(time.Now().Add(2 * ttl))
 
 	deadLetters := newInbox()

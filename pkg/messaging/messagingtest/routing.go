@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -37,10 +38,10 @@ func testPublishSameID(t *tester) {
 		unroutable = append(unroutable, inBackground(func() error { return b.Publish(t.ctx, unknown.Name, m) }))
 	}
 	for i := range rounds {
-		if err := await(t, routed[i], "Publish"); err != nil {
+		if err := awaittest.Receive(t, routed[i], "Publish"); err != nil {
 			t.Errorf("Publish: %v", err)
 		}
-		t.wantError("Publish to an unknown queue", await(t, unroutable[i], "Publish"), messaging.ErrUnroutable)
+		t.wantError("Publish to an unknown queue", awaittest.Receive(t, unroutable[i], "Publish"), messaging.ErrUnroutable)
 	}
 	t.expectEachOnce(received, slices.Repeat([]string{"same"}, rounds))
 }
@@ -73,13 +74,13 @@ func testSendUnroutable(t *tester) {
 	sent, want := t.fullMessage()
 	name := t.sendUnroutable(b, sent)
 	for _, c := range []chan messaging.Return{returned, again} {
-		got := await(t, c, "the returned message")
+		got := awaittest.Receive(t, c, "the returned message")
 		if diff := cmp.Diff(messaging.Return{Queue: name, Message: want}, got); diff != "" {
 			t.Errorf("returned message (-want +got):\n%s", diff)
 		}
 	}
 	name = t.sendUnroutable(other, newMessage("marker"))
-	if got := await(t, returnedToOther, "the other connection's returned message"); got.Queue != name {
+	if got := awaittest.Receive(t, returnedToOther, "the other connection's returned message"); got.Queue != name {
 		t.Errorf("another connection was given back a message that it had not sent: %q", got.Message.Body)
 	}
 
@@ -87,7 +88,7 @@ func testSendUnroutable(t *tester) {
 	t.subscribe(b, q, received.handle)
 	t.wantError("Publish", b.Publish(t.ctx, t.newQueue().Name, newMessage("published")), messaging.ErrUnroutable)
 	name = t.sendUnroutable(b, newMessage("marker"))
-	if got := await(t, returned, "the marker"); got.Queue != name {
+	if got := awaittest.Receive(t, returned, "the marker"); got.Queue != name {
 		t.Errorf("a message that was published came back to OnReturn: %q", got.Message.Body)
 	}
 	if err := b.Send(t.ctx, q.Name, newMessage("routed")); err != nil {
@@ -103,7 +104,7 @@ func testOnLoss(t *tester) {
 	stop := b.OnLoss(func() { heard <- struct{}{} })
 	for range 2 {
 		t.options.Interrupt(t.T, b)
-		await(t, lost, "word of the loss")
+		awaittest.Receive(t, lost, "word of the loss")
 		// By then it can be sent again.
 		q, received := t.newQueue(), newInbox()
 		t.subscribe(b, q, received.handle)
@@ -113,11 +114,11 @@ func testOnLoss(t *tester) {
 		t.expect(received, "once more")
 	}
 	for range 2 {
-		await(t, heard, "word of the losses")
+		awaittest.Receive(t, heard, "word of the losses")
 	}
 	stop()
 	t.options.Interrupt(t.T, b)
-	await(t, lost, "word of the loss")
+	awaittest.Receive(t, lost, "word of the loss")
 	t.roundTrip(b)
 	if len(heard) > 0 {
 		t.Error("OnLoss called a function after it was stopped")
@@ -132,7 +133,7 @@ func testOnReturnStop(t *tester) {
 	defer stopReturned()
 	for range 2 {
 		t.sendUnroutable(b, newMessage("unroutable"))
-		await(t, returned, "the returned message")
+		awaittest.Receive(t, returned, "the returned message")
 	}
 	// The second has come, so the first has been passed to all.
 	if len(stopped) > 0 {

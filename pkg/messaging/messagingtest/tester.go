@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -33,7 +34,7 @@ func (t *tester) connect() messaging.Broker {
 			t.Errorf("Close after the test: %v", err)
 		}
 	})
-	t.eventually("the broker to be ready", func() bool { return b.Ready() == nil })
+	awaittest.Until(t, "the broker to be ready", func() bool { return b.Ready() == nil })
 	return b
 }
 
@@ -126,18 +127,6 @@ func (t *tester) expect(i inbox, want ...string) {
 	}
 }
 
-// await returns what comes from c.
-func await[V any](t *tester, c <-chan V, what string) V {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-t.ctx.Done():
-		t.Fatalf("timed out waiting for %s", what)
-		panic("unreachable")
-	}
-}
-
 // awaitTime returns when it is that late.
 func (t *tester) awaitTime(when time.Time) {
 	ctx, cancel := context.WithDeadline(t.ctx, when)
@@ -145,21 +134,11 @@ func (t *tester) awaitTime(when time.Time) {
 	<-ctx.Done()
 }
 
-// eventually returns when condition holds. It is for what no event tells.
-func (t *tester) eventually(what string, condition func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		await(t, tick.C, what)
-	}
-}
-
 // awaitNoQueue returns when the broker has no queue of that name. It publishes to find out. RabbitMQ 3.10 closes
 // the channel (ErrUnavailable) when it is published to a quorum queue that goes just then.
 func (t *tester) awaitNoQueue(b messaging.Broker, q messaging.Queue) {
 	t.Helper()
-	t.eventually("the queue to go", func() bool {
+	awaittest.Until(t, "the queue to go", func() bool {
 		err := b.Publish(t.ctx, q.Name, newMessage("probe"))
 		if err != nil && !errors.Is(err, messaging.ErrUnroutable) && !errors.Is(err, messaging.ErrUnavailable) {
 			t.Fatalf("Publish: %v", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -54,7 +55,7 @@ func forEachQueueType(t *testing.T, n int, f func(t *testing.T, b *Browser, q me
 func open(t *testing.T, b *Browser, q messaging.Queue, want int) *Cursor {
 	t.Helper()
 	var c *Cursor
-	await(t, fmt.Sprintf("%d messages in the queue", want), func() bool {
+	awaittest.Until(t, fmt.Sprintf("%d messages in the queue", want), func() bool {
 		var err error
 		if c, err = b.Open(testContext(t), q.Name); err != nil {
 			t.Fatal(err)
@@ -357,7 +358,7 @@ func TestBrowserBlocked(t *testing.T) {
 		t.Errorf("a look during the alarm (-want +got):\n%s", diff)
 	}
 	var err error
-	await(t, "a publish to be refused", func() bool {
+	awaittest.Until(t, "a publish to be refused", func() bool {
 		err = b.Publish(testContext(t), q.Name, messaging.Message{ID: "1"})
 		return err != nil
 	})

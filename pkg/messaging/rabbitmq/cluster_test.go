@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
@@ -93,9 +94,9 @@ func TestClusterLosesLeader(t *testing.T) {
 			})
 		}
 	}
-	await(t, "all that was confirmed", hasAll(confirmed))
-	await(t, "what was refused", hasAll([]string{"refused"}))
-	await(t, "ready", func() bool { return b.Ready() == nil })
+	awaittest.Until(t, "all that was confirmed", hasAll(confirmed))
+	awaittest.Until(t, "what was refused", hasAll([]string{"refused"}))
+	awaittest.Until(t, "ready", func() bool { return b.Ready() == nil })
 
 	// The channel of the sends was in use all the time, and must be good for something again.
 	t.Logf("%d losses reported", losses.Load())
@@ -107,7 +108,7 @@ func TestClusterLosesLeader(t *testing.T) {
 		}
 		sent = append(sent, id)
 	}
-	await(t, "all that was sent", hasAll(sent))
+	awaittest.Until(t, "all that was sent", hasAll(sent))
 }
 
 // others is a cluster but for one node.
@@ -160,7 +161,7 @@ func (l *load) count(id string, err error) {
 // await returns once n messages are confirmed.
 func (l *load) await(t *testing.T, n int64) {
 	t.Helper()
-	await(t, fmt.Sprintf("%d confirms", n), func() bool { return l.confirmed.Load() >= n })
+	awaittest.Until(t, fmt.Sprintf("%d confirms", n), func() bool { return l.confirmed.Load() >= n })
 }
 
 // stop returns the ids of the messages that were confirmed, and how many were not.

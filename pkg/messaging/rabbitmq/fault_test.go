@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
@@ -37,21 +38,6 @@ func ctl(t *testing.T, node *rabbitmqtest.Node, args ...string) string {
 	return out
 }
 
-// await polls for what the broker does in its own time.
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	ctx := testContext(t)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %s", what, within)
-		}
-	}
-}
-
 // TestBlockedBroker raises a memory alarm: publishers must be told at once, consumers must go on, Close must not hang.
 func TestBlockedBroker(t *testing.T) {
 	t.Parallel()
@@ -71,7 +57,7 @@ func TestBlockedBroker(t *testing.T) {
 
 	ctl(t, node, "set_vm_memory_high_watermark", "0.00001")
 	// RabbitMQ blocks a connection, and says so, when it next publishes.
-	await(t, "blocked", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
+	awaittest.Until(t, "blocked", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
 	began := time.Now()
 	if err := send("refused"); !errors.Is(err, messaging.ErrUnavailable) || time.Since(began) > time.Second {
 		t.Errorf("send while blocked: %v after %s, want ErrUnavailable at once", err, time.Since(began))
@@ -84,12 +70,12 @@ func TestBlockedBroker(t *testing.T) {
 	}
 
 	ctl(t, node, "set_vm_memory_high_watermark", "0.4")
-	await(t, "unblocked", func() bool { return send("after") == nil })
+	awaittest.Until(t, "unblocked", func() bool { return send("after") == nil })
 	for receive(t, got) != "after" {
 	}
 
 	ctl(t, node, "set_vm_memory_high_watermark", "0.00001")
-	await(t, "blocked again", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
+	awaittest.Until(t, "blocked again", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
 	began = time.Now()
 	if err := b.Close(testContext(t)); err != nil {
 		t.Errorf("close while blocked: %v", err)
@@ -114,7 +100,7 @@ func TestClosedByBroker(t *testing.T) {
 		ctl(t, node, "close_all_connections", "test")
 		<-s.over
 		began := time.Now()
-		await(t, "ready again", func() bool { return b.Ready() == nil })
+		awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("ready again after %s, want at most 2 s", took)
 		}
@@ -148,14 +134,14 @@ func TestNodeKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	node.Kill()
-	await(t, "noticed", func() bool { return b.Ready() != nil })
+	awaittest.Until(t, "noticed", func() bool { return b.Ready() != nil })
 	if err := b.Send(testContext(t), q.Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnavailable) {
 		t.Errorf("send to a dead broker: %v, want ErrUnavailable", err)
 	}
 	if err := node.Restart(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "ready again", func() bool { return b.Ready() == nil })
+	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 	if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "to the old subscription"}); err != nil {
 		t.Fatal(err)
 	}
@@ -203,13 +189,13 @@ func TestBlackHole(t *testing.T) {
 			t.Error("publisher never told that the broker is away")
 		})
 	}
-	await(t, "noticed", func() bool { return b.Ready() != nil })
+	awaittest.Until(t, "noticed", func() bool { return b.Ready() != nil })
 	if took := time.Since(began); took > 2*heartbeat+time.Second {
 		t.Errorf("noticed after %s, want within two heartbeats of %s", took, heartbeat)
 	}
 	publishers.Wait()
 	p.Pass()
-	await(t, "ready again", func() bool { return b.Ready() == nil })
+	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
 // TestIdleBlackHole has nothing to write: the read deadline alone must notice.
@@ -220,12 +206,12 @@ func TestIdleBlackHole(t *testing.T) {
 	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}, Heartbeat: heartbeat, WriteTimeout: time.Minute})
 	p.Swallow()
 	began := time.Now()
-	await(t, "noticed", func() bool { return b.Ready() != nil })
+	awaittest.Until(t, "noticed", func() bool { return b.Ready() != nil })
 	if took := time.Since(began); took > 2*heartbeat+time.Second {
 		t.Errorf("noticed after %s, want within two heartbeats of %s", took, heartbeat)
 	}
 	p.Pass()
-	await(t, "ready again", func() bool { return b.Ready() == nil })
+	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
 // TestBrokerStopsReading has a peer that still sends: the write deadline alone must notice.
@@ -240,7 +226,7 @@ func TestBrokerStopsReading(t *testing.T) {
 	p.SwallowRequests()
 	began := time.Now()
 	body := make([]byte, 1<<20)
-	await(t, "told", func() bool {
+	awaittest.Until(t, "told", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		return errors.Is(b.Send(ctx, q.Name, messaging.Message{Body: body}), messaging.ErrUnavailable)
@@ -249,7 +235,7 @@ func TestBrokerStopsReading(t *testing.T) {
 		t.Errorf("told after %s, with a write time-out of 1 s", took)
 	}
 	p.Pass()
-	await(t, "ready again", func() bool { return b.Ready() == nil })
+	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
 // TestRedialsTheNodeThatAnswered has the first node be silent: its time-out is paid once, not at each lost connection.
@@ -278,7 +264,7 @@ func TestCloseWhileDialling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "dialled", func() bool { return len(p.Sent()) > 0 })
+	awaittest.Until(t, "dialled", func() bool { return len(p.Sent()) > 0 })
 	began := time.Now()
 	if err := b.Close(testContext(t)); err != nil {
 		t.Error(err)

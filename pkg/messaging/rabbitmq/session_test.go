@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -308,7 +309,7 @@ func TestRefusal(t *testing.T) {
 				replaced()
 			}
 			ids := stop()
-			await(t, "all messages", func() bool {
+			awaittest.Until(t, "all messages", func() bool {
 				return !slices.ContainsFunc(ids, func(id string) bool {
 					_, ok := got.Load(id)
 					return !ok
@@ -332,7 +333,7 @@ func awaitNewChannels(t *testing.T, b *Broker) (replaced func()) {
 	before := s.publisher.Load()
 	return func() {
 		t.Helper()
-		await(t, "new channels", func() bool { return s.publisher.Load() != before })
+		awaittest.Until(t, "new channels", func() bool { return s.publisher.Load() != before })
 	}
 }
 
@@ -346,7 +347,7 @@ func awaitConfirms(t *testing.T, b *Broker, full ...string) {
 	if s.sent == nil {
 		return
 	}
-	await(t, "the confirms", func() bool {
+	awaittest.Until(t, "the confirms", func() bool {
 		s.sent.mu.Lock()
 		defer s.sent.mu.Unlock()
 		return !slices.ContainsFunc(s.sent.list, func(m *sent) bool { return !slices.Contains(full, m.queue) })

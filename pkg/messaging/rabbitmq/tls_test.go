@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
@@ -158,7 +159,7 @@ func refused(t *testing.T, options Options) error {
 			t.Error(err)
 		}
 	}()
-	await(t, "an attempt", func() bool {
+	awaittest.Until(t, "an attempt", func() bool {
 		err = b.Ready()
 		return err == nil || !strings.Contains(err.Error(), "not connected yet")
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
@@ -45,7 +46,7 @@ func TestWireBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []byte
-	await(t, "the publish to pass", func() bool {
+	awaittest.Until(t, "the publish to pass", func() bool {
 		sent := p.Sent()[before:]
 		start := bytes.Index(sent, basicPublish)
 		end := bytes.Index(sent, []byte("{\"body\":true}\xce"))

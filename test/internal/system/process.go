@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/process"
 )
 
@@ -117,7 +118,7 @@ func (p *Process) cleanUp(t *testing.T) {
 // AwaitReady waits until the service says that it is ready.
 func (p *Process) AwaitReady(t *testing.T) {
 	t.Helper()
-	Poll(t, p.Service+" ready", func(ctx context.Context) error {
+	awaittest.Success(t, p.Service+" ready", func(ctx context.Context) error {
 		if !p.Alive() {
 			t.Fatalf("%s ended before it was ready: %v\n%s", p.Service, p.process.Wait(), p.Output())
 		}
@@ -128,7 +129,7 @@ func (p *Process) AwaitReady(t *testing.T) {
 // AwaitNotReady waits until the service says that it is not, for a reason that contains why.
 func (p *Process) AwaitNotReady(t *testing.T, why string) {
 	t.Helper()
-	Poll(t, p.Service+" not ready", func(ctx context.Context) error {
+	awaittest.Success(t, p.Service+" not ready", func(ctx context.Context) error {
 		return p.Ready(ctx, http.StatusServiceUnavailable, why)
 	})
 }

@@ -21,7 +21,7 @@ func (s *Suite) Messages(ctx context.Context, queue string) (int, error) {
 	return 0, fmt.Errorf("no queue %s", queue)
 }
 
-// Holds is for Poll: the queue holds that many messages.
+// Holds returns a condition for awaittest.Success: the queue holds that many messages.
 func (s *Suite) Holds(queue string, want int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		n, err := s.Messages(ctx, queue)

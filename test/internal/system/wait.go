@@ -1,8 +1,6 @@
 package system
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -12,26 +10,6 @@ import (
 
 // Patience bounds each wait. Nothing takes this long unless it is broken.
 const Patience = 60 * time.Second
-
-// Poll tries until f succeeds.
-func Poll(t *testing.T, what string, f func(context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := f(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %s: %v", what, Patience, errors.Join(err, ctx.Err()))
-		}
-	}
-}
 
 // Take is how long f took.
 func Take(f func()) time.Duration {

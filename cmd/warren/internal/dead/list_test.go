@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -83,7 +84,7 @@ func TestListRenews(t *testing.T) {
 	newDeadLetterQueue(t, b, q)
 	bury(t, b, q, request("1"))
 	want := q.Name + ".dead: copied 1 message to the end of the queue"
-	await(t, "a note of the copy", func() bool {
+	awaittest.Until(t, "a note of the copy", func() bool {
 		return strings.HasPrefix(warren(t, "dead", "list", q.Name).notes, want)
 	})
 	awaitList(t, q, "1")

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"go.uber.org/goleak"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
@@ -83,22 +84,8 @@ func newBrokerAt(t *testing.T, url string) messaging.Broker {
 			t.Errorf("close: %v", err)
 		}
 	})
-	await(t, "the broker to be ready", func() bool { return b.Ready() == nil })
+	awaittest.Until(t, "the broker to be ready", func() bool { return b.Ready() == nil })
 	return b
-}
-
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	ctx := testContext(t)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %s", what, testTimeout)
-		}
-	}
 }
 
 // newQueue declares a method's queue.
@@ -151,7 +138,7 @@ func awaitList(t *testing.T, q messaging.Queue, want ...string) {
 			t.Logf("the last list: %+v", r)
 		}
 	}()
-	await(t, "the ids "+strings.Join(want, ", "), func() bool {
+	awaittest.Until(t, "the ids "+strings.Join(want, ", "), func() bool {
 		r = warren(t, "dead", "list", q.Name)
 		return strings.Join(ids(r.out), ",") == strings.Join(want, ",")
 	})

@@ -1,0 +1,65 @@
+// Package awaittest waits in tests for what another goroutine, process or broker does. A test that awaits an event passes
+// on a slow machine and continues at once on a fast one, which no sleep does.
+//
+// Each function gives up after [Limit] and fails the test with the name of what did not happen.
+package awaittest
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// Limit bounds each wait. It is no promise of the code under test, only the point at which a test stops hanging, so it is
+// far longer than any wait on a busy machine.
+const Limit = time.Minute
+
+const interval = 10 * time.Millisecond
+
+// Receive returns the next value of c, or the zero value once c is closed. What names the event that c reports.
+func Receive[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	limit := time.NewTimer(Limit)
+	defer limit.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-limit.C:
+		t.Fatalf("%s: not within %s", what, Limit)
+		panic("unreachable")
+	}
+}
+
+// Until polls condition until it holds. Prefer [Receive] where an event can be received.
+func Until(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	if !poll(condition) {
+		t.Fatalf("%s: not within %s", what, Limit)
+	}
+}
+
+// Success calls try until it returns nil. The context ends with the wait. A failure shows the last error.
+func Success(t testing.TB, what string, try func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Limit)
+	defer cancel()
+	var err error
+	if !poll(func() bool { err = try(ctx); return err == nil }) {
+		t.Fatalf("%s: not within %s: %v", what, Limit, err)
+	}
+}
+
+func poll(condition func() bool) bool {
+	limit := time.NewTimer(Limit)
+	defer limit.Stop()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return false
+		}
+	}
+	return true
+}
