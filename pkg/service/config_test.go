@@ -17,15 +17,15 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 type ordersConfig struct {
-	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" help:"SQLite file."`
-	Mode     string `name:"orders-mode" env:"ORDERS_MODE" enum:"fast,safe" default:"safe" help:"fast or safe."`
-	DemoData bool   `env:"DEMO_DATA" help:"Fills the database with demo data."`
-	PageSize int    `name:"orders-page-size" env:"ORDERS_PAGE_SIZE" default:"20" help:"Orders of a page."`
+	Database string `default:"orders.db" validate:"required" help:"SQLite file."`
+	Mode     string `default:"safe" validate:"oneof=fast safe" help:"fast or safe."`
+	DemoData bool   `name:"demo-data" help:"Fills the database with demo data."`
+	PageSize int    `default:"20" validate:"min=1" help:"Orders of a page."`
 }
 
 func (c *ordersConfig) Validate() error {
-	if c.PageSize < 1 {
-		return errors.New("ORDERS_PAGE_SIZE must be positive")
+	if c.Mode == "fast" && c.PageSize > 100 {
+		return errors.New("ORDERS_PAGE_SIZE must be at most 100 if ORDERS_MODE is fast")
 	}
 	return nil
 }
@@ -161,20 +161,24 @@ func TestParseErrors(t *testing.T) {
 			env:  map[string]string{"RPC_TIMEOUT": "5"},
 			want: []string{"RPC_TIMEOUT (--rpc-timeout)", "missing unit", `"5"`},
 		},
-		"not a number":      {env: map[string]string{"RPC_CONCURRENCY": "many"}, want: []string{"RPC_CONCURRENCY", `"many"`}},
-		"not a bool":        {env: map[string]string{"RPC_PERSISTENT": "often"}, want: []string{"RPC_PERSISTENT", `"often"`}},
-		"flag":              {args: []string{"--stop-timeout=soon"}, want: []string{"STOP_TIMEOUT (--stop-timeout)", `"soon"`}},
-		"own":               {env: map[string]string{"ORDERS_PAGE_SIZE": "x"}, want: []string{"ORDERS_PAGE_SIZE", `"x"`}},
-		"own enum":          {env: map[string]string{"ORDERS_MODE": "x"}, want: []string{"ORDERS_MODE", "fast", "safe", `"x"`}},
-		"own range":         {env: map[string]string{"ORDERS_PAGE_SIZE": "0"}, want: []string{"ORDERS_PAGE_SIZE must be positive"}},
+		"not a number": {env: map[string]string{"RPC_CONCURRENCY": "many"}, want: []string{"RPC_CONCURRENCY", `"many"`}},
+		"not a bool":   {env: map[string]string{"RPC_PERSISTENT": "often"}, want: []string{"RPC_PERSISTENT", `"often"`}},
+		"flag":         {args: []string{"--stop-timeout=soon"}, want: []string{"STOP_TIMEOUT (--stop-timeout)", `"soon"`}},
+		"own":          {env: map[string]string{"ORDERS_PAGE_SIZE": "x"}, want: []string{"ORDERS_PAGE_SIZE", `"x"`}},
+		"own enum":     {env: map[string]string{"ORDERS_MODE": "x"}, want: []string{"ORDERS_MODE", "fast", "safe", `"x"`}},
+		"own range":    {env: map[string]string{"ORDERS_PAGE_SIZE": "0"}, want: []string{"ORDERS_PAGE_SIZE must be at least 1, is 0"}},
+		"own empty":    {env: map[string]string{"ORDERS_DATABASE": ""}, want: []string{"ORDERS_DATABASE must be set"}},
+		"own relation": {
+			args: []string{"--orders-mode=fast", "--orders-page-size=101"}, want: []string{"ORDERS_PAGE_SIZE must be at most 100 if"},
+		},
 		"heartbeat":         {env: map[string]string{"BROKER_HEARTBEAT": "10ms"}, want: []string{"BROKER_HEARTBEAT", "1s", "10ms"}},
 		"admin address":     {env: map[string]string{"ADMIN_ADDR": "9090"}, want: []string{"ADMIN_ADDR", "host:port", `"9090"`}},
-		"log level":         {env: map[string]string{"LOG_LEVEL": "loud"}, want: []string{"LOG_LEVEL", "debug info warn error", `"loud"`}},
-		"log format":        {env: map[string]string{"LOG_FORMAT": "xml"}, want: []string{"LOG_FORMAT", "json text", `"xml"`}},
+		"log level":         {env: map[string]string{"LOG_LEVEL": "loud"}, want: []string{"LOG_LEVEL", "debug, info, warn or error", `"loud"`}},
+		"log format":        {env: map[string]string{"LOG_FORMAT": "xml"}, want: []string{"LOG_FORMAT", "json or text", `"xml"`}},
 		"timeout":           {env: map[string]string{"RPC_TIMEOUT": "0s"}, want: []string{"RPC_TIMEOUT", "0s"}},
 		"concurrency":       {env: map[string]string{"RPC_CONCURRENCY": "0"}, want: []string{"RPC_CONCURRENCY", "is 0"}},
 		"prefetch":          {env: map[string]string{"RPC_PREFETCH": "65536"}, want: []string{"RPC_PREFETCH", "65535", "65536"}},
-		"queue type":        {env: map[string]string{"RPC_QUEUE_TYPE": "stream"}, want: []string{"RPC_QUEUE_TYPE", "classic quorum"}},
+		"queue type":        {env: map[string]string{"RPC_QUEUE_TYPE": "stream"}, want: []string{"RPC_QUEUE_TYPE", "classic or quorum"}},
 		"delivery limit":    {env: map[string]string{"RPC_DELIVERY_LIMIT": "0"}, want: []string{"RPC_DELIVERY_LIMIT", "is 0"}},
 		"pending":           {env: map[string]string{"RPC_MAX_PENDING": "-1"}, want: []string{"RPC_MAX_PENDING ", "is -1"}},
 		"pending per queue": {env: map[string]string{"RPC_MAX_PENDING_PER_QUEUE": "0"}, want: []string{"RPC_MAX_PENDING_PER_QUEUE"}},
@@ -226,9 +230,11 @@ func TestParseErrors(t *testing.T) {
 
 func TestParseRefusesSettingsItCannotFillIn(t *testing.T) {
 	for name, config := range map[string]any{
-		"a struct":         ordersConfig{},
-		"a number":         new(int),
-		"a flag twice":     &struct{ RPCTimeout time.Duration }{},
+		"a struct": ordersConfig{},
+		"a number": new(int),
+		"a flag twice": &struct {
+			Timeout time.Duration `name:"rpc-timeout"`
+		}{},
 		"an unknown field": &struct{ Events chan int }{},
 	} {
 		if _, err := parse(ordersService(config), nil, io.Discard); err == nil {
@@ -280,8 +286,8 @@ func TestUsageErrorIsPlainText(t *testing.T) {
 	if status != exitUsage {
 		t.Errorf("status %d", status)
 	}
-	want := `orders: LOG_FORMAT must be one of [json text], is "xml"` + "\n" +
-		`orders: STOP_DELAY must be between 0s and 1h0m0s, is 2h0m0s` + "\n"
+	want := `orders: LOG_FORMAT must be json or text, is "xml"` + "\n" +
+		`orders: STOP_DELAY must be between 0s and 1h, is 2h0m0s` + "\n"
 	if diff := cmp.Diff(want, stderr.String()); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
 	}

@@ -2,7 +2,6 @@ package service_test
 
 import (
 	"os"
-	"reflect"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -17,8 +16,12 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(childVariable); mode != "" {
 		service.Main(child(mode))
 	}
-	for field := range reflect.TypeFor[service.Config]().Fields() {
-		_ = os.Unsetenv(field.Tag.Get("env"))
+	settings, err := service.Settings(service.Service{})
+	if err != nil {
+		panic(err)
+	}
+	for _, setting := range settings {
+		_ = os.Unsetenv(setting.Variable)
 	}
 	goleak.VerifyTestMain(m)
 }

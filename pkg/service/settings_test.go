@@ -1,0 +1,95 @@
+package service
+
+import (
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// signingConfig is declared by an adapter and embedded in the Config of its service.
+type signingConfig struct {
+	Issuer string `default:"warren" validate:"required" help:"The iss of tokens."`
+}
+
+func TestNamesAreDerived(t *testing.T) {
+	config := &struct {
+		TokenLifetime  time.Duration `default:"15m" help:"How long a token lasts."`
+		CORSOrigins    []string      `validate:"dive,origin" help:"Origins of pages."`
+		Signing        signingConfig `embed:""`
+		Login          signingConfig `embed:"" prefix:"login-"`
+		LogLevel       int           `default:"3" validate:"max=9" help:"Not the LOG_LEVEL of the chassis."`
+		DemoData       bool          `name:"demo-data" help:"Adds users."`
+		BcryptCost     int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" help:"Work."`
+		ignored        int
+		OtherwiseKnown string `env:"KNOWN_AS" help:"Another variable."`
+	}{}
+	settings, err := Settings(Service{Name: "access-control", AdminAddr: "127.0.0.1:9092", Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	isShared := func(s Setting) bool { return s.Shared }
+	own := settings[:slices.IndexFunc(settings, isShared)]
+	want := []Setting{
+		{Flag: "--access-control-token-lifetime", Variable: "ACCESS_CONTROL_TOKEN_LIFETIME", Default: "15m", Help: "How long a token lasts."},
+		{Flag: "--access-control-cors-origins", Variable: "ACCESS_CONTROL_CORS_ORIGINS", Allowed: "a list, each like https://example.com", Help: "Origins of pages."},
+		{Flag: "--access-control-issuer", Variable: "ACCESS_CONTROL_ISSUER", Default: "warren", Allowed: "set", Help: "The iss of tokens."},
+		{Flag: "--access-control-login-issuer", Variable: "ACCESS_CONTROL_LOGIN_ISSUER", Default: "warren", Allowed: "set", Help: "The iss of tokens."},
+		{Flag: "--access-control-log-level", Variable: "ACCESS_CONTROL_LOG_LEVEL", Default: "3", Allowed: "at most 9", Help: "Not the LOG_LEVEL of the chassis."},
+		{Flag: "--demo-data", Variable: "DEMO_DATA", Help: "Adds users."},
+		{Flag: "--access-control-bcrypt-cost", Variable: "ACCESS_CONTROL_BCRYPT_COST", Default: "12", Help: "Work."},
+		{Flag: "--access-control-otherwise-known", Variable: "KNOWN_AS", Help: "Another variable."},
+	}
+	if diff := cmp.Diff(want, own); diff != "" {
+		t.Errorf("own settings (-want +got):\n%s", diff)
+	}
+	shared := settings[len(own):]
+	if i := slices.IndexFunc(shared, func(s Setting) bool { return !s.Shared }); i >= 0 {
+		t.Errorf("%s is not shared", shared[i].Variable)
+	}
+	admin := Setting{
+		Flag: "--admin-addr", Variable: "ADMIN_ADDR", Default: "127.0.0.1:9092", Allowed: "host:port or empty",
+		Help: "Address of /livez, /readyz and /metrics; empty turns them off.", Shared: true,
+	}
+	if !slices.Contains(shared, admin) {
+		t.Errorf("no %v in %v", admin, shared)
+	}
+}
+
+func TestDerivedNamesAreRead(t *testing.T) {
+	t.Setenv("ACCESS_CONTROL_ISSUER", "tokens")
+	config := &struct {
+		Signing signingConfig `embed:""`
+		Size    int
+	}{}
+	s := Service{Name: "access-control", Config: config}
+	if _, err := parse(s, []string{"--access-control-size=7"}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if config.Signing.Issuer != "tokens" || config.Size != 7 {
+		t.Errorf("got %+v", config)
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	for rules, want := range map[string]string{
+		"":                   "",
+		"required":           "set",
+		"min=1":              "at least 1",
+		"max=9":              "at most 9",
+		"min=1s,max=1h":      "between 1s and 1h",
+		"oneof=a":            "a",
+		"oneof=502 504":      "502 or 504",
+		"oneof=a b c":        "a, b or c",
+		"required,hostport":  "set and host:port",
+		"omitempty,hostport": "host:port or empty",
+		"dive,origin":        "a list, each like https://example.com",
+		"startswith=/":       "startswith=/",
+	} {
+		if got := allowed(rules); got != want {
+			t.Errorf("allowed(%q) = %q, want %q", rules, got, want)
+		}
+	}
+}
