@@ -19,7 +19,10 @@ MODULES = $(patsubst $(CURDIR)/%,./%,$(shell go list -m -f '{{.Dir}}'))
 PACKAGES = $(addsuffix /...,$(MODULES))
 BENCHMARKS = $(shell grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
+WORKFLOWS = $(wildcard $(CURDIR)/.github/workflows/*.y*ml)
 GOLANGCI_LINT := bin/golangci-lint
+# The module tools is not in the workspace.
+TOOLS := cd tools && GOWORK=off
 
 .PHONY: help
 help: ## Show this help
@@ -40,6 +43,7 @@ bin/warren:
 
 .PHONY: test
 test: rabbitmq ## Run all tests with the race detector, on private RabbitMQ nodes or on AMQP_URL's
+	@$(TOOLS) go test $(TESTFLAGS) ./...
 	go test -race -timeout 8m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: chaos
@@ -71,14 +75,21 @@ profile: rabbitmq ## Write profiles of a gateway and a service under load to tes
 	@scripts/install-package.sh wrk
 	go run ./test/bench/cmd/bench profile $(BENCHFLAGS)
 
+.PHONY: generate
+generate: ## Write the files that must know every service, after a service or a setting was added, changed or removed
+	@$(TOOLS) go run ./generate
+
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Check format, style and dependency walls, and that each module builds without the workspace
+lint: $(GOLANGCI_LINT) ## Check style, dependencies between packages, sizes, generated files, workflows, and each module by itself
+	@$(TOOLS) go run ./generate --check
 	$(GOLANGCI_LINT) run $(PACKAGES)
-	@scripts/check-modules.sh $(MODULES)
-	cd tools && GOWORK=off go mod tidy -diff
+	cd tools && GOWORK=off ../$(GOLANGCI_LINT) run ./...
+	@scripts/check-modules.sh $(MODULES) ./tools
+	@$(TOOLS) go run ./budgets --enforce=false
+	$(if $(WORKFLOWS),$(TOOLS) go tool actionlint $(WORKFLOWS))
 
 $(GOLANGCI_LINT): tools/go.mod tools/go.sum
-	cd tools && GOWORK=off go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(TOOLS) go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: tidy
 tidy: ## Tidy each module and format the code

@@ -1,24 +1,27 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"example.com/warren/cmd/warren/internal/services"
 	"example.com/warren/pkg/service"
-	accesscontrol "example.com/warren/services/access-control"
-	"example.com/warren/services/gateway"
-	"example.com/warren/services/orders"
 )
 
 const (
 	callTimeout = 5 * time.Second  // how long a call waits for its reply
 	stopTimeout = 10 * time.Second // how long the orderly stop of a service may take
 )
+
+// gateway is the service that users talk to.
+const gateway = "gateway"
 
 // spec says how to run one service.
 type spec struct {
@@ -34,29 +37,43 @@ func newSpecs(ctx context.Context, folder, addr string) (specs []spec, url strin
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: choose another address with --addr", err)
 	}
-	specs = []spec{
-		// Its log has a line for each request.
-		{service: gateway.New(), env: []string{"GATEWAY_ADDR=" + addr, "GATEWAY_INSTANCE=", "LOG_LEVEL=info"}},
-		{service: orders.New(), env: []string{
-			"ORDERS_DATABASE=" + filepath.Join(folder, "orders.db"),
-			"DEMO_DATA=true", "LOG_LEVEL=warn",
-		}},
-		{service: accesscontrol.New(), env: []string{
-			"ACCESS_CONTROL_DATABASE=" + filepath.Join(folder, "access-control.db"),
-			"ACCESS_CONTROL_KEYS=" + filepath.Join(folder, "keys"),
-			"ACCESS_CONTROL_BCRYPT_COST=10", // quick: these passwords are no secrets
-			"DEMO_DATA=true", "LOG_LEVEL=warn",
-		}},
-	}
-	for i := range specs {
-		specs[i].env = append(specs[i].env,
+	for _, each := range services.All() {
+		env := append(ownSettings(each.Name, folder, addr),
 			"LOG_FORMAT=text",
 			"RPC_TIMEOUT="+callTimeout.String(),
 			"STOP_DELAY=0s",
 			"STOP_TIMEOUT="+stopTimeout.String(),
 		)
+		specs = append(specs, spec{service: each, env: env})
 	}
+	slices.SortStableFunc(specs, func(a, b spec) int { return cmp.Compare(stopRank(a), stopRank(b)) })
 	return specs, "http://" + reachable(addr), nil
+}
+
+// stopRank is lower for a service that stops earlier.
+func stopRank(s spec) int {
+	if s.service.Name == gateway {
+		return 0
+	}
+	return 1
+}
+
+// ownSettings are what one service has and others don't.
+func ownSettings(name, folder, addr string) []string {
+	switch name {
+	case gateway:
+		// Its log has a line for each request.
+		return []string{"GATEWAY_ADDR=" + addr, "GATEWAY_INSTANCE=", "LOG_LEVEL=info"}
+	case "orders":
+		return []string{"ORDERS_DATABASE=" + filepath.Join(folder, "orders.db"), "DEMO_DATA=true", "LOG_LEVEL=warn"}
+	default:
+		return []string{
+			"ACCESS_CONTROL_DATABASE=" + filepath.Join(folder, "access-control.db"),
+			"ACCESS_CONTROL_KEYS=" + filepath.Join(folder, "keys"),
+			"ACCESS_CONTROL_BCRYPT_COST=10", // quick: these passwords are no secrets
+			"DEMO_DATA=true", "LOG_LEVEL=warn",
+		}
+	}
 }
 
 // chooseAdminAddr is for the moment before the start. The admin listener takes another port if its own is taken.

@@ -39,7 +39,7 @@ func TestSpecsOrder(t *testing.T) {
 	for _, s := range specs {
 		names = append(names, s.service.Name)
 	}
-	if diff := cmp.Diff([]string{"gateway", "orders", "access-control"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"gateway", "access-control", "orders"}, names); diff != "" {
 		t.Errorf("services in the order of their stop (-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,122 @@
+// Command budgets prints how many lines of Go each part of the template has, tests and test rigs left out, beside what it
+// may have. make lint runs it. It fails if a part is too large: the template must stay small enough to be read.
+//
+// When a part no longer fits, look first for code that can go. A new capability brings a budget with it: raise the number
+// in this file in the commit that adds it.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"text/tabwriter"
+)
+
+// part is a folder with all below it that is not a part itself.
+type part struct {
+	name   string
+	folder string
+	limit  int // 0: it is counted and not bounded
+}
+
+var parts = []part{
+	{"pkg/messaging with inmem", "pkg/messaging", 950},
+	{"pkg/messaging/driver", "pkg/messaging/driver", 0},
+	{"pkg/messaging/deadletter", "pkg/messaging/deadletter", 0},
+	{"pkg/messaging/rabbitmq", "pkg/messaging/rabbitmq", 2400},
+	{"pkg/rpc", "pkg/rpc", 2000},
+	{"pkg/service", "pkg/service", 1000},
+	{"pkg, the rest", "pkg", 0},
+	{"services/gateway", "services/gateway", 1300},
+	{"services/orders", "services/orders", 1000},
+	{"services/access-control", "services/access-control", 1500},
+	{"services, the rest", "services", 0},
+	{"cmd/warren", "cmd/warren", 0},
+}
+
+func main() {
+	root := flag.String("root", "..", "the repository's folder")
+	enforce := flag.Bool("enforce", true, "fail if a part is over its budget")
+	flag.Parse()
+	over, err := report(os.DirFS(*root))
+	if err == nil && over > 0 && *enforce {
+		err = fmt.Errorf("%d parts are over their budget", over)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "budgets:", err)
+		os.Exit(1)
+	}
+}
+
+// report prints the table and returns how many parts are over their budget.
+func report(repository fs.FS) (over int, err error) {
+	lines, err := countLines(repository)
+	if err != nil {
+		return 0, err
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "lines of Go without tests\tlines\tbudget\tleft")
+	for _, p := range parts {
+		n := lines[p.name]
+		if p.limit == 0 {
+			_, _ = fmt.Fprintf(table, "%s\t%d\t\t\n", p.name, n)
+			continue
+		}
+		verdict := ""
+		if n > p.limit {
+			verdict = "  over"
+			over++
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d%s\n", p.name, n, p.limit, p.limit-n, verdict)
+	}
+	return over, table.Flush()
+}
+
+// countLines returns the lines of each part, by its name.
+func countLines(repository fs.FS) (map[string]int, error) {
+	lines := map[string]int{}
+	err := fs.WalkDir(repository, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if isLeftOut(name) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		p := partOf(name)
+		if p == nil {
+			return nil
+		}
+		text, err := fs.ReadFile(repository, name)
+		lines[p.name] += bytes.Count(text, []byte("\n"))
+		return err
+	})
+	return lines, err
+}
+
+// isLeftOut reports whether a folder holds test rigs, test data, or nothing of the project's.
+func isLeftOut(folder string) bool {
+	base := path.Base(folder)
+	return strings.HasSuffix(base, "test") || base == "testdata" || base == "node_modules" || strings.HasPrefix(base, ".") && base != "."
+}
+
+// partOf returns the part with the longest folder that name is below, or nil.
+func partOf(name string) *part {
+	var found *part
+	longest := 0
+	for i, p := range parts {
+		if strings.HasPrefix(name, p.folder+"/") && len(p.folder) > longest {
+			found, longest = &parts[i], len(p.folder)
+		}
+	}
+	return found
+}

@@ -1,0 +1,102 @@
+// Command generate writes the files that must know every service. It derives them from the folders services/*/, so that a
+// service is added or removed with its folder and nothing is listed twice. make generate runs it; make lint runs it with
+// --check, which writes nothing and fails if a file is stale.
+//
+// It works in two stages. The first reads the folders and writes what the go command needs to build cmd/warren: go.work,
+// cmd/warren's go.mod and its list of services. This program imports no service, so that it still compiles when a folder
+// was just added or removed. The second runs cmd/warren, which knows each service's settings, and writes the rest.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	root := flag.String("root", "..", "the repository's folder")
+	check := flag.Bool("check", false, "write nothing; fail if a file is stale")
+	flag.Parse()
+	if err := generate(context.Background(), *root, *check); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+// file is one generated file.
+type file struct {
+	path    string // below the repository's folder
+	content []byte
+}
+
+// generate brings the files below root up to date, or reports those that are not.
+func generate(ctx context.Context, root string, check bool) error {
+	r, err := readRepository(root)
+	if err != nil {
+		return err
+	}
+	build, err := buildFiles(r)
+	if err != nil {
+		return err
+	}
+	if err := apply(root, build, check); err != nil {
+		return err
+	}
+	if check {
+		return nil
+	}
+	// A new service may bring dependencies that cmd/warren has not had so far.
+	_, err = run(ctx, filepath.Join(root, warrenModule), "GOWORK=off", "go", "mod", "tidy")
+	return err
+}
+
+// apply writes the files that differ from what is on disk. With check it reports them instead.
+func apply(root string, files []file, check bool) error {
+	var stale []string
+	for _, f := range files {
+		path := filepath.Join(root, f.path)
+		current, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && bytes.Equal(current, f.content) {
+			continue
+		}
+		if check {
+			stale = append(stale, f.path)
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // it is for everybody, as sources are
+			return err
+		}
+		if err := os.WriteFile(path, f.content, 0o644); err != nil { //nolint:gosec // as above
+			return err
+		}
+		fmt.Println("wrote", f.path)
+	}
+	if len(stale) > 0 {
+		return fmt.Errorf("stale: %s; run make generate and commit what it writes", strings.Join(stale, ", "))
+	}
+	return nil
+}
+
+// run runs a command in folder with one more environment variable and returns what it prints.
+func run(ctx context.Context, folder, env string, command ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), env)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("run %s in %s: %w\n%s", strings.Join(command, " "), folder, err, stderr.String())
+	}
+	return out, nil
+}
