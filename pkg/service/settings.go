@@ -19,6 +19,12 @@ type Setting struct {
 	Allowed  string // "between 1s and 1h"; empty: every value of its type
 	Help     string
 	Shared   bool // a field of Config, which every service has
+
+	// File reports the tag file:"": the setting names a file or folder that the service writes. The demo and the
+	// containers put a relative default into a folder of the service.
+	File bool
+	// Demo is the tag demo: the value in the demo and in tests of the whole system. Empty: the default.
+	Demo string
 }
 
 // Settings returns the settings of s in the order of --help: its own, then those that every service has.
@@ -39,6 +45,8 @@ func Settings(s Service) ([]Setting, error) {
 			Allowed:  allowed(flag.Tag.Get("validate")),
 			Help:     flag.OrigHelp,
 			Shared:   flag.Group.Key == sharedGroup,
+			File:     flag.Tag.Has("file"),
+			Demo:     flag.Tag.Get("demo"),
 		})
 	}
 	return settings, nil

@@ -21,7 +21,8 @@ func TestNamesAreDerived(t *testing.T) {
 		Signing        signingConfig `embed:""`
 		Login          signingConfig `embed:"" prefix:"login-"`
 		LogLevel       int           `default:"3" validate:"max=9" help:"Not the LOG_LEVEL of the chassis."`
-		DemoData       bool          `name:"demo-data" help:"Adds users."`
+		DemoData       bool          `name:"demo-data" demo:"true" help:"Adds users."`
+		Database       string        `default:"a.db" file:"" help:"SQLite file."`
 		BcryptCost     int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" help:"Work."`
 		ignored        int
 		OtherwiseKnown string `env:"KNOWN_AS" help:"Another variable."`
@@ -38,7 +39,8 @@ func TestNamesAreDerived(t *testing.T) {
 		{Flag: "--access-control-issuer", Variable: "ACCESS_CONTROL_ISSUER", Default: "warren", Allowed: "set", Help: "The iss of tokens."},
 		{Flag: "--access-control-login-issuer", Variable: "ACCESS_CONTROL_LOGIN_ISSUER", Default: "warren", Allowed: "set", Help: "The iss of tokens."},
 		{Flag: "--access-control-log-level", Variable: "ACCESS_CONTROL_LOG_LEVEL", Default: "3", Allowed: "at most 9", Help: "Not the LOG_LEVEL of the chassis."},
-		{Flag: "--demo-data", Variable: "DEMO_DATA", Help: "Adds users."},
+		{Flag: "--demo-data", Variable: "DEMO_DATA", Help: "Adds users.", Demo: "true"},
+		{Flag: "--access-control-database", Variable: "ACCESS_CONTROL_DATABASE", Default: "a.db", Help: "SQLite file.", File: true},
 		{Flag: "--access-control-bcrypt-cost", Variable: "ACCESS_CONTROL_BCRYPT_COST", Default: "12", Help: "Work."},
 		{Flag: "--access-control-otherwise-known", Variable: "KNOWN_AS", Help: "Another variable."},
 	}

@@ -25,21 +25,21 @@ import (
 
 // Config holds the service's settings.
 type Config struct {
-	Database      string        `name:"access-control-database" env:"ACCESS_CONTROL_DATABASE" default:"access-control.db" help:"SQLite file of the users and of the tokens that were taken back."`
-	Keys          string        `name:"access-control-keys" env:"ACCESS_CONTROL_KEYS" default:"keys" help:"Directory of the keys that sign tokens; a key is made at first start."`
+	Database      string        `name:"access-control-database" env:"ACCESS_CONTROL_DATABASE" default:"access-control.db" file:"" help:"SQLite file of the users and of the tokens that were taken back."`
+	Keys          string        `name:"access-control-keys" env:"ACCESS_CONTROL_KEYS" default:"keys" file:"" help:"Directory of the keys that sign tokens; a key is made at first start."`
 	Algorithm     jwt.Algorithm `name:"access-control-algorithm" env:"ACCESS_CONTROL_ALGORITHM" default:"EdDSA" enum:"EdDSA,RS256,HS256" help:"How tokens are signed: EdDSA, RS256 or HS256."`
 	Issuer        string        `name:"access-control-issuer" env:"ACCESS_CONTROL_ISSUER" default:"warren" help:"The iss of tokens."`
 	Audience      string        `name:"access-control-audience" env:"ACCESS_CONTROL_AUDIENCE" default:"warren" help:"The aud of tokens."`
 	TokenLifetime time.Duration `name:"access-control-token-lifetime" env:"ACCESS_CONTROL_TOKEN_LIFETIME" default:"15m" help:"How long a token lasts."`
 	Leeway        time.Duration `name:"access-control-leeway" env:"ACCESS_CONTROL_LEEWAY" default:"5s" help:"Difference between clocks to allow for, at most 30s."`
-	BcryptCost    int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" help:"Work to check a password, 10 to 16; one more takes twice as long. A hash of another cost is replaced when its user logs in."`
+	BcryptCost    int           `name:"access-control-bcrypt-cost" env:"ACCESS_CONTROL_BCRYPT_COST" default:"12" demo:"10" help:"Work to check a password, 10 to 16; one more takes twice as long. A hash of another cost is replaced when its user logs in."`
 
 	LoginFailuresPerUser    int           `name:"access-control-login-failures-per-user" env:"ACCESS_CONTROL_LOGIN_FAILURES_PER_USER" default:"10" help:"Logins of one user that may fail in a window; 0: no limit."`
 	LoginFailuresPerAddress int           `name:"access-control-login-failures-per-address" env:"ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS" default:"50" help:"Logins from one client address (IPv6: /64) that may fail in a window; 0: no limit."`
 	LoginWindow             time.Duration `name:"access-control-login-window" env:"ACCESS_CONTROL_LOGIN_WINDOW" default:"5m" help:"How long it takes until failed logins are forgotten, one by one."`
 	LoginLimiterSize        int           `name:"access-control-login-limiter-size" env:"ACCESS_CONTROL_LOGIN_LIMITER_SIZE" default:"10000" help:"Users, and as many addresses, whose failed logins are remembered."`
 
-	DemoData bool `name:"demo-data" env:"DEMO_DATA" default:"false" help:"Adds the users demo and admin, whose passwords are their names."`
+	DemoData bool `name:"demo-data" env:"DEMO_DATA" default:"false" demo:"true" help:"Adds the users demo and admin, whose passwords are their names."`
 }
 
 const (

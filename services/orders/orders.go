@@ -20,8 +20,8 @@ import (
 
 // Config holds the service's settings.
 type Config struct {
-	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" help:"SQLite file of the orders."`
-	DemoData bool   `name:"demo-data" env:"DEMO_DATA" default:"false" help:"Adds some orders of the user demo."`
+	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" file:"" help:"SQLite file of the orders."`
+	DemoData bool   `name:"demo-data" env:"DEMO_DATA" default:"false" demo:"true" help:"Adds some orders of the user demo."`
 }
 
 // Validate refuses an empty path, which SQLite would take for a database that nobody sees again.
