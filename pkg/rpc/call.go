@@ -11,8 +11,9 @@ import (
 // CallOption changes a call.
 type CallOption func(*Request)
 
-// Idempotent has the request sent again if it may have been lost with its connection; see Request.
-func Idempotent() CallOption { return func(r *Request) { r.Idempotent = true } }
+// WithIdempotent marks the call as safe to repeat, so that the client resends its request when the connection is lost; see
+// [Request].
+func WithIdempotent() CallOption { return func(r *Request) { r.Idempotent = true } }
 
 // Call calls a method of another service. in is encoded by the tags that Handle decodes by. A reply of status 400
 // and above is returned as a *Error; the other errors are those of Client.Do.

@@ -60,9 +60,7 @@ type ClientOptions struct {
 
 	Logger       *slog.Logger  // default: slog.Default()
 	Interceptors []Interceptor // the first is the outermost
-	OnOrphan     func()        // called for each reply that nobody waits for; must not block
-	OnForged     func()        // called for each reply of the wrong user, which is dropped; must not block
-	OnResend     func()        // called for each request that is sent again; must not block
+	Observer     Observer
 }
 
 func (o ClientOptions) withDefaults() ClientOptions {
@@ -77,11 +75,6 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	o.MaxPendingPerQueue = cmp.Or(o.MaxPendingPerQueue, 2_000)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
-	}
-	for _, f := range []*func(){&o.OnOrphan, &o.OnForged, &o.OnResend} {
-		if *f == nil {
-			*f = func() {}
-		}
 	}
 	return o
 }
@@ -230,7 +223,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 func (c *Client) resend(ctx context.Context, r *Request) {
 	err := c.send(ctx, r)
 	if err == nil {
-		c.options.OnResend()
+		notify(c.options.Observer.ResentRequest)
 	}
 	c.options.Logger.DebugContext(ctx, "sent a request again that may be lost",
 		"queue", r.Queue, "correlation_id", r.ID, "error", err)
@@ -260,11 +253,11 @@ func (c *Client) receive(ctx context.Context, m messaging.Message) error {
 	if err == nil {
 		return nil
 	}
-	level, dropped := slog.LevelDebug, c.options.OnOrphan
+	level, dropped := slog.LevelDebug, c.options.Observer.OrphanReply
 	if errors.Is(err, errForged) {
-		level, dropped = slog.LevelWarn, c.options.OnForged
+		level, dropped = slog.LevelWarn, c.options.Observer.ForgedReply
 	}
-	dropped()
+	notify(dropped)
 	c.options.Logger.Log(ctx, level, "dropped a reply",
 		"error", err, "correlation_id", m.CorrelationID, "from", m.AppID, "user", m.UserID)
 	return nil

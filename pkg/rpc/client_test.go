@@ -56,14 +56,14 @@ func TestReplyBeforeSendReturns(t *testing.T) {
 	b.send = func(ctx context.Context, _ string, m messaging.Message) error {
 		return c.receive(ctx, messaging.Message{CorrelationID: m.CorrelationID, Body: m.Body})
 	}
-	c = startClient(t, b, ClientOptions{OnOrphan: func() { t.Error("orphan reply") }, Timeout: testTimeout})
+	c = startClient(t, b, ClientOptions{Observer: Observer{OrphanReply: func() { t.Error("orphan reply") }}, Timeout: testTimeout})
 	load(t, c, "echo")
 }
 
 func TestManyCalls(t *testing.T) {
 	b := newBroker(t)
 	serve(t, b, ServerOptions{}, "echo", echo)
-	c := startClient(t, b, ClientOptions{OnOrphan: func() { t.Error("orphan reply") }, Timeout: testTimeout})
+	c := startClient(t, b, ClientOptions{Observer: Observer{OrphanReply: func() { t.Error("orphan reply") }}, Timeout: testTimeout})
 	load(t, c, "echo")
 }
 
@@ -123,7 +123,7 @@ func TestUnknownAndDuplicateReplies(t *testing.T) {
 	b := newBroker(t)
 	var log logBuffer
 	orphans := make(chan struct{}, 10)
-	c := startClient(t, b, ClientOptions{OnOrphan: func() { orphans <- struct{}{} }, Logger: log.logger()})
+	c := startClient(t, b, ClientOptions{Observer: Observer{OrphanReply: func() { orphans <- struct{}{} }}, Logger: log.logger()})
 	subscribe(t, b, "twice", func(ctx context.Context, m messaging.Message) error {
 		for _, body := range []string{"first", "second"} {
 			if err := b.Send(ctx, m.ReplyTo, messaging.Message{CorrelationID: m.CorrelationID, Body: []byte(body)}); err != nil {
@@ -157,9 +157,11 @@ func TestForgedReplies(t *testing.T) {
 	forged := make(chan struct{}, 10)
 	c := startClient(t, connect(t, server), ClientOptions{
 		VerifyReplies: true,
-		OnForged:      func() { forged <- struct{}{} },
-		OnOrphan:      func() { t.Error("orphan reply") },
-		Logger:        log.logger(),
+		Observer: Observer{
+			ForgedReply: func() { forged <- struct{}{} },
+			OrphanReply: func() { t.Error("orphan reply") },
+		},
+		Logger: log.logger(),
 	})
 	orders := server.ConnectAs("orders")
 	t.Cleanup(func() { noError(t, orders.Close(stopContext(t))) })
@@ -279,7 +281,7 @@ func TestLateReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t)
 		orphans := 0
-		c := startClient(t, b, ClientOptions{OnOrphan: func() { orphans++ }})
+		c := startClient(t, b, ClientOptions{Observer: Observer{OrphanReply: func() { orphans++ }}})
 		subscribe(t, b, "slow", func(ctx context.Context, m messaging.Message) error {
 			<-time.After(6 * time.Second) // of the bubble's clock
 			return b.Send(ctx, m.ReplyTo, messaging.Message{CorrelationID: m.CorrelationID})
@@ -404,7 +406,7 @@ func TestLostRequestIsSentAgain(t *testing.T) {
 	}
 	serve(t, connect(t, server), ServerOptions{}, "echo", echo)
 	var resent atomic.Int32
-	c := startClient(t, lossy, ClientOptions{OnResend: func() { resent.Add(1) }, Timeout: testTimeout})
+	c := startClient(t, lossy, ClientOptions{Observer: Observer{ResentRequest: func() { resent.Add(1) }}, Timeout: testTimeout})
 	results := make(chan error, 2)
 	once, giveUp := context.WithCancel(t.Context())
 	for ctx, request := range map[context.Context]*Request{
@@ -459,7 +461,7 @@ func TestResendWhileAway(t *testing.T) {
 	c := startClient(t, flaky, ClientOptions{Timeout: testTimeout})
 	result := make(chan error, 1)
 	go func() {
-		_, err := Call[Empty, Empty](t.Context(), c, "echo", Empty{}, Idempotent())
+		_, err := Call[Empty, Empty](t.Context(), c, "echo", Empty{}, WithIdempotent())
 		result <- err
 	}()
 	awaittest.Receive(t, sends, "the request")
@@ -592,8 +594,8 @@ func TestInstances(t *testing.T) {
 	serve(t, connect(t, server), ServerOptions{}, "echo", echo)
 	noOrphan := func() { t.Error("orphan reply") }
 	clients := []*Client{
-		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "a", OnOrphan: noOrphan}),
-		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "b", OnOrphan: noOrphan}),
+		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "a", Observer: Observer{OrphanReply: noOrphan}}),
+		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "b", Observer: Observer{OrphanReply: noOrphan}}),
 	}
 	var wg sync.WaitGroup
 	for i := range 1000 {

@@ -36,7 +36,7 @@ func (e *endpoint) receive(ctx context.Context, m messaging.Message) error {
 		return e.refuse(ctx, m, err)
 	}
 	if expired(request.Deadline) {
-		e.server.options.OnExpired()
+		notify(e.server.options.Observer.ExpiredRequest)
 		e.server.options.Logger.DebugContext(ctx, "dropped a request past its deadline",
 			"queue", e.queue, "correlation_id", request.ID)
 		return nil

@@ -7,11 +7,12 @@ import (
 	"net/http"
 )
 
-// Error is an error that the caller may see: a status and a text for people. Any other error that a handler returns
-// becomes status 500, with its text in the log alone.
+// Error is an error that the caller sees: a status, a reason for programs and a text for people. Any other error that a
+// handler returns becomes status 500, and its text is only logged.
 type Error struct {
 	Status int    // HTTP's, 400 to 599
-	Detail string // what went wrong, for the caller
+	Reason string // what went wrong, for programs, e.g. "not-found"; on the wire the end of the problem's type
+	Detail string // what went wrong, for people
 	Fields []FieldError
 	Header http.Header // e.g. Retry-After, WWW-Authenticate
 	cause  error
@@ -38,6 +39,14 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) WithCause(err error) *Error {
 	c := *e
 	c.cause = err
+	return &c
+}
+
+// WithReason returns a copy of e with another reason than its status has by default: lower-case words joined by hyphens,
+// which must stay the same once clients know them.
+func (e *Error) WithReason(reason string) *Error {
+	c := *e
+	c.Reason = reason
 	return &c
 }
 
@@ -93,9 +102,9 @@ func asError(err error) *Error {
 
 var internalError = NewError(http.StatusInternalServerError, "internal error")
 
-// NewError returns an error with any status; the functions below name the usual ones.
+// NewError returns an error with any status and that status's default reason. The functions below name the usual ones.
 func NewError(status int, format string, args ...any) *Error {
-	return &Error{Status: status, Detail: fmt.Sprintf(format, args...)}
+	return &Error{Status: status, Reason: defaultReason(status), Detail: fmt.Sprintf(format, args...)}
 }
 
 // BadRequest is status 400: the request can't be read.

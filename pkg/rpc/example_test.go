@@ -59,7 +59,7 @@ func ExampleHandle() {
 	// 200 "1" application/json
 	// {"id":"42","status":"open"}
 	// 404  application/problem+json
-	// {"type":"about:blank","title":"Not Found","status":404,"detail":"order 43","correlation_id":"call-43"}
+	// {"type":"urn:problem-type:not-found","title":"Not Found","status":404,"detail":"order 43","correlation_id":"call-43"}
 }
 
 func ExampleCall() {

@@ -146,7 +146,7 @@ func TestDecodeWrongInput(t *testing.T) {
 				return
 			}
 			got := asError(err)
-			got = &Error{Status: got.Status, Detail: got.Detail, Fields: got.Fields}
+			got = &Error{Status: got.Status, Reason: got.Reason, Detail: got.Detail, Fields: got.Fields}
 			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(Error{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -356,6 +356,11 @@ func TestCallErrors(t *testing.T) {
 	problem := Conflict("it is so").WithFields(FieldError{"a", "is odd"}).WithHeader("Retry-After", "3")
 	s := newTestServer(b, ServerOptions{})
 	s.Handle("problem", failing(problem))
+	s.Handle("reason", failing(problem.WithReason("too-late")))
+	s.Handle("foreign", reply(Reply{
+		Status: 409, ContentType: "application/problem+json", Body: []byte(`{"type":"https://example.com/sold-out","detail":"sold out"}`),
+	}))
+	s.Handle("unnamed", failing(NewError(418, "short and stout")))
 	s.Handle("title", reply(Reply{Status: 404, ContentType: "application/problem+json", Body: []byte(`{"title":"gone"}`)}))
 	s.Handle("text", reply(Reply{Status: 404, ContentType: "text/html", Body: []byte("<h1>")}))
 	s.Handle("broken", reply(Reply{Status: 502, ContentType: "application/problem+json", Body: []byte(`{`)}))
@@ -363,9 +368,12 @@ func TestCallErrors(t *testing.T) {
 	c := startClient(t, b, ClientOptions{})
 	tests := map[string]*Error{
 		"problem": problem,
-		"title":   {Status: 404, Detail: "gone"},
-		"text":    {Status: 404, Detail: "Not Found"},
-		"broken":  {Status: 502, Detail: "Bad Gateway"},
+		"reason":  problem.WithReason("too-late"),
+		"title":   {Status: 404, Reason: "not-found", Detail: "gone"},
+		"text":    {Status: 404, Reason: "not-found", Detail: "Not Found"},
+		"broken":  {Status: 502, Reason: "bad-gateway", Detail: "Bad Gateway"},
+		"foreign": {Status: 409, Reason: "conflict", Detail: "sold out"},
+		"unnamed": {Status: 418, Detail: "short and stout"},
 	}
 	for queue, want := range tests {
 		t.Run(queue, func(t *testing.T) {

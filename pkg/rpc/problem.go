@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -11,6 +12,9 @@ const (
 	contentTypeJSON    = "application/json"
 	contentTypeProblem = "application/problem+json"
 )
+
+// reasonPrefix and an error's reason make the problem's type, a URI that identifies and need not resolve.
+const reasonPrefix = "urn:problem-type:"
 
 // problem is an error on the wire. https://www.rfc-editor.org/rfc/rfc9457
 type problem struct {
@@ -26,7 +30,7 @@ type problem struct {
 func (e *Error) Reply(correlationID string) *Reply {
 	// A struct of strings and an int always marshals.
 	body, _ := json.Marshal(problem{
-		Type:          "about:blank",
+		Type:          problemType(cmp.Or(e.Reason, defaultReason(e.Status))),
 		Title:         http.StatusText(e.Status),
 		Status:        e.Status,
 		Detail:        e.Detail,
@@ -36,10 +40,19 @@ func (e *Error) Reply(correlationID string) *Reply {
 	return &Reply{Status: e.Status, Header: e.Header.Clone(), ContentType: contentTypeProblem, Body: body}
 }
 
+// problemType returns about:blank for no reason: RFC 9457 has it for problems that their status describes.
+func problemType(reason string) string {
+	if reason == "" {
+		return "about:blank"
+	}
+	return reasonPrefix + reason
+}
+
 // replyError returns the error that a reply of status 400 and above describes. Of a body that is not a problem only
 // the status is known.
 func replyError(r *Reply) *Error {
-	e := &Error{Status: r.Status, Detail: http.StatusText(r.Status), Header: r.Header}
+	e := NewError(r.Status, "%s", http.StatusText(r.Status))
+	e.Header = r.Header
 	if mediaType(r.ContentType) != contentTypeProblem {
 		return e
 	}
@@ -48,6 +61,9 @@ func replyError(r *Reply) *Error {
 		return e
 	}
 	e.Fields = p.Errors
+	if reason, ok := strings.CutPrefix(p.Type, reasonPrefix); ok && reason != "" {
+		e.Reason = reason
+	}
 	switch {
 	case p.Detail != "":
 		e.Detail = p.Detail

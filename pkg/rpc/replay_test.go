@@ -73,7 +73,7 @@ func TestReplayIsHandled(t *testing.T) {
 		handled <- r
 		return &Reply{}, nil
 	}
-	serve(t, b, ServerOptions{OnExpired: func() { expired <- struct{}{} }}, "orders.create", f)
+	serve(t, b, ServerOptions{Observer: Observer{ExpiredRequest: func() { expired <- struct{}{} }}}, "orders.create", f)
 	request := fullRequest()
 	request.Deadline = time.Now().Add(-time.Minute)
 	m := encodeRequest(request, "gateway.rpc.response", "gateway", true, testNow)

@@ -33,8 +33,7 @@ type ServerOptions struct {
 
 	Logger       *slog.Logger  // default: slog.Default()
 	Interceptors []Interceptor // the first is the outermost; Recover comes after the last
-	OnExpired    func()        // called for each request that came too late to be handled
-	OnUnroutable func()        // called for each reply whose callback queue is gone; must not block
+	Observer     Observer
 }
 
 func (o ServerOptions) withDefaults() ServerOptions {
@@ -42,12 +41,6 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	o.DeliveryLimit = max(cmp.Or(o.DeliveryLimit, 5), 0)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
-	}
-	if o.OnExpired == nil {
-		o.OnExpired = func() {}
-	}
-	if o.OnUnroutable == nil {
-		o.OnUnroutable = func() {}
 	}
 	return o
 }
@@ -206,7 +199,7 @@ func (s *Server) receiveReturn(r messaging.Return) {
 	if r.Message.Type != typeReply || r.Message.AppID != s.options.Name {
 		return
 	}
-	s.options.OnUnroutable()
+	notify(s.options.Observer.UnroutableReply)
 	s.options.Logger.Warn("dropped a reply whose callback queue is gone",
 		"queue", r.Queue, "correlation_id", r.Message.CorrelationID)
 }

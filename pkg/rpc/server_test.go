@@ -32,7 +32,7 @@ func wantProblem(t *testing.T, reply *Reply, want problem) {
 		t.Errorf("got status %d, %s; want %d, application/problem+json", reply.Status, reply.ContentType, want.Status)
 	}
 	noError(t, json.Unmarshal(reply.Body, &got))
-	want.Type = "about:blank"
+	want.Type = "urn:problem-type:" + defaultReason(want.Status)
 	want.Title = http.StatusText(want.Status)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -195,7 +195,7 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 		b := newBroker(t)
 		expired := 0
 		handled := 0
-		serve(t, b, ServerOptions{Prefetch: 2, OnExpired: func() { expired++ }}, "slow", func(context.Context, *Request) (*Reply, error) {
+		serve(t, b, ServerOptions{Prefetch: 2, Observer: Observer{ExpiredRequest: func() { expired++ }}}, "slow", func(context.Context, *Request) (*Reply, error) {
 			handled++
 			<-time.After(2 * time.Second) // of the bubble's clock
 			return &Reply{}, nil
@@ -448,9 +448,9 @@ func TestUnroutableReply(t *testing.T) {
 	b := newBroker(t)
 	var log logBuffer
 	unroutable := make(chan struct{}, 10)
-	serve(t, b, ServerOptions{Logger: log.logger(), OnUnroutable: func() { unroutable <- struct{}{} }}, "works", ok)
+	serve(t, b, ServerOptions{Logger: log.logger(), Observer: Observer{UnroutableReply: func() { unroutable <- struct{}{} }}}, "works", ok)
 	// Another service's server on the same connection minds its own replies.
-	serve(t, b, ServerOptions{Name: "other", OnUnroutable: func() { t.Error("the other service counted it") }}, "other", ok)
+	serve(t, b, ServerOptions{Name: "other", Observer: Observer{UnroutableReply: func() { t.Error("the other service counted it") }}}, "other", ok)
 	c := startClient(t, b, ClientOptions{})
 	noError(t, b.Send(t.Context(), "works", messaging.Message{CorrelationID: "7", ReplyTo: "gone"}))
 	awaittest.Receive(t, unroutable, "the return")

@@ -69,8 +69,10 @@ func (c *chassis) newServer() *rpc.Server {
 		Persistent:    c.config.RPCPersistent,
 		Logger:        c.logger,
 		Interceptors:  []rpc.Interceptor{c.metrics.server.interceptor(handledStatus), rpc.Logging(c.logger, slog.LevelDebug)},
-		OnExpired:     c.metrics.expired.Inc,
-		OnUnroutable:  c.metrics.unroutable.Inc,
+		Observer: rpc.Observer{
+			ExpiredRequest:  c.metrics.expired.Inc,
+			UnroutableReply: c.metrics.unroutable.Inc,
+		},
 	})
 }
 
@@ -96,9 +98,11 @@ func (c *chassis) newClient(p clientParams) *rpc.Client {
 		QueueType:          c.config.RPCQueueType,
 		Logger:             c.logger,
 		Interceptors:       []rpc.Interceptor{c.metrics.client.interceptor(callStatus), rpc.Logging(c.logger, slog.LevelDebug)},
-		OnOrphan:           c.metrics.orphans.Inc,
-		OnForged:           c.metrics.forged.Inc,
-		OnResend:           c.metrics.resent.Inc,
+		Observer: rpc.Observer{
+			OrphanReply:   c.metrics.orphans.Inc,
+			ForgedReply:   c.metrics.forged.Inc,
+			ResentRequest: c.metrics.resent.Inc,
+		},
 	})
 	c.metrics.observeClient(client)
 	p.Lifecycle.Append(fx.Hook{

@@ -21,7 +21,7 @@ func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan 
 	requests, drops := make(chan *rpc.Request, 100), make(chan struct{}, 100)
 	s := rpc.NewServer(b, rpc.ServerOptions{
 		Name: "orders", Logger: slog.New(slog.DiscardHandler), QueueType: q.Type,
-		OnExpired: func() { drops <- struct{}{} },
+		Observer: rpc.Observer{ExpiredRequest: func() { drops <- struct{}{} }},
 	})
 	s.Handle(q.Name, func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
 		requests <- r

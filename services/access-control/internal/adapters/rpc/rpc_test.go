@@ -262,7 +262,7 @@ func TestTooManyFailedLogins(t *testing.T) {
 				problem := object(t, reply)
 				delete(problem, "correlation_id")
 				want := map[string]any{
-					"type": "about:blank", "title": "Too Many Requests", "status": 429.,
+					"type": "urn:problem-type:too-many-requests", "title": "Too Many Requests", "status": 429.,
 					"detail": "too many failed logins: try again later",
 				}
 				if diff := cmp.Diff(want, problem); diff != "" || reply.Status != http.StatusTooManyRequests {

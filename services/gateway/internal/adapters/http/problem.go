@@ -32,7 +32,7 @@ func (s *Server) problem(err error) *rpc.Error {
 	case errors.As(err, &body):
 		return rpc.NewError(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", body.Limit)
 	case errors.Is(err, rpc.ErrTimeout):
-		return rpc.NewError(s.options.TimeoutStatus, "no answer in time").WithCause(err)
+		return rpc.NewError(s.options.TimeoutStatus, "no answer in time").WithReason("timeout").WithCause(err)
 	case errors.Is(err, rpc.ErrMalformedReply):
 		return rpc.NewError(http.StatusBadGateway, "the answer was not understood").WithCause(err)
 	case errors.Is(err, rpc.ErrTooManyPending):

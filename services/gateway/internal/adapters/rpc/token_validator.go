@@ -38,7 +38,7 @@ type validateTokenOutput struct {
 // Validate implements app.TokenValidator.
 func (v *TokenValidator) Validate(ctx context.Context, token string) (domain.Identity, error) {
 	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, ValidateToken, validateTokenInput{token},
-		rpc.Idempotent())
+		rpc.WithIdempotent())
 	if err != nil {
 		return domain.Identity{}, fmt.Errorf("check token: %w", err)
 	}
