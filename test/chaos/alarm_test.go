@@ -47,7 +47,7 @@ func TestMemoryAlarm(t *testing.T) {
 		s.StartOrders(t)
 
 		ctl(t, "set_vm_memory_high_watermark", "0.4")
-		l.outage(t, began, nodeLog.firstSince(t, began, alarmCleared))
+		l.outage(t, began, nodeLog.AwaitFirst(t, began, alarmCleared))
 	}
 	fault := fmt.Sprintf("the broker's memory alarm, %d times", times)
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())

@@ -18,7 +18,7 @@ func TestBrokerAwayAtStart(t *testing.T) {
 	}
 	stopped := time.Now()
 	restart(t)
-	up := nodeLog.firstSince(t, stopped, listening)
+	up := nodeLog.AwaitFirst(t, stopped, listening)
 	for _, p := range s.Processes() {
 		p.AwaitReady(t)
 	}
@@ -65,7 +65,7 @@ func TestBrokerAway(t *testing.T) {
 	}
 	restarted := time.Now()
 	restart(t)
-	l.outage(t, killed, nodeLog.firstSince(t, restarted, listening))
+	l.outage(t, killed, nodeLog.AwaitFirst(t, restarted, listening))
 	fault := fmt.Sprintf("the broker is away for %s (each call refused within %s)", away, slowest.Round(time.Millisecond))
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
 }

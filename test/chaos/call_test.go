@@ -47,7 +47,7 @@ type order struct {
 
 // judge sets the outcome from the answer. The caller expects status, and the order that has sku, and id unless that is
 // not known.
-func (c *call) judge(a system.Answer, err error, status int, id, sku string) order {
+func (c *call) judge(a system.Response, err error, status int, id, sku string) order {
 	c.status, c.correlationID = a.Status, a.Header.Get("X-Correlation-Id")
 	switch {
 	case err != nil:
@@ -84,17 +84,17 @@ func decodeOrder(body []byte) (order, error) {
 }
 
 func TestJudge(t *testing.T) {
-	answer := func(status int, body string, header ...string) system.Answer {
+	answer := func(status int, body string, header ...string) system.Response {
 		h := http.Header{"X-Correlation-Id": {"1"}}
 		for i := 0; i+1 < len(header); i += 2 {
 			h.Set(header[i], header[i+1])
 		}
-		return system.Answer{Status: status, Header: h, Body: []byte(body)}
+		return system.Response{Status: status, Header: h, Body: []byte(body)}
 	}
 	const right = `{"id":"7","items":[{"sku":"tea"}]}`
 	problem := []string{"Content-Type", "application/problem+json", "Retry-After", "1"}
 	tests := map[string]struct {
-		answer system.Answer
+		answer system.Response
 		err    error
 		want   outcome
 	}{
@@ -111,7 +111,7 @@ func TestJudge(t *testing.T) {
 		"no Retry-After":      {answer(503, `{"correlation_id":"1"}`, problem[:2]...), nil, wrong},
 		"no problem":          {answer(502, `Bad Gateway`), nil, wrong},
 		"another's problem":   {answer(502, `{"correlation_id":"2"}`, problem...), nil, wrong},
-		"no answer in time":   {system.Answer{}, context.DeadlineExceeded, lost},
+		"no answer in time":   {system.Response{}, context.DeadlineExceeded, lost},
 		"only half an answer": {answer(200, `{"id":"7",`), errors.New("unexpected EOF"), lost},
 	}
 	for name, test := range tests {

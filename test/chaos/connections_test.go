@@ -20,7 +20,7 @@ func TestConnectionsClosed(t *testing.T) {
 		reason := fmt.Sprintf("closed for the test, %d", i)
 		began := time.Now()
 		ctl(t, "close_all_connections", reason)
-		l.outage(t, began, nodeLog.firstSince(t, began, reason))
+		l.outage(t, began, nodeLog.AwaitFirst(t, began, reason))
 		for _, p := range s.Processes() {
 			p.AwaitReady(t) // also what the load doesn't need at once
 		}

@@ -131,7 +131,7 @@ func request(conn net.Conn, text string) (r result) {
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err == nil {
-		err = system.Answer{Status: response.StatusCode, Header: response.Header, Body: body}.CheckProblem()
+		err = system.Response{Status: response.StatusCode, Header: response.Header, Body: body}.CheckProblem()
 	}
 	if err == nil && response.StatusCode == http.StatusServiceUnavailable && !response.Close {
 		err = errors.New("refused, and still connected")

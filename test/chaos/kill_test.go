@@ -17,7 +17,7 @@ func killNode(t *testing.T) (killed, up time.Time) {
 	killed = time.Now()
 	suite.Node.Kill()
 	restart(t)
-	return killed, nodeLog.firstSince(t, killed, listening)
+	return killed, nodeLog.AwaitFirst(t, killed, listening)
 }
 
 // TestBrokerKilled kills the broker, again and again.

@@ -118,7 +118,7 @@ func (l *load) read(ctx context.Context, n int) {
 	l.end(c, "")
 }
 
-func (l *load) call(ctx context.Context, n int, method, path, body string, header ...string) (system.Answer, error) {
+func (l *load) call(ctx context.Context, n int, method, path, body string, header ...string) (system.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit+grace())
 	defer cancel()
 	return l.users[n%len(l.users)].Call(ctx, method, path, body, header...)

@@ -13,15 +13,22 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/test/internal/brokerlog"
 	"example.com/warren/test/internal/system"
 )
 
 var full = flag.Bool("full", false, "break things as hard and as often as promised, and hold the system to the promised times")
 
+// The lines of the node's log that tests wait for, in RabbitMQ 3.10 and 4.
+const (
+	listening    = "started TCP listener on"
+	alarmCleared = "resource limit alarm cleared"
+)
+
 // What all tests share.
 var (
 	suite   system.Suite
-	nodeLog brokerLog
+	nodeLog brokerlog.Log
 	results report
 )
 

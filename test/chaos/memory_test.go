@@ -1,12 +1,9 @@
 package chaos
 
 import (
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 
+	"example.com/warren/test/internal/proc"
 	"example.com/warren/test/internal/system"
 )
 
@@ -38,22 +35,12 @@ func (m memory) check(t *testing.T) {
 	}
 }
 
-// residentPeak is the most bytes of memory that a process had resident so far (proc_pid_status(5)).
+// residentPeak returns the most bytes of memory that a process had resident so far (VmHWM of proc_pid_status(5)).
 func residentPeak(t *testing.T, p *system.Process) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	kib, err := proc.Field(p.PID(), "status", "VmHWM:")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			n, err := strconv.Atoi(strings.Fields(value)[0])
-			if err != nil {
-				t.Fatalf("%q: %v", line, err)
-			}
-			return n << 10
-		}
-	}
-	t.Fatalf("no VmHWM in %s", status)
-	return 0
+	return kib << 10
 }

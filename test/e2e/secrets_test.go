@@ -27,7 +27,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	forged.Token = user.Token[:len(user.Token)-8] + "AAAAAAAA"
 	wrong := fmt.Sprintf(`{"username":"demo","password":%q}`, wrongPassword)
 
-	answers := []system.Answer{
+	answers := []system.Response{
 		user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", ""),
 		user.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", newOrder),
 		user.Want(t, http.StatusUnprocessableEntity, http.MethodPost, "/v1/orders", "{}"),
@@ -40,7 +40,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	s.Orders.Stop(t)
 	requests := map[string]string{"orders.getAll": http.MethodGet, "orders.create": http.MethodPost}
 	texts := map[string]string{}
-	var unanswered []<-chan system.Answer
+	var unanswered []<-chan system.Response
 	orders := connectAs(t, "orders")
 	for queue, method := range requests {
 		unanswered = append(unanswered, call(t, user, method, "/v1/orders", newOrder))
@@ -101,9 +101,9 @@ func TestSecretsStaySecret(t *testing.T) {
 const newOrder = `{"currency":"EUR","items":[{"sku":"tea-500","quantity":1,"unit_price":1}]}`
 
 // call makes a call that may take long.
-func call(t *testing.T, u system.API, method, path, body string) <-chan system.Answer {
+func call(t *testing.T, u system.API, method, path, body string) <-chan system.Response {
 	t.Helper()
-	answers := make(chan system.Answer, 1)
+	answers := make(chan system.Response, 1)
 	go func() {
 		a, err := u.Call(t.Context(), method, path, body)
 		if err != nil {

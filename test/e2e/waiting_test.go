@@ -23,7 +23,7 @@ func TestServiceAway(t *testing.T) {
 		t.Errorf("502 after %s, the limit is %s", took, limit)
 	}
 
-	result := make(chan system.Answer, 1)
+	result := make(chan system.Response, 1)
 	go func() {
 		a, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
 		if err != nil {

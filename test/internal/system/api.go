@@ -10,120 +10,138 @@ import (
 	"testing"
 )
 
-// oneShot opens a connection for each request, so that none is left behind.
+// oneShot opens a connection for each request and closes it, so that no test leaves a connection behind.
 var oneShot = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
 
 // Fetch gets a URL and reads the response to its end.
 func Fetch(ctx context.Context, url string) (status int, body string, err error) {
-	a, err := API{URL: url}.Call(ctx, http.MethodGet, "", "")
-	return a.Status, string(a.Body), err
+	r, err := API{URL: url}.Call(ctx, http.MethodGet, "", "")
+	return r.Status, string(r.Body), err
 }
 
 // API is a user of one gateway.
 type API struct {
 	URL    string
-	Token  string       // "": nobody is logged in
-	Client *http.Client // default: one that opens a connection for each request
+	Token  string       // empty before the login
+	Client *http.Client // default: opens a connection for each request
 }
 
-// Answer is a response, read to its end.
-type Answer struct {
+// Response is an HTTP response, read to its end.
+type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// JSON returns a field of the answer's body.
-func (a Answer) JSON(t *testing.T, field string) any {
+// JSON returns a field of the body.
+func (r Response) JSON(t *testing.T, field string) any {
 	t.Helper()
 	var body map[string]any
-	if err := json.Unmarshal(a.Body, &body); err != nil {
-		t.Fatalf("body %q: %v", a.Body, err)
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		t.Fatalf("body %q: %v", r.Body, err)
 	}
 	return body[field]
 }
 
-// Text returns a field of the answer's body that must be a string, and not empty.
-func (a Answer) Text(t *testing.T, field string) string {
+// Text returns a field of the body that must be a string, and not empty.
+func (r Response) Text(t *testing.T, field string) string {
 	t.Helper()
-	s, _ := a.JSON(t, field).(string)
+	s, _ := r.JSON(t, field).(string)
 	if s == "" {
-		t.Fatalf("no %s in %s", field, a.Body)
+		t.Fatalf("no %s in %s", field, r.Body)
 	}
 	return s
 }
 
-// Call sends a request with the user's token, if any, and further header names and values.
-func (u API) Call(ctx context.Context, method, path, body string, header ...string) (Answer, error) {
-	r, err := http.NewRequestWithContext(ctx, method, u.URL+path, bytes.NewBufferString(body))
+// Call sends a request with the user's token, if any. Headers are names and values.
+func (u API) Call(ctx context.Context, method, path, body string, headers ...string) (Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, u.URL+path, bytes.NewBufferString(body))
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", "application/json")
 	}
 	if u.Token != "" {
-		r.Header.Set("Authorization", "Bearer "+u.Token)
+		request.Header.Set("Authorization", "Bearer "+u.Token)
 	}
-	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
 	}
 	client := u.Client
 	if client == nil {
 		client = oneShot
 	}
-	response, err := client.Do(r)
+	response, err := client.Do(request)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	data, err := io.ReadAll(response.Body)
-	return Answer{response.StatusCode, response.Header, data}, err
+	return Response{response.StatusCode, response.Header, data}, err
 }
 
-// Want is Call, for a status that must come. Failures are checked to be problem+json.
-func (u API) Want(t *testing.T, status int, method, path, body string, header ...string) Answer {
+// Want is Call for a test that expects a status. An error response must be problem+json.
+func (u API) Want(t *testing.T, status int, method, path, body string, headers ...string) Response {
 	t.Helper()
-	a, err := u.Call(t.Context(), method, path, body, header...)
+	r, err := u.Call(t.Context(), method, path, body, headers...)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	if a.Status != status {
-		t.Fatalf("%s %s: status %d, want %d: %s", method, path, a.Status, status, a.Body)
+	if r.Status != status {
+		t.Fatalf("%s %s: status %d, want %d: %s", method, path, r.Status, status, r.Body)
 	}
 	if status >= http.StatusBadRequest {
-		if err := a.CheckProblem(); err != nil {
+		if err := r.CheckProblem(); err != nil {
 			t.Errorf("%s %s: %v", method, path, err)
 		}
 	}
-	return a
+	return r
 }
 
-// CheckProblem returns an error unless the answer is a failure as all of the gateway's are: problem+json (RFC 9457) with
-// the correlation id that the header has, and with a Retry-After if it is 503.
-func (a Answer) CheckProblem() error {
-	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
-		return fmt.Errorf("content type %q of status %d: %s", got, a.Status, a.Body)
+// CheckProblem returns an error unless the response is problem+json (RFC 9457) with the correlation ID of its header, as
+// every error of the gateway is. A 503 must have Retry-After too.
+func (r Response) CheckProblem() error {
+	if got := r.Header.Get("Content-Type"); got != "application/problem+json" {
+		return fmt.Errorf("content type %q of status %d: %s", got, r.Status, r.Body)
 	}
 	var problem struct {
 		CorrelationID string `json:"correlation_id"`
 	}
-	if err := json.Unmarshal(a.Body, &problem); err != nil {
-		return fmt.Errorf("status %d: body %q: %w", a.Status, a.Body, err)
+	if err := json.Unmarshal(r.Body, &problem); err != nil {
+		return fmt.Errorf("status %d: body %q: %w", r.Status, r.Body, err)
 	}
-	if id := a.Header.Get("X-Correlation-Id"); id == "" || problem.CorrelationID != id {
-		return fmt.Errorf("status %d: correlation id %q, body %s", a.Status, id, a.Body)
+	if id := r.Header.Get("X-Correlation-Id"); id == "" || problem.CorrelationID != id {
+		return fmt.Errorf("status %d: correlation ID %q, body %s", r.Status, id, r.Body)
 	}
-	if a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
-		return fmt.Errorf("status %d without Retry-After: %s", a.Status, a.Body)
+	if r.Status == http.StatusServiceUnavailable && r.Header.Get("Retry-After") == "" {
+		return fmt.Errorf("status %d without Retry-After: %s", r.Status, r.Body)
 	}
 	return nil
 }
 
-// Login returns u with the token of a demo user, whose password is the name.
+// Login is LogIn for a test.
 func (u API) Login(t *testing.T, name string) API {
 	t.Helper()
-	a := u.Want(t, http.StatusOK, http.MethodPost, "/v1/login", fmt.Sprintf(`{"username":%q,"password":%q}`, name, name))
-	u.Token = a.Text(t, "access_token")
+	u, err := u.LogIn(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return u
+}
+
+// LogIn returns u with the token of a demo user, whose password is the name.
+func (u API) LogIn(ctx context.Context, name string) (API, error) {
+	r, err := u.Call(ctx, http.MethodPost, "/v1/login", fmt.Sprintf(`{"username":%q,"password":%q}`, name, name))
+	if err != nil {
+		return u, fmt.Errorf("log in: %w", err)
+	}
+	var body struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(r.Body, &body); err != nil || r.Status != http.StatusOK || body.AccessToken == "" {
+		return u, fmt.Errorf("log in: status %d, body %q", r.Status, r.Body)
+	}
+	u.Token = body.AccessToken
+	return u, nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,17 +13,17 @@ import (
 	"example.com/warren/pkg/process"
 )
 
-// Process is a service that runs.
+// Process is a running service.
 type Process struct {
 	Service string
-	Admin   string // address of its admin listener
+	Admin   string // address of the admin listener
 
-	process  *process.Process
-	output   output
-	expected bool // its end
+	process     *process.Process
+	output      output
+	expectedEnd bool // an end does not fail the test
 }
 
-// output is what a process wrote, readable while it runs.
+// output records what a process writes. It can be read while the process runs.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -44,13 +43,13 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// Output is all that it has written so far.
+// Output returns what the process has written so far.
 func (p *Process) Output() string { return p.output.String() }
 
-// PID is its process id.
+// PID returns the process ID.
 func (p *Process) PID() int { return p.process.PID() }
 
-// Alive reports whether it runs.
+// Alive reports whether the process runs.
 func (p *Process) Alive() bool {
 	select {
 	case <-p.process.Done():
@@ -60,10 +59,10 @@ func (p *Process) Alive() bool {
 	}
 }
 
-// Wait waits for an end that the test expects, and returns its error, which is nil for exit status 0.
+// Wait waits for the process to end by itself. Its error is nil for exit status 0.
 func (p *Process) Wait(t *testing.T) error {
 	t.Helper()
-	p.expected = true
+	p.expectedEnd = true
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	select {
@@ -75,17 +74,17 @@ func (p *Process) Wait(t *testing.T) error {
 	}
 }
 
-// Stop ends it in order with SIGTERM; any exit status but 0 fails the test. A second stop does nothing.
+// Stop sends SIGTERM and waits for the end. An exit status other than 0 fails the test. A second Stop does nothing.
 func (p *Process) Stop(t *testing.T) {
 	t.Helper()
-	if p.expected && !p.Alive() {
+	if p.expectedEnd && !p.Alive() {
 		return
 	}
 	if !p.Alive() {
 		t.Errorf("%s ended by itself: %v", p.Service, p.process.Wait())
 		return
 	}
-	p.expected = true
+	p.expectedEnd = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), Patience)
 	defer cancel()
 	if err := p.process.Stop(ctx); err != nil {
@@ -97,13 +96,13 @@ func (p *Process) Stop(t *testing.T) {
 	}
 }
 
-// Kill ends it with SIGKILL, as a crash would.
+// Kill ends the process with SIGKILL, as a crash would.
 func (p *Process) Kill() {
-	p.expected = true
+	p.expectedEnd = true
 	p.process.Kill()
 }
 
-// shownOutput is how many bytes of its output a failed test shows: under load, processes write a lot.
+// shownOutput is how many bytes of a process's output a failed test shows: under load, processes write a lot.
 const shownOutput = 64 << 10
 
 func (p *Process) cleanUp(t *testing.T) {
@@ -111,11 +110,11 @@ func (p *Process) cleanUp(t *testing.T) {
 	p.Stop(t)
 	if t.Failed() {
 		out := p.Output()
-		t.Logf("what %s wrote, at the end:\n%s", p.Service, out[max(0, len(out)-shownOutput):])
+		t.Logf("the end of the output of %s:\n%s", p.Service, out[max(0, len(out)-shownOutput):])
 	}
 }
 
-// AwaitReady waits until the service says that it is ready.
+// AwaitReady waits until /readyz reports that the service is ready.
 func (p *Process) AwaitReady(t *testing.T) {
 	t.Helper()
 	awaittest.Success(t, p.Service+" ready", func(ctx context.Context) error {
@@ -126,7 +125,7 @@ func (p *Process) AwaitReady(t *testing.T) {
 	})
 }
 
-// AwaitNotReady waits until the service says that it is not, for a reason that contains why.
+// AwaitNotReady waits until /readyz reports that the service is not ready, for a reason that contains why.
 func (p *Process) AwaitNotReady(t *testing.T, why string) {
 	t.Helper()
 	awaittest.Success(t, p.Service+" not ready", func(ctx context.Context) error {
@@ -134,7 +133,7 @@ func (p *Process) AwaitNotReady(t *testing.T, why string) {
 	})
 }
 
-// Ready returns an error unless /readyz answers with status and a body that contains why.
+// Ready returns an error unless /readyz responds with status and a body that contains why.
 func (p *Process) Ready(ctx context.Context, status int, why string) error {
 	got, body, err := Fetch(ctx, "http://"+p.Admin+"/readyz")
 	if err != nil {
@@ -146,8 +145,7 @@ func (p *Process) Ready(ctx context.Context, status int, why string) error {
 	return nil
 }
 
-// Metric returns the sum of a metric's series, of those with the labels if any are given: a name and a value each. A
-// metric without such a series fails the test.
+// Metric is Measure for a test, which fails without such a series.
 func (p *Process) Metric(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
 	sum, err := p.Measure(t.Context(), name, labels...)
@@ -157,43 +155,7 @@ func (p *Process) Metric(t *testing.T, name string, labels ...string) float64 {
 	return sum
 }
 
-// Measure is Metric for a process or a series that may not be there.
+// Measure returns the sum of a metric's series; see the function Metric.
 func (p *Process) Measure(ctx context.Context, name string, labels ...string) (float64, error) {
-	_, body, err := Fetch(ctx, "http://"+p.Admin+"/metrics")
-	if err != nil {
-		return 0, err
-	}
-	sum, found := 0.0, false
-	for line := range strings.Lines(body) {
-		value, ok := valueOf(strings.TrimSpace(line), name, labels)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return 0, fmt.Errorf("metric %s: %w", name, err)
-		}
-		sum, found = sum+n, true
-	}
-	if !found {
-		return 0, fmt.Errorf("no metric %s %q of %s", name, labels, p.Service)
-	}
-	return sum, nil
-}
-
-// valueOf returns the value of a line in Prometheus' text format, if it is of the metric and has the labels
-// (https://prometheus.io/docs/instrumenting/exposition_formats/). The values of our labels hold no spaces or quotes.
-func valueOf(line, name string, labels []string) (string, bool) {
-	series, value, _ := strings.Cut(line, " ")
-	got, set, _ := strings.Cut(series, "{")
-	if got != name {
-		return "", false
-	}
-	for i := 0; i+1 < len(labels); i += 2 {
-		label := fmt.Sprintf("%s=%q", labels[i], labels[i+1])
-		if !strings.HasPrefix(set, label) && !strings.Contains(set, ","+label) {
-			return "", false
-		}
-	}
-	return value, true
+	return Metric(ctx, p.Admin, name, labels...)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Messages returns how many messages a queue holds, as the broker tells it.
+// Messages returns how many messages a queue holds, by rabbitmqctl.
 func (s *Suite) Messages(ctx context.Context, queue string) (int, error) {
 	out, err := s.Node.Ctl(ctx, "--quiet", "list_queues", "--no-table-headers", "name", "messages")
 	if err != nil {

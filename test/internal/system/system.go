@@ -1,5 +1,5 @@
-// Package system starts the real programs over a real RabbitMQ, each service as the broker's user that it has in
-// production, for tests that drive them as their users do.
+// Package system starts the real programs over a real RabbitMQ, each service as its broker user of production, for tests
+// that drive the programs as their users do. Benchmarks share its HTTP client.
 package system
 
 import (
@@ -12,27 +12,23 @@ import (
 	"example.com/warren/pkg/process"
 )
 
-// Services are the programs of a whole system.
-var Services = []string{"gateway", "orders", "access-control"}
-
-// RPCTimeout is the RPC_TIMEOUT of gateways: short, so that calls that must fail do so soon.
+// RPCTimeout is the RPC_TIMEOUT of gateways. It is short, so that calls that must fail do so soon.
 const RPCTimeout = "3s"
 
-// Suite is what all tests of a package share. Tests makes it.
+// Suite is what all tests of a package share. Tests fills it.
 type Suite struct {
-	Programs string // the folder of the binaries
+	Programs string // folder of the binaries
 	Node     *rabbitmqtest.Node
 
-	brokers []string // addresses; none: the node's
+	brokers []string // addresses; default: the node's
 }
 
-// Via returns a suite whose services reach their broker at other addresses than the node's: a proxy's, or those of a
-// cluster.
+// Via returns a suite whose services connect to addrs instead of the node: to a proxy, or to the nodes of a cluster.
 func (s *Suite) Via(addrs ...string) *Suite {
 	return &Suite{Programs: s.Programs, Node: s.Node, brokers: addrs}
 }
 
-// BrokerURL is a service's BROKER_URL, for the user that it has in production.
+// BrokerURL returns the BROKER_URL of a service, with its broker user of production.
 func (s *Suite) BrokerURL(service string) string {
 	addrs := s.brokers
 	if len(addrs) == 0 {
@@ -40,13 +36,19 @@ func (s *Suite) BrokerURL(service string) string {
 	}
 	urls := make([]string, len(addrs))
 	for i, addr := range addrs {
-		urls[i] = fmt.Sprintf("amqp://%s:%s-development@%s/", service, service, addr)
+		urls[i] = BrokerURL(service, addr, "")
 	}
 	return strings.Join(urls, ",")
 }
 
-// Start starts a service with its files in dir and with nothing in its environment but what a test needs and env. It does
-// not wait for it to be ready. It is stopped with the test, which fails if the service ended by itself.
+// BrokerURL returns the URL for a user of the development definitions at a broker's virtual host. The empty host is the
+// default one.
+func BrokerURL(user, addr, host string) string {
+	return fmt.Sprintf("amqp://%s:%s-development@%s/%s", user, user, addr, host)
+}
+
+// Start starts a service with its files in dir, and does not wait until it is ready. The service's environment holds what
+// tests need, and env. The service is stopped at the end of the test, which fails if it ended by itself.
 func (s *Suite) Start(t *testing.T, service, dir string, env ...string) *Process {
 	t.Helper()
 	p := &Process{Service: service, Admin: FreeAddr(t)}
@@ -67,7 +69,7 @@ func (s *Suite) Start(t *testing.T, service, dir string, env ...string) *Process
 	return p
 }
 
-// StartGateway is Start for a gateway at a free address. API has no token yet.
+// StartGateway is Start for a gateway at a free address. The API has no token yet.
 func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process, API) {
 	t.Helper()
 	addr := FreeAddr(t)
@@ -79,7 +81,7 @@ func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process,
 	return p, API{URL: "http://" + addr}
 }
 
-// OrdersDatabase is the SQLite file of orders that has its files in dir.
+// OrdersDatabase returns the SQLite file of an orders service with its files in dir.
 func OrdersDatabase(dir string) string { return filepath.Join(dir, "orders.db") }
 
 // System is one process of each service.
@@ -94,7 +96,7 @@ type System struct {
 	env   []string
 }
 
-// StartSystem starts one process of each service, with the demo's data and with env, and waits until all are ready.
+// StartSystem starts one process of each service, with the demo data and env, and waits until all are ready.
 func (s *Suite) StartSystem(t *testing.T, env ...string) *System {
 	t.Helper()
 	sys := s.LaunchSystem(t, env...)
@@ -104,7 +106,7 @@ func (s *Suite) StartSystem(t *testing.T, env ...string) *System {
 	return sys
 }
 
-// LaunchSystem is StartSystem without the waiting.
+// LaunchSystem is StartSystem without the wait.
 func (s *Suite) LaunchSystem(t *testing.T, env ...string) *System {
 	t.Helper()
 	sys := &System{Dir: t.TempDir(), suite: s, env: append([]string{"DEMO_DATA=true"}, env...)}
@@ -114,11 +116,11 @@ func (s *Suite) LaunchSystem(t *testing.T, env ...string) *System {
 	return sys
 }
 
-// StartOrders starts orders again, after it was stopped, or one more.
+// StartOrders starts orders again after a stop, or another replica.
 func (s *System) StartOrders(t *testing.T) {
 	t.Helper()
 	s.Orders = s.suite.Start(t, "orders", s.Dir, s.env...)
 }
 
-// Processes are the three processes.
+// Processes returns the three processes.
 func (s *System) Processes() []*Process { return []*Process{s.AccessControl, s.Orders, s.Gateway} }

@@ -12,17 +12,17 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// root is the repository's, from the folder of a package of tests, in which its tests run.
+// root is the repository's root, relative to the folder of a package of tests, in which go test runs them.
 const root = "../.."
 
-// Definitions are those that compose.yaml loads, so that the tests run with the privileges of production.
+// Definitions is the file that compose.yaml loads, so that the tests run with the privileges of production.
 const Definitions = root + "/deployments/rabbitmq/definitions.json"
 
-// setUpTimeout bounds the building of the programs and the start of the node.
+// setUpTimeout bounds building the programs and starting the node.
 const setUpTimeout = 5 * time.Minute
 
-// Tests runs a package's tests with programs and a node of their own, and takes both away before Run returns, so that a
-// check for leaks after the tests doesn't see them. The package's folder is two below the repository's root.
+// Tests runs a package's tests with built programs and a private node. It removes both before Run returns, so that a check
+// for leaks after the tests does not see them. The package's folder must be two levels below the repository's root.
 //
 //	var suite system.Suite
 //
@@ -30,10 +30,10 @@ const setUpTimeout = 5 * time.Minute
 type Tests struct {
 	M     interface{ Run() int } // the testing.M
 	Suite *Suite                 // set before the first test
-	Node  rabbitmqtest.Options   // Definitions, unless set, are those of production
+	Node  rabbitmqtest.Options   // default of Definitions: production's
 }
 
-// Run returns the tests' exit code, or 1 if what they need could not be made.
+// Run returns the tests' exit code, or 1 if the set-up or its removal failed.
 func (t Tests) Run() int {
 	code, err := t.run()
 	if err != nil {
@@ -65,7 +65,7 @@ func (t Tests) run() (code int, err error) {
 	return t.M.Run(), nil
 }
 
-// build puts the program of a package of a module into folder.
+// build builds a package of a module into folder.
 func build(ctx context.Context, folder, module, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), pkg)
 	cmd.Dir = filepath.Join(root, module)

@@ -14,7 +14,7 @@ type Tool struct {
 	env  []string
 }
 
-// BuildTool builds the warren command. It uses the broker as the user of a service.
+// BuildTool builds the warren command, to be run with the broker user of a service.
 func (s *Suite) BuildTool(t *testing.T, service string) Tool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), setUpTimeout)
@@ -25,7 +25,7 @@ func (s *Suite) BuildTool(t *testing.T, service string) Tool {
 	return Tool{path: filepath.Join(s.Programs, "warren"), env: []string{"BROKER_URL=" + s.BrokerURL(service)}}
 }
 
-// Run runs it with arguments and returns what it printed. Any exit status but 0 fails the test.
+// Run runs the command and returns its standard output. An exit status other than 0 fails the test.
 func (w Tool) Run(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)

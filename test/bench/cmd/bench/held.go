@@ -1,14 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"strings"
 
 	"example.com/warren/test/bench/internal/profile"
+	"example.com/warren/test/internal/system"
 )
 
 // heldRequests is how many HTTP requests wait for their replies at once: as many as a gateway lets wait on one queue.
@@ -57,7 +57,7 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 	g := &heldGateway{}
 	for _, addr := range []*string{&g.addr, &g.admin, &g.profiles} {
 		var err error
-		if *addr, err = freeAddr(ctx); err != nil {
+		if *addr, err = system.FindAddr(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -81,11 +81,10 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 
 // awaitHeld returns once all requests wait.
 func (g *heldGateway) awaitHeld(ctx context.Context) error {
-	all := fmt.Sprintf("rpc_client_in_flight{queue=\"orders.get\"} %d\n", heldRequests)
 	return g.await(ctx, startTimeout, func(ctx context.Context) error {
-		metrics, err := read(ctx, "http://"+g.admin+"/metrics")
-		if err == nil && !bytes.Contains(metrics, []byte(all)) {
-			err = errNotReady
+		held, err := system.Metric(ctx, g.admin, "rpc_client_in_flight", "queue", "orders.get")
+		if err == nil && held != heldRequests {
+			err = fmt.Errorf("%v requests wait, want %d", held, heldRequests)
 		}
 		return err
 	})
@@ -93,12 +92,16 @@ func (g *heldGateway) awaitHeld(ctx context.Context) error {
 
 // memory is what Go has given out, in bytes. Each collection halves the stacks that are too large.
 func (g *heldGateway) memory(ctx context.Context) (int64, error) {
-	var page []byte
+	var page string
 	for range 3 {
-		var err error
-		if page, err = read(ctx, "http://"+g.profiles+"/debug/pprof/heap?gc=1&debug=1"); err != nil {
+		status, body, err := system.Fetch(ctx, "http://"+g.profiles+"/debug/pprof/heap?gc=1&debug=1")
+		if err != nil {
 			return 0, err
 		}
+		if status != http.StatusOK {
+			return 0, fmt.Errorf("heap profile: %w %d", errStatus, status)
+		}
+		page = body
 	}
 	heap, err := sizeIn(page, "HeapInuse")
 	if err != nil {
@@ -109,26 +112,10 @@ func (g *heldGateway) memory(ctx context.Context) (int64, error) {
 }
 
 // sizeIn returns one of the sizes at the end of a heap profile as text.
-func sizeIn(page []byte, name string) (n int64, err error) {
-	_, value, _ := bytes.Cut(page, []byte("\n# "+name+" = "))
-	if _, err := fmt.Fscan(bytes.NewReader(value), &n); err != nil {
+func sizeIn(page, name string) (n int64, err error) {
+	_, value, _ := strings.Cut(page, "\n# "+name+" = ")
+	if _, err := fmt.Fscan(strings.NewReader(value), &n); err != nil {
 		return 0, fmt.Errorf("find %s in the heap's profile: %w", name, err)
 	}
 	return n, nil
-}
-
-func read(ctx context.Context, url string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w %d of %s", errStatus, response.StatusCode, url)
-	}
-	return io.ReadAll(response.Body)
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/test/internal/brokerlog"
+	"example.com/warren/test/internal/system"
 )
 
 const (
@@ -40,7 +42,7 @@ var allPrograms = []string{
 type lab struct {
 	folder    string
 	node      *rabbitmqtest.Node
-	brokerLog *brokerLog
+	brokerLog *brokerlog.Log
 	broker    *process
 	processes []*process
 	tokens    []string
@@ -54,7 +56,7 @@ func newLab(ctx context.Context, programs []string) (*lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	l := &lab{folder: folder, brokerLog: &brokerLog{}}
+	l := &lab{folder: folder, brokerLog: &brokerlog.Log{}}
 	if err := errors.Join(l.build(ctx, programs), l.writeDefinitions()); err != nil {
 		l.close()
 		return nil, err
@@ -113,7 +115,7 @@ func (l *lab) writeDefinitions() error {
 		}
 		d.Hosts = append(d.Hosts, map[string]any{"name": host})
 	}
-	d.Users = append(d.Users, map[string]any{"name": benchUser, "password": benchUser, "tags": []string{}})
+	d.Users = append(d.Users, map[string]any{"name": benchUser, "password": benchUser + "-development", "tags": []string{}})
 	d.Permissions = append(d.Permissions,
 		map[string]any{"user": benchUser, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"})
 	data, err = json.Marshal(d)
@@ -143,11 +145,5 @@ func (l *lab) startBroker(ctx context.Context) error {
 	return nil
 }
 
-// brokerURL is for a service with a user of its own, or for benchUser.
-func (l *lab) brokerURL(user, host string) string {
-	password := user + "-development"
-	if user == benchUser {
-		password = benchUser
-	}
-	return fmt.Sprintf("amqp://%s:%s@%s/%s", user, password, l.node.Addr(), host)
-}
+// brokerURL returns the URL for a service's user, or for benchUser, at a virtual host.
+func (l *lab) brokerURL(user, host string) string { return system.BrokerURL(user, l.node.Addr(), host) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -64,8 +65,11 @@ func (l *lab) measureAll(ctx context.Context, rows []*row, c *tableCommand) (map
 	return results, nil
 }
 
+// closes matches the lines of the broker's log about a connection or channel that the broker closed or lost.
+var closes = regexp.MustCompile(`\[(error|warning)\].*(AMQP connection|[Cc]hannel error|channel exception)`)
+
 func (l *lab) measure(ctx context.Context, r *row, o load.Options) (measurement, error) {
-	closed := l.brokerLog.count()
+	closed := l.brokerLog.Count(closes)
 	measure := l.measureGateway
 	if r.gateway == nil {
 		measure = l.measureClient
@@ -75,7 +79,7 @@ func (l *lab) measure(ctx context.Context, r *row, o load.Options) (measurement,
 		return m, err
 	}
 	m.rate = float64(m.Requests) / m.Duration.Seconds()
-	m.closed = l.brokerLog.count() - closed
+	m.closed = l.brokerLog.Count(closes) - closed
 	return m, nil
 }
 

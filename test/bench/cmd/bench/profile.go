@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/warren/test/bench/internal/profile"
+	"example.com/warren/test/internal/system"
 )
 
 // profileCommand are the settings of profiling.
@@ -22,7 +26,7 @@ type profileCommand struct {
 
 // profile adds what makes a program serve profiles, and names the program that can.
 func (l *lab) profile(ctx context.Context, program string, env []string) (string, []string, error) {
-	addr, err := freeAddr(ctx)
+	addr, err := system.FindAddr(ctx)
 	if err != nil {
 		return "", nil, err
 	}
@@ -83,10 +87,24 @@ func (c *profileCommand) save(ctx context.Context, program, addr string) error {
 	return nil
 }
 
+// download streams a URL into a file. It has no time limit: a CPU profile takes as long as it was asked to.
 func download(ctx context.Context, url, file string) error {
-	data, err := read(ctx, url)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, data, 0o644) //nolint:gosec // everyone may read it
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%w %d of %s", errStatus, response.StatusCode, url)
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, response.Body)
+	return errors.Join(err, out.Close())
 }

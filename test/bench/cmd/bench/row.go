@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"example.com/warren/test/bench/internal/example"
+	"example.com/warren/test/internal/system"
 )
 
 // row is one way to make calls. Its load is made by client, or by wrk at url.
@@ -93,7 +92,7 @@ func startClientRow(program string, args ...string) func(*lab, context.Context, 
 // access control.
 func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...string) error {
 	suffix := strconv.Itoa(len(l.processes))
-	addr, err := freeAddr(ctx)
+	addr, err := system.FindAddr(ctx)
 	if err != nil {
 		return err
 	}
@@ -147,7 +146,7 @@ func (l *lab) service(ctx context.Context, program, host string, env []string) (
 
 // startService returns once the service is ready. program is also its user at the broker.
 func (l *lab) startService(ctx context.Context, name, program, host string, env []string) (*process, error) {
-	admin, err := freeAddr(ctx)
+	admin, err := system.FindAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +180,7 @@ func (l *lab) startHTTP(ctx context.Context, r *row) error {
 
 // startGateway starts a program that answers HTTP requests and asks for no token.
 func (l *lab) startGateway(ctx context.Context, r *row, program string, args []string, env ...string) error {
-	addr, err := freeAddr(ctx)
+	addr, err := system.FindAddr(ctx)
 	if err != nil {
 		return err
 	}
@@ -195,18 +194,4 @@ func (l *lab) startGateway(ctx context.Context, r *row, program string, args []s
 	}
 	r.response, err = get(ctx, r.url, "")
 	return err
-}
-
-// freeAddr returns a loopback address that nobody listens on. Its port is below those of outgoing connections, and above those of nodes.
-func freeAddr(ctx context.Context) (string, error) {
-	var err error
-	for range 100 {
-		port := 21_000 + rand.IntN(11_000) //nolint:gosec // a port is no secret
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		var l net.Listener
-		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", addr); err == nil {
-			return addr, l.Close()
-		}
-	}
-	return "", fmt.Errorf("find a free address: %w", err)
 }

@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/warren/test/internal/proc"
 )
 
 // clockTick is the unit of times in /proc/<pid>/stat (proc(5)), the same on all of Linux's usual platforms.
@@ -42,7 +43,7 @@ func usageOf(processes ...*process) (usage, error) {
 }
 
 func readUsage(pid int) (usage, error) {
-	stat, err := os.ReadFile(procFile(pid, "stat"))
+	stat, err := os.ReadFile(proc.File(pid, "stat"))
 	if err != nil {
 		return usage{}, err
 	}
@@ -59,26 +60,10 @@ func readUsage(pid int) (usage, error) {
 		}
 		ticks += n
 	}
-	writes, err := readField(procFile(pid, "io"), "syscw:")
+	writes, err := proc.Field(pid, "io", "syscw:")
 	if err != nil {
 		return usage{}, err
 	}
-	resident, err := readField(procFile(pid, "status"), "VmRSS:")
+	resident, err := proc.Field(pid, "status", "VmRSS:")
 	return usage{cpu: time.Duration(ticks) * clockTick, writes: writes, resident: resident << 10}, err
-}
-
-func procFile(pid int, name string) string { return filepath.Join("/proc", strconv.Itoa(pid), name) }
-
-// readField returns the number after a name in a file of lines of names and values.
-func readField(file, name string) (int, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(data)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == name {
-			return strconv.Atoi(fields[1])
-		}
-	}
-	return 0, fmt.Errorf("no %s in %s", name, file)
 }
