@@ -12,16 +12,17 @@ import (
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
 )
 
 func TestReadiness(t *testing.T) {
 	server := inmem.NewServer()
 	server.SetAvailable(false)
 	module := fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) })
-	i := launch(t, service.Service{Name: "orders", Module: module}, server.Connect())
+	i := servicetest.Start(t, service.Service{Name: "orders", Module: module}, server.Connect())
 
 	// The listener answers before the broker is there.
-	addr, _ := i.log.await(t, "service starting")["admin"].(string)
+	addr, _ := i.Log.Await(t, "service starting")["admin"].(string)
 	expect := func(path string, wantStatus int, wantParts ...string) {
 		t.Helper()
 		status, body := get(t, addr, path)
@@ -39,7 +40,7 @@ func TestReadiness(t *testing.T) {
 	expect("/metrics", http.StatusOK, "broker_connected 0")
 
 	server.SetAvailable(true)
-	i.awaitStart()
+	i.AwaitStart()
 	if _, body := get(t, addr, "/readyz"); body != `{"status":"ok"}` {
 		t.Errorf("/readyz: %s", body)
 	}
@@ -52,32 +53,27 @@ func TestReadiness(t *testing.T) {
 
 	server.SetAvailable(true)
 	expect("/readyz", http.StatusOK)
-	if err := i.stop(); err != nil {
-		t.Error(err)
-	}
+	i.Stop()
 }
 
 func TestStopWhileTheBrokerIsAway(t *testing.T) {
 	server := inmem.NewServer()
 	server.SetAvailable(false)
-	e := &events{}
-	broker := recordingBroker{Broker: server.Connect(), events: e}
-	i := launch(t, service.Service{Name: "orders", Module: fx.Options(
-		fx.Invoke(func(l fx.Lifecycle) { l.Append(e.hook("open store", "close store")) }),
+	broker := servicetest.Record(server.Connect())
+	i := servicetest.Start(t, service.Service{Name: "orders", Module: fx.Options(
+		fx.Invoke(func(l fx.Lifecycle) { l.Append(hook(broker, "open store", "close store")) }),
 		fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) }),
 	)}, broker)
-	awaittest.Until(t, "the start begins", func() bool { return len(e.all()) > 0 })
-	if err := i.stop(); err != nil {
-		t.Error(err)
-	}
-	if got := strings.Join(e.all(), ", "); got != "open store, close store, close broker" {
+	awaittest.Until(t, "the start begins", func() bool { return len(broker.Events()) > 0 })
+	i.Stop()
+	if got := strings.Join(broker.Events(), ", "); got != "open store, close store, close broker" {
 		t.Errorf("events %s", got)
 	}
 }
 
 func TestAdminRefuses(t *testing.T) {
-	i := launch(t, service.Service{Name: "orders"}, inmem.New())
-	addr := i.awaitStart()
+	i := servicetest.Start(t, service.Service{Name: "orders"}, inmem.New())
+	addr := i.AwaitStart()
 	if status, _ := get(t, addr, "/orders"); status != http.StatusNotFound {
 		t.Errorf("status %d of an unknown page", status)
 	}

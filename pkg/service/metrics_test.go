@@ -13,6 +13,7 @@ import (
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
 )
 
 // expectMetrics waits until the page shows all lines.
@@ -29,11 +30,11 @@ func expectMetrics(t *testing.T, addr string, lines ...string) {
 func TestMetrics(t *testing.T) {
 	server := inmem.NewServer()
 	module := fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) })
-	orders := launch(t, service.Service{Name: "orders", Module: module}, server.Connect())
-	ordersAddr := orders.awaitStart()
+	orders := servicetest.Start(t, service.Service{Name: "orders", Module: module}, server.Connect())
+	ordersAddr := orders.AwaitStart()
 	var caller *rpc.Client
-	gateway := launch(t, service.Service{Name: "gateway", Module: fx.Populate(&caller)}, server.Connect())
-	gatewayAddr := gateway.awaitStart()
+	gateway := servicetest.Start(t, service.Service{Name: "gateway", Module: fx.Populate(&caller)}, server.Connect())
+	gatewayAddr := gateway.AwaitStart()
 
 	got, err := rpc.Call[getOrder, order](t.Context(), caller, "orders.get", getOrder{ID: "42"})
 	if err != nil || got.ID != "42" {
@@ -92,9 +93,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no %s", name)
 		}
 	}
-	for _, i := range []*instance{gateway, orders} {
-		if err := i.stop(); err != nil {
-			t.Error(err)
-		}
+	for _, i := range []*servicetest.Instance{gateway, orders} {
+		i.Stop()
 	}
 }

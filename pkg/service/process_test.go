@@ -3,17 +3,18 @@ package service_test
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/awaittest"
+	"example.com/warren/pkg/process"
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
 )
 
 // child is the service that the test binary becomes.
@@ -29,116 +30,98 @@ func child(mode string) service.Service {
 	}
 }
 
-type process struct {
-	command *exec.Cmd
-	log     *log
-	exited  chan error
-}
-
 // startChild starts the test binary as a service whose broker does not answer.
-func startChild(t *testing.T, mode string, env ...string) *process {
+func startChild(t *testing.T, mode string, env ...string) (*process.Process, *servicetest.Log) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Args[0])
-	command.Env = append(os.Environ(), childVariable+"="+mode, "BROKER_URL=amqp://user:secret@127.0.0.1:1/")
-	command.Env = append(command.Env, env...)
-	p := &process{command: command, log: newLog(), exited: make(chan error, 1)}
-	command.Stdout, command.Stderr = io.Discard, p.log
-	if err := command.Start(); err != nil {
+	log := new(servicetest.Log)
+	env = append(env, childVariable+"="+mode, "BROKER_URL=amqp://user:secret@127.0.0.1:1/")
+	p, err := process.Start(os.Args[0], append(os.Environ(), env...), log)
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		p.exited <- command.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		<-ended
-	})
-	return p
+	t.Cleanup(p.Kill)
+	return p, log
 }
 
-func (p *process) signal(t *testing.T, s os.Signal) {
+func signal(t *testing.T, p *process.Process, s syscall.Signal) {
 	t.Helper()
-	if err := p.command.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := syscall.Kill(p.PID(), s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Fatal(err)
 	}
 }
 
-func (p *process) await(t *testing.T) *os.ProcessState {
+// wait returns the error of a process that ends.
+func wait(t *testing.T, p *process.Process) error {
 	t.Helper()
-	select {
-	case <-p.exited:
-		return p.command.ProcessState
-	case <-time.After(testTimeout):
-		t.Fatalf("the process does not end\n%s", p.log)
-		return nil
+	awaittest.Receive(t, p.Done(), "end of the process")
+	return p.Wait()
+}
+
+func exitCode(err error) int {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
 	}
+	return 0
 }
 
 func TestMainStopsOnSignal(t *testing.T) {
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(s.String(), func(t *testing.T) {
-			p := startChild(t, "runs")
-			p.log.await(t, "service started")
-			p.signal(t, s)
-			if state := p.await(t); state.ExitCode() != 0 {
-				t.Errorf("%s\n%s", state, p.log)
+			p, log := startChild(t, "runs")
+			log.Await(t, "service started")
+			signal(t, p, s)
+			if err := wait(t, p); err != nil {
+				t.Errorf("%v\n%s", err, log)
 			}
-			if len(p.log.entries("service stopped")) != 1 {
-				t.Errorf("not stopped in order\n%s", p.log)
+			if len(log.Entries("service stopped")) != 1 {
+				t.Errorf("not stopped in order\n%s", log)
 			}
-			if strings.Contains(p.log.String(), "secret") {
-				t.Errorf("the log shows a password\n%s", p.log)
+			if strings.Contains(log.String(), "secret") {
+				t.Errorf("the log shows a password\n%s", log)
 			}
 		})
 	}
 }
 
 func TestMainEndsAtOnceOnSecondSignal(t *testing.T) {
-	p := startChild(t, "never ends")
-	p.log.await(t, "service started")
-	p.signal(t, syscall.SIGTERM)
-	p.log.await(t, "service stopping")
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.After(testTimeout) // STOP_TIMEOUT is longer
-	for {
+	p, log := startChild(t, "never ends", "STOP_TIMEOUT=1h")
+	log.Await(t, "service started")
+	signal(t, p, syscall.SIGTERM)
+	log.Await(t, "service stopping")
+	awaittest.Until(t, "end of the process", func() bool {
+		signal(t, p, syscall.SIGTERM)
 		select {
-		case <-tick.C:
-			p.signal(t, syscall.SIGTERM)
-		case <-p.exited:
-			if status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGTERM {
-				t.Errorf("%s\n%s", p.command.ProcessState, p.log)
-			}
-			return
-		case <-timeout:
-			t.Fatalf("the process does not end\n%s", p.log)
+		case <-p.Done():
+			return true
+		default:
+			return false
 		}
+	})
+	if err := p.Wait(); err == nil || err.Error() != "signal: terminated" {
+		t.Errorf("the process ended with %v\n%s", err, log)
 	}
 }
 
 func TestMainLogsAnErrorOnce(t *testing.T) {
-	p := startChild(t, "fails")
-	if state := p.await(t); state.ExitCode() != 1 {
-		t.Errorf("%s", state)
+	p, log := startChild(t, "fails")
+	if err := wait(t, p); exitCode(err) != 1 {
+		t.Errorf("the process ended with %v", err)
 	}
-	entries := p.log.entries("service failed")
+	entries := log.Entries("service failed")
 	if len(entries) != 1 || entries[0]["error"] != "no disk" || entries[0]["service"] != "child" {
 		t.Errorf("entries %v", entries)
 	}
-	if n := strings.Count(p.log.String(), "no disk"); n != 1 {
-		t.Errorf("the error is logged %d times\n%s", n, p.log)
+	if n := strings.Count(log.String(), "no disk"); n != 1 {
+		t.Errorf("the error is logged %d times\n%s", n, log)
 	}
 }
 
 func TestMainRefusesWrongSettings(t *testing.T) {
-	p := startChild(t, "runs", "RPC_TIMEOUT=soon")
-	if state := p.await(t); state.ExitCode() != 2 {
-		t.Errorf("%s", state)
+	p, log := startChild(t, "runs", "RPC_TIMEOUT=soon")
+	if err := wait(t, p); exitCode(err) != 2 {
+		t.Errorf("the process ended with %v", err)
 	}
-	lines, _ := p.log.snapshot()
-	if len(lines) != 1 || !strings.HasPrefix(lines[0], "child: RPC_TIMEOUT ") {
-		t.Errorf("output:\n%s", p.log)
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "child: RPC_TIMEOUT ") {
+		t.Errorf("output:\n%s", text)
 	}
 }

@@ -19,13 +19,14 @@ import (
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
 )
 
 // hook records its start and stop.
-func (e *events) hook(start, stop string) fx.Hook {
+func hook(r *servicetest.Recorder, start, stop string) fx.Hook {
 	return fx.Hook{
-		OnStart: func(context.Context) error { e.add(start); return nil },
-		OnStop:  func(context.Context) error { e.add(stop); return nil },
+		OnStart: func(context.Context) error { r.Note(start); return nil },
+		OnStop:  func(context.Context) error { r.Note(stop); return nil },
 	}
 }
 
@@ -47,14 +48,14 @@ func getOrderByID(_ context.Context, in getOrder) (order, error) {
 }
 
 // orderModule has all that a service can have: a database, a client, handlers, a listener of its own.
-func orderModule(e *events, group func(...fx.Option) fx.Option) fx.Option {
+func orderModule(broker *servicetest.Recorder, group func(...fx.Option) fx.Option) fx.Option {
 	return group(
 		fx.Provide(func(l fx.Lifecycle, _ *rpc.Client) *store {
-			l.Append(e.hook("open store", "close store"))
+			l.Append(hook(broker, "open store", "close store"))
 			return &store{}
 		}),
 		fx.Invoke(func(s *rpc.Server, _ *store) { rpc.Handle(s, "orders.get", getOrderByID) }),
-		fx.Invoke(func(l fx.Lifecycle) { l.Append(e.hook("open listener", "close listener")) }),
+		fx.Invoke(func(l fx.Lifecycle) { l.Append(hook(broker, "open listener", "close listener")) }),
 	)
 }
 
@@ -66,23 +67,21 @@ func TestOrder(t *testing.T) {
 	}
 	for name, group := range groups {
 		t.Run(name, func(t *testing.T) {
-			e := &events{}
+			broker := servicetest.Record(inmem.New())
 			var addr string
-			broker := recordingBroker{Broker: inmem.New(), events: e, onClose: func() {
+			broker.OnClose = func() {
 				_, body := get(t, addr, "/readyz")
-				e.add("admin: " + body)
-			}}
-			i := launch(t, service.Service{Name: "orders", Module: orderModule(e, group)}, broker)
-			addr = i.awaitStart()
-			if err := i.stop(); err != nil {
-				t.Error(err)
+				broker.Note("admin: " + body)
 			}
+			i := servicetest.Start(t, service.Service{Name: "orders", Module: orderModule(broker, group)}, broker)
+			addr = i.AwaitStart()
+			i.Stop()
 			want := []string{
 				"consume orders.rpc.response", "open store", "open listener", "consume orders.get",
 				"drain orders.get", "close listener", "close store", "drain orders.rpc.response",
 				"close broker", `admin: {"status":"unavailable","reasons":{"service":"stopping"}}`,
 			}
-			if diff := cmp.Diff(want, e.all()); diff != "" {
+			if diff := cmp.Diff(want, broker.Events()); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 			if connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr); err == nil {
@@ -94,14 +93,11 @@ func TestOrder(t *testing.T) {
 }
 
 func TestClientIsMadeOnDemand(t *testing.T) {
-	e := &events{}
+	broker := servicetest.Record(inmem.New())
 	module := fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) })
-	i := launch(t, service.Service{Name: "orders", Module: module}, recordingBroker{Broker: inmem.New(), events: e})
-	i.awaitStart()
-	if err := i.stop(); err != nil {
-		t.Error(err)
-	}
-	if diff := cmp.Diff([]string{"consume orders.get", "drain orders.get", "close broker"}, e.all()); diff != "" {
+	i := servicetest.Run(t, service.Service{Name: "orders", Module: module}, broker)
+	i.Stop()
+	if diff := cmp.Diff([]string{"consume orders.get", "drain orders.get", "close broker"}, broker.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
@@ -113,9 +109,8 @@ func TestConfigIsSupplied(t *testing.T) {
 	own := &config{}
 	var got *config
 	var shared *service.Config
-	i := launch(t, service.Service{Name: "orders", Config: own, Module: fx.Populate(&got, &shared)}, inmem.New(),
+	servicetest.Run(t, service.Service{Name: "orders", Config: own, Module: fx.Populate(&got, &shared)}, inmem.New(),
 		"--orders-size=3", "--rpc-timeout=7s")
-	i.awaitStart()
 	if got != own || got.Size != 3 || shared.RPCTimeout != 7*time.Second {
 		t.Errorf("got %+v and %+v", got, shared)
 	}
@@ -131,8 +126,8 @@ func TestHandlersThatRunAreAwaited(t *testing.T) {
 			return order{ID: "7"}, nil
 		})
 	})
-	i := launch(t, service.Service{Name: "orders", Module: module}, server.Connect())
-	addr := i.awaitStart()
+	i := servicetest.Start(t, service.Service{Name: "orders", Module: module}, server.Connect())
+	addr := i.AwaitStart()
 	gateway, caller := launchCaller(t, server)
 	answer := make(chan string, 1)
 	go func() {
@@ -140,7 +135,7 @@ func TestHandlersThatRunAreAwaited(t *testing.T) {
 		answer <- out.ID + errorText(err)
 	}()
 	<-running
-	i.cancel()
+	i.Cancel()
 	awaittest.Until(t, "not ready while stopping", func() bool {
 		_, body := get(t, addr, "/readyz")
 		return strings.Contains(body, "stopping")
@@ -149,12 +144,10 @@ func TestHandlersThatRunAreAwaited(t *testing.T) {
 	if got := <-answer; got != "7" {
 		t.Errorf("answer %q", got)
 	}
-	if err := i.await(); err != nil {
+	if err := i.Wait(); err != nil {
 		t.Error(err)
 	}
-	if err := gateway.stop(); err != nil {
-		t.Error(err)
-	}
+	gateway.Stop()
 }
 
 func errorText(err error) string {
@@ -165,11 +158,10 @@ func errorText(err error) string {
 }
 
 // launchCaller runs a service that has nothing but a client.
-func launchCaller(t *testing.T, server *inmem.Server) (*instance, *rpc.Client) {
+func launchCaller(t *testing.T, server *inmem.Server) (*servicetest.Instance, *rpc.Client) {
 	t.Helper()
 	var client *rpc.Client
-	i := launch(t, service.Service{Name: "gateway", Module: fx.Populate(&client)}, server.Connect())
-	i.awaitStart()
+	i := servicetest.Run(t, service.Service{Name: "gateway", Module: fx.Populate(&client)}, server.Connect())
 	return i, client
 }
 
@@ -188,12 +180,12 @@ func runInBubble(t *testing.T, module fx.Option, broker messaging.Broker, args .
 
 func TestStopTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &events{}
+		broker := servicetest.Record(inmem.New())
 		module := fx.Invoke(func(l fx.Lifecycle) {
-			l.Append(e.hook("open store", "close store"))
+			l.Append(hook(broker, "open store", "close store"))
 			l.Append(fx.Hook{OnStop: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }})
 		})
-		took, err := runInBubble(t, module, recordingBroker{Broker: inmem.New(), events: e}, "--stop-timeout=3s")
+		took, err := runInBubble(t, module, broker, "--stop-timeout=3s")
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
@@ -201,7 +193,7 @@ func TestStopTimeout(t *testing.T) {
 			t.Errorf("the stop took %s", took)
 		}
 		// What comes after the hook that took all of the time is closed nevertheless.
-		if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, e.all()); diff != "" {
+		if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, broker.Events()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
@@ -283,17 +275,17 @@ func TestStopDelay(t *testing.T) {
 }
 
 func TestFailedStart(t *testing.T) {
-	e := &events{}
+	broker := servicetest.Record(inmem.New())
 	module := fx.Invoke(func(l fx.Lifecycle) {
-		l.Append(e.hook("open store", "close store"))
+		l.Append(hook(broker, "open store", "close store"))
 		l.Append(fx.Hook{OnStart: func(context.Context) error { return errors.New("no disk") }})
-		l.Append(e.hook("open listener", "close listener"))
+		l.Append(hook(broker, "open listener", "close listener"))
 	})
-	i := launch(t, service.Service{Name: "orders", Module: module}, recordingBroker{Broker: inmem.New(), events: e})
-	if err := i.await(); err == nil || err.Error() != "orders: no disk" {
+	i := servicetest.Start(t, service.Service{Name: "orders", Module: module}, broker)
+	if err := i.Wait(); err == nil || err.Error() != "orders: no disk" {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, e.all()); diff != "" {
+	if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, broker.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
@@ -325,9 +317,8 @@ func TestWiringErrors(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			e := &events{}
-			err := launch(t, service.Service{Name: "orders", Module: test.module},
-				recordingBroker{Broker: inmem.New(), events: e}).await()
+			broker := servicetest.Record(inmem.New())
+			err := servicetest.Start(t, service.Service{Name: "orders", Module: test.module}, broker).Wait()
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -339,7 +330,7 @@ func TestWiringErrors(t *testing.T) {
 			if strings.Contains(err.Error(), ".go:") && name != "missing constructor" {
 				t.Errorf("error %q names source lines", err)
 			}
-			if diff := cmp.Diff([]string{"close broker"}, e.all()); diff != "" {
+			if diff := cmp.Diff([]string{"close broker"}, broker.Events()); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
@@ -347,12 +338,12 @@ func TestWiringErrors(t *testing.T) {
 }
 
 func TestWrongSettingsCloseTheBroker(t *testing.T) {
-	e := &events{}
-	i := launch(t, service.Service{Name: "orders"}, recordingBroker{Broker: inmem.New(), events: e}, "--log-format=xml")
-	if err := i.await(); err == nil || !strings.HasPrefix(err.Error(), "orders: LOG_FORMAT ") {
+	broker := servicetest.Record(inmem.New())
+	i := servicetest.Start(t, service.Service{Name: "orders"}, broker, "--log-format=xml")
+	if err := i.Wait(); err == nil || !strings.HasPrefix(err.Error(), "orders: LOG_FORMAT ") {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"close broker"}, e.all()); diff != "" {
+	if diff := cmp.Diff([]string{"close broker"}, broker.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
@@ -363,7 +354,7 @@ func TestAdminAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	err = launch(t, service.Service{Name: "orders"}, inmem.New(), "--admin-addr="+listener.Addr().String()).await()
+	err = servicetest.Start(t, service.Service{Name: "orders"}, inmem.New(), "--admin-addr="+listener.Addr().String()).Wait()
 	if err == nil || !strings.Contains(err.Error(), "ADMIN_ADDR") {
 		t.Errorf("error %v", err)
 	}
@@ -371,19 +362,19 @@ func TestAdminAddressInUse(t *testing.T) {
 
 func TestFail(t *testing.T) {
 	broken := errors.New("listener broke")
-	e := &events{}
+	broker := servicetest.Record(inmem.New())
 	var fail service.Fail
-	i := launch(t, service.Service{Name: "orders", Module: fx.Options(
+	i := servicetest.Start(t, service.Service{Name: "orders", Module: fx.Options(
 		fx.Populate(&fail),
-		fx.Invoke(func(l fx.Lifecycle) { l.Append(e.hook("open store", "close store")) }),
-	)}, inmem.New(), "--stop-delay=1h") // which is for load balancers, not for what is broken
-	i.awaitStart()
+		fx.Invoke(func(l fx.Lifecycle) { l.Append(hook(broker, "open store", "close store")) }),
+	)}, broker, "--stop-delay=1h") // which is for load balancers, not for what is broken
+	i.AwaitStart()
 	fail(broken)
 	fail(errors.New("later"))
-	if err := i.await(); !errors.Is(err, broken) || strings.Contains(err.Error(), "later") {
+	if err := i.Wait(); !errors.Is(err, broken) || strings.Contains(err.Error(), "later") {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"open store", "close store"}, e.all()); diff != "" {
+	if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, broker.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
@@ -397,22 +388,21 @@ func TestFailDuringStart(t *testing.T) {
 			return ctx.Err()
 		}})
 	})
-	if err := launch(t, service.Service{Name: "orders", Module: module}, inmem.New()).await(); !errors.Is(err, broken) {
+	if err := servicetest.Start(t, service.Service{Name: "orders", Module: module}, inmem.New()).Wait(); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestShutdowner(t *testing.T) {
 	var shutdowner fx.Shutdowner
-	i := launch(t, service.Service{Name: "orders", Module: fx.Populate(&shutdowner)}, inmem.New())
-	i.awaitStart()
+	i := servicetest.Run(t, service.Service{Name: "orders", Module: fx.Populate(&shutdowner)}, inmem.New())
 	if err := shutdowner.Shutdown(fx.ExitCode(3)); err == nil {
 		t.Error("an exit code was lost")
 	}
 	if err := shutdowner.Shutdown(); err != nil {
 		t.Error(err)
 	}
-	if err := i.await(); err != nil {
+	if err := i.Wait(); err != nil {
 		t.Error(err)
 	}
 }
@@ -425,44 +415,37 @@ func TestCallbackQueue(t *testing.T) {
 			fx.Invoke(func(*rpc.Client) {}),
 		)}
 	}
-	first, e := launch(t, gateway(""), server.Connect()), &events{}
-	first.awaitStart()
+	servicetest.Run(t, gateway(""), server.Connect())
 
-	err := launch(t, gateway(""), server.Connect()).await()
+	err := servicetest.Start(t, gateway(""), server.Connect()).Wait()
 	if !errors.Is(err, messaging.ErrQueueInUse) || !strings.HasSuffix(err.Error(), "set GATEWAY_INSTANCE") {
 		t.Errorf("error %v", err)
 	}
 
-	second := launch(t, gateway("b"), recordingBroker{Broker: server.Connect(), events: e})
-	second.awaitStart()
-	if !slices.Contains(e.all(), "consume gateway.rpc.response.b") {
-		t.Errorf("events %v", e.all())
+	broker := servicetest.Record(server.Connect())
+	servicetest.Run(t, gateway("b"), broker)
+	if !slices.Contains(broker.Events(), "consume gateway.rpc.response.b") {
+		t.Errorf("events %v", broker.Events())
 	}
 }
 
 func TestLogFormat(t *testing.T) {
-	i := launch(t, service.Service{Name: "orders"}, inmem.New(), "--log-format=text")
-	i.awaitStart()
-	if err := i.stop(); err != nil {
-		t.Error(err)
-	}
-	if !strings.Contains(i.log.String(), `level=INFO msg="service started" service=orders`) {
-		t.Errorf("log:\n%s", i.log)
+	i := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New(), "--log-format=text")
+	i.Stop()
+	if !strings.Contains(i.Log.String(), `level=INFO msg="service started" service=orders`) {
+		t.Errorf("log:\n%s", i.Log)
 	}
 }
 
 func TestLogLevel(t *testing.T) {
-	quiet := launch(t, service.Service{Name: "orders"}, inmem.New(), "--log-level=warn")
-	quiet.awaitStart()
-	if err := quiet.stop(); err != nil || quiet.log.String() != "" {
-		t.Errorf("error %v, log:\n%s", err, quiet.log)
+	quiet := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New(), "--log-level=warn")
+	quiet.Stop()
+	if text := quiet.Log.String(); text != "" {
+		t.Errorf("log:\n%s", text)
 	}
-	loud := launch(t, service.Service{Name: "orders"}, inmem.New(), "--log-level=debug")
-	loud.awaitStart()
-	if err := loud.stop(); err != nil {
-		t.Error(err)
-	}
-	if len(loud.log.entries("OnStart hook executed")) == 0 {
-		t.Errorf("fx says nothing:\n%s", loud.log)
+	loud := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New(), "--log-level=debug")
+	loud.Stop()
+	if len(loud.Log.Entries("OnStart hook executed")) == 0 {
+		t.Errorf("fx says nothing:\n%s", loud.Log)
 	}
 }
