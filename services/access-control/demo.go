@@ -9,7 +9,7 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// demoUsers have ids that never change, for other services' demo data to refer to.
+// demoUsers have fixed IDs, because the demo data of other services refers to them.
 var demoUsers = []app.Registration{
 	{
 		ID:       "0190a6d0-0000-7000-8000-000000000001",
@@ -25,10 +25,10 @@ var demoUsers = []app.Registration{
 	},
 }
 
-// seed adds the demo users that are not there yet.
-func seed(ctx context.Context, register *app.Register) error {
+// seed adds the demo users that do not exist yet.
+func seed(ctx context.Context, accessControl *app.AccessControl) error {
 	for _, user := range demoUsers {
-		err := register.Execute(ctx, user)
+		err := accessControl.Register(ctx, user)
 		if err != nil && !errors.Is(err, domain.ErrUsernameTaken) {
 			return fmt.Errorf("add demo data: %w", err)
 		}

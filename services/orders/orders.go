@@ -6,7 +6,6 @@ package orders
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,16 +19,8 @@ import (
 
 // Config holds the service's settings.
 type Config struct {
-	Database string `name:"orders-database" env:"ORDERS_DATABASE" default:"orders.db" file:"" help:"SQLite file of the orders."`
-	DemoData bool   `name:"demo-data" env:"DEMO_DATA" default:"false" demo:"true" help:"Adds some orders of the user demo."`
-}
-
-// Validate refuses an empty path, which SQLite would take for a database that nobody sees again.
-func (c *Config) Validate() error {
-	if c.Database == "" {
-		return errors.New("ORDERS_DATABASE must not be empty")
-	}
-	return nil
+	Database string `default:"orders.db" validate:"required" file:"" help:"SQLite file with the orders."`
+	DemoData bool   `name:"demo-data" demo:"true" help:"Adds some orders of the user demo."`
 }
 
 // New returns the service, to be run by the chassis.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
@@ -19,9 +20,39 @@ var (
 	errBroken = errors.New("broken")
 )
 
-func clock() time.Time { return now }
+const lifetime = 15 * time.Minute
 
-// fakeLimiter lets in as many attempts as may fail, of whomever, and keeps who made them.
+// newAccessControl returns the use cases over ports, with a fake for each port that is not set.
+func newAccessControl(ports Ports) *AccessControl {
+	if ports.Users == nil {
+		ports.Users = newFakeUsers()
+	}
+	if ports.Revocations == nil {
+		ports.Revocations = newFakeRevocations()
+	}
+	if ports.Passwords == nil {
+		ports.Passwords = &fakePasswords{}
+	}
+	if ports.Limiter == nil {
+		ports.Limiter = newFakeLimiter()
+	}
+	if ports.Tokens == nil {
+		ports.Tokens = newFakeTokens()
+	}
+	if ports.Logger == nil {
+		ports.Logger = slog.New(slog.DiscardHandler)
+	}
+	ports.Now = func() time.Time { return now }
+	return NewAccessControl(ports, lifetime)
+}
+
+func ann() domain.User {
+	return domain.User{
+		ID: "user-1", Username: "ann", PasswordHash: "hash of secret", Scopes: []string{"orders:read"}, CreatedAt: now,
+	}
+}
+
+// fakeLimiter admits a number of failing attempts, of any user, and records the attempts.
 type fakeLimiter struct {
 	failures int
 	begun    []attempt
@@ -32,6 +63,8 @@ type attempt struct {
 	username string
 	address  netip.Addr
 }
+
+func newFakeLimiter() *fakeLimiter { return &fakeLimiter{failures: 10} }
 
 func (f *fakeLimiter) Begin(username string, address netip.Addr) (end func(failed bool), err error) {
 	if f.failures == 0 {
@@ -91,11 +124,11 @@ func (f *fakeUsers) ReplacePasswordHash(_ context.Context, userID, current, repl
 	return f.replaceErr
 }
 
-// fakePasswords hashes "x" to "hash of x", and keeps the hashes that it was asked to verify.
+// fakePasswords hashes "x" to "hash of x", and records the hashes that it verifies.
 type fakePasswords struct {
 	hashed   int
 	verified []string
-	outdated string // the one hash that is
+	outdated string // the one outdated hash
 	err      error
 	hashErr  error
 }
@@ -118,7 +151,7 @@ func (f *fakePasswords) Verify(hash, password string) error {
 
 func (f *fakePasswords) IsOutdated(hash string) bool { return hash == f.outdated }
 
-// fakeTokens signs claims as their token id, and keeps them.
+// fakeTokens signs claims as "token <id>", and records them.
 type fakeTokens struct {
 	claims map[string]domain.Claims
 	err    error

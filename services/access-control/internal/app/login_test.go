@@ -17,16 +17,10 @@ import (
 
 var address = netip.MustParseAddr("192.0.2.7")
 
-func newLogin(limiter LoginLimiter, users UserStore, passwords PasswordHasher, tokens TokenSigner) *Login {
-	return NewLogin(limiter, users, passwords, tokens, LoginOptions{Lifetime: lifetime, Now: clock, Logger: slog.New(slog.DiscardHandler)})
-}
-
-func newFakeLimiter() *fakeLimiter { return &fakeLimiter{failures: 10} }
-
 func TestLogin(t *testing.T) {
 	tokens := newFakeTokens()
-	login := newLogin(newFakeLimiter(), newFakeUsers(ann()), &fakePasswords{}, tokens)
-	got, err := login.Execute(t.Context(), "ann", "secret", address)
+	access := newAccessControl(Ports{Users: newFakeUsers(ann()), Tokens: tokens})
+	got, err := access.Login(t.Context(), "ann", "secret", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,9 +39,9 @@ func TestLogin(t *testing.T) {
 
 func TestLoginsHaveTheirOwnTokenID(t *testing.T) {
 	tokens := newFakeTokens()
-	login := newLogin(newFakeLimiter(), newFakeUsers(ann()), &fakePasswords{}, tokens)
+	access := newAccessControl(Ports{Users: newFakeUsers(ann()), Tokens: tokens})
 	for range 100 {
-		if _, err := login.Execute(t.Context(), "ann", "secret", address); err != nil {
+		if _, err := access.Login(t.Context(), "ann", "secret", address); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,40 +50,40 @@ func TestLoginsHaveTheirOwnTokenID(t *testing.T) {
 	}
 }
 
-// A user and nobody cost the same work and get the same answers, up to the limit and past it.
+// A known and an unknown user cost the same work and get the same errors, up to the limit and past it.
 func TestLoginTellsNothingOfTheUser(t *testing.T) {
 	const failures = 3
-	try := func(username string) (verified int, answers []string) {
+	try := func(username string) (verified int, texts []string) {
 		passwords, limiter := &fakePasswords{}, &fakeLimiter{failures: failures}
-		login := newLogin(limiter, newFakeUsers(ann()), passwords, newFakeTokens())
+		access := newAccessControl(Ports{Limiter: limiter, Users: newFakeUsers(ann()), Passwords: passwords})
 		for i := range failures + 2 {
-			_, err := login.Execute(t.Context(), username, "wrong", address)
+			_, err := access.Login(t.Context(), username, "wrong", address)
 			_, limited := errors.AsType[*domain.TooManyFailedLoginsError](err)
 			if limited != (i >= failures) || errors.Is(err, domain.ErrInvalidCredentials) == limited {
 				t.Fatalf("%s, attempt %d: got %v", username, i, err)
 			}
-			answers = append(answers, err.Error())
+			texts = append(texts, err.Error())
 		}
 		if want := slices.Repeat([]attempt{{username, address}}, failures); !slices.Equal(limiter.begun, want) {
-			t.Errorf("the limiter has counted %v", limiter.begun)
+			t.Errorf("the limiter counted %v", limiter.begun)
 		}
-		return len(passwords.verified), answers
+		return len(passwords.verified), texts
 	}
-	known, answersToKnown := try("ann")
-	unknown, answersToUnknown := try("bob")
+	known, textsForKnown := try("ann")
+	unknown, textsForUnknown := try("bob")
 	if known != failures || unknown != failures {
-		t.Errorf("%d checks for a user, %d for nobody, want %d", known, unknown, failures)
+		t.Errorf("%d checks for a known user, %d for an unknown one, want %d", known, unknown, failures)
 	}
-	if diff := cmp.Diff(answersToKnown, answersToUnknown); diff != "" {
-		t.Errorf("not the same answers: %s", diff)
+	if diff := cmp.Diff(textsForKnown, textsForUnknown); diff != "" {
+		t.Errorf("the errors differ: %s", diff)
 	}
 }
 
-// Past the limit nothing is checked, the right password no more than others: an answer would be a guess for free.
+// Past the limit not even the right password is checked: the reply would be a free guess.
 func TestLoginPastTheLimitChecksNothing(t *testing.T) {
 	passwords := &fakePasswords{}
-	login := newLogin(&fakeLimiter{}, newFakeUsers(ann()), passwords, newFakeTokens())
-	token, err := login.Execute(t.Context(), "ann", "secret", address)
+	access := newAccessControl(Ports{Limiter: &fakeLimiter{}, Users: newFakeUsers(ann()), Passwords: passwords})
+	token, err := access.Login(t.Context(), "ann", "secret", address)
 	limited, ok := errors.AsType[*domain.TooManyFailedLoginsError](err)
 	if !ok || limited.RetryAfter != time.Minute || token.Token != "" {
 		t.Errorf("got %v, %v", token, err)
@@ -113,16 +107,16 @@ func TestLoginFails(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			limiter := newFakeLimiter()
-			login := newLogin(limiter, test.users, test.passwords, test.tokens)
-			token, err := login.Execute(t.Context(), "ann", "secret", address)
+			access := newAccessControl(Ports{Limiter: limiter, Users: test.users, Passwords: test.passwords, Tokens: test.tokens})
+			token, err := access.Login(t.Context(), "ann", "secret", address)
 			if !errors.Is(err, errBroken) || errors.Is(err, domain.ErrInvalidCredentials) {
 				t.Errorf("got %v", err)
 			}
 			if token.Token != "" {
-				t.Error("a token with the error")
+				t.Error("got a token and an error")
 			}
 			if !slices.Equal(limiter.ended, []bool{false}) {
-				t.Errorf("ended as failed: %v: nobody has guessed", limiter.ended)
+				t.Errorf("ended as failed: %v: no password was wrong", limiter.ended)
 			}
 		})
 	}
@@ -130,9 +124,9 @@ func TestLoginFails(t *testing.T) {
 
 func TestLoginEndsItsAttempt(t *testing.T) {
 	limiter := newFakeLimiter()
-	login := newLogin(limiter, newFakeUsers(ann()), &fakePasswords{}, newFakeTokens())
+	access := newAccessControl(Ports{Limiter: limiter, Users: newFakeUsers(ann())})
 	for _, password := range []string{"wrong", "secret"} {
-		if _, err := login.Execute(t.Context(), "ann", password, address); (err != nil) != (password == "wrong") {
+		if _, err := access.Login(t.Context(), "ann", password, address); (err != nil) != (password == "wrong") {
 			t.Errorf("%s: got %v", password, err)
 		}
 	}
@@ -173,10 +167,8 @@ func TestLoginRenewsOutdatedHash(t *testing.T) {
 			users.replaceErr = test.replaceErr
 			passwords := &fakePasswords{outdated: test.outdated, hashErr: test.hashErr}
 			var log bytes.Buffer
-			login := NewLogin(newFakeLimiter(), users, passwords, newFakeTokens(), LoginOptions{
-				Lifetime: lifetime, Now: clock, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-			})
-			token, err := login.Execute(t.Context(), "ann", test.password, address)
+			access := newAccessControl(Ports{Users: users, Passwords: passwords, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			token, err := access.Login(t.Context(), "ann", test.password, address)
 			if !errors.Is(err, test.err) || (token.Token != "") != (test.err == nil) {
 				t.Errorf("got %v, %v", token, err)
 			}

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// Registration is what a new user brings.
+// Registration describes a new user.
 type Registration struct {
 	ID       string
 	Username string
@@ -17,44 +16,32 @@ type Registration struct {
 	Scopes   []string
 }
 
-// Register adds users.
-type Register struct {
-	users     UserStore
-	passwords PasswordHasher
-	now       func() time.Time
-}
-
-// NewRegister returns the use case.
-func NewRegister(users UserStore, passwords PasswordHasher, now func() time.Time) *Register {
-	return &Register{users: users, passwords: passwords, now: now}
-}
-
-// Execute adds a user. Errors: domain.ErrUsernameTaken, domain.ErrInvalidUser, domain.ErrInvalidPassword.
-func (r *Register) Execute(ctx context.Context, in Registration) error {
-	if err := r.add(ctx, in); err != nil {
+// Register adds a user. It returns domain.ErrUsernameTaken, domain.ErrInvalidUser or domain.ErrInvalidPassword.
+func (a *AccessControl) Register(ctx context.Context, in Registration) error {
+	if err := a.register(ctx, in); err != nil {
 		return fmt.Errorf("register %q: %w", in.Username, err)
 	}
 	return nil
 }
 
-func (r *Register) add(ctx context.Context, in Registration) error {
+func (a *AccessControl) register(ctx context.Context, in Registration) error {
 	if err := domain.ValidatePassword(in.Password); err != nil {
 		return err
 	}
-	// Asked before the password is hashed, which is slow by design. AddUser has the last word.
-	switch _, err := r.users.UserByName(ctx, in.Username); {
+	// Look the name up first, because hashing is slow by design. AddUser decides if another call takes the name now.
+	switch _, err := a.ports.Users.UserByName(ctx, in.Username); {
 	case err == nil:
 		return domain.ErrUsernameTaken
 	case !errors.Is(err, domain.ErrUserNotFound):
 		return err
 	}
-	hash, err := r.passwords.Hash(in.Password)
+	hash, err := a.ports.Passwords.Hash(in.Password)
 	if err != nil {
 		return err
 	}
-	user, err := domain.NewUser(in.ID, in.Username, hash, in.Scopes, r.now())
+	user, err := domain.NewUser(in.ID, in.Username, hash, in.Scopes, a.ports.Now())
 	if err != nil {
 		return err
 	}
-	return r.users.AddUser(ctx, user)
+	return a.ports.Users.AddUser(ctx, user)
 }

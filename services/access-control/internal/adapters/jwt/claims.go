@@ -9,11 +9,11 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// claims are the payload of a token.
+// claims is the payload of a token.
 type claims struct {
 	jwt.RegisteredClaims
 	Username string `json:"username"`
-	Scope    string `json:"scope"` // with spaces between; RFC 8693, section 4.2
+	Scope    string `json:"scope"` // separated by spaces; RFC 8693, section 4.2
 }
 
 func newClaims(c domain.Claims, issuer, audience string) claims {
@@ -32,7 +32,7 @@ func newClaims(c domain.Claims, issuer, audience string) claims {
 	}
 }
 
-// Validate is called by the parser; it requires what the parser only checks if present.
+// Validate requires the claims that the parser checks only if they are present. The parser calls it.
 func (c claims) Validate() error {
 	switch {
 	case c.ID == "":

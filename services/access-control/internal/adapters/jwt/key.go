@@ -2,11 +2,11 @@ package jwt
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -14,60 +14,43 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Algorithm is how tokens are signed (RFC 7518, section 3.1; RFC 8037, section 3.1).
+// Algorithm names a signature algorithm (RFC 7518, section 3.1; RFC 8037, section 3.1).
 type Algorithm string
 
-// The algorithms.
+// Algorithms that tokens are signed with.
 const (
-	EdDSA Algorithm = "EdDSA" // Ed25519
+	EdDSA Algorithm = "EdDSA" // with Ed25519
 	RS256 Algorithm = "RS256"
-	HS256 Algorithm = "HS256" // symmetric: whoever can verify a token can make one
 )
 
 const (
-	newRSABits    = 3072 // of keys made here
-	minRSABits    = 2048 // of keys found; RFC 7518, section 3.3
-	secretBytes   = 32   // at least; RFC 7518, section 3.2
+	newRSABits    = 3072 // of generated keys
+	minRSABits    = 2048 // of any key; RFC 7518, section 3.3
 	pemPrivateKey = "PRIVATE KEY"
 )
 
-// key verifies tokens with one algorithm, whatever their headers ask for.
+// key signs and verifies tokens with one algorithm, whatever a token's header asks for.
 type key struct {
-	id        string
-	method    jwt.SigningMethod
-	signing   any // what the method signs with
-	verifying any // what the method verifies with
+	id      string
+	method  jwt.SigningMethod
+	private crypto.Signer
 }
 
 func (k key) algorithm() Algorithm { return Algorithm(k.method.Alg()) }
 
-// newKeyFile returns what is in the file of a new key.
-func newKeyFile(algorithm Algorithm) ([]byte, error) {
+func generateKey(algorithm Algorithm) (private crypto.Signer, err error) {
 	switch algorithm {
 	case EdDSA:
-		_, private, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		return encodePrivateKey(private)
+		_, private, err = ed25519.GenerateKey(rand.Reader)
 	case RS256:
-		private, err := rsa.GenerateKey(rand.Reader, newRSABits)
-		if err != nil {
-			return nil, err
-		}
-		return encodePrivateKey(private)
-	case HS256:
-		secret := make([]byte, secretBytes)
-		if _, err := rand.Read(secret); err != nil {
-			return nil, err
-		}
-		return []byte(base64.StdEncoding.EncodeToString(secret) + "\n"), nil
+		private, err = rsa.GenerateKey(rand.Reader, newRSABits)
 	default:
-		return nil, fmt.Errorf("unknown algorithm %q", algorithm)
+		err = fmt.Errorf("unknown algorithm %q", algorithm)
 	}
+	return private, err
 }
 
-func encodePrivateKey(private any) ([]byte, error) {
+func encodeKey(private crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return nil, err
@@ -75,7 +58,7 @@ func encodePrivateKey(private any) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: pemPrivateKey, Bytes: der}), nil
 }
 
-func parsePrivateKey(id string, content []byte) (key, error) {
+func decodeKey(id string, content []byte) (key, error) {
 	block, rest := pem.Decode(content)
 	if block == nil || block.Type != pemPrivateKey || len(bytes.TrimSpace(rest)) > 0 {
 		return key{}, errors.New("not one PKCS#8 private key in PEM")
@@ -86,24 +69,13 @@ func parsePrivateKey(id string, content []byte) (key, error) {
 	}
 	switch private := private.(type) {
 	case ed25519.PrivateKey:
-		return key{id: id, method: jwt.SigningMethodEdDSA, signing: private, verifying: private.Public()}, nil
+		return key{id: id, method: jwt.SigningMethodEdDSA, private: private}, nil
 	case *rsa.PrivateKey:
 		if bits := private.N.BitLen(); bits < minRSABits {
-			return key{}, fmt.Errorf("an RSA key of %d bits, %d are needed", bits, minRSABits)
+			return key{}, fmt.Errorf("an RSA key of %d bits, want at least %d", bits, minRSABits)
 		}
-		return key{id: id, method: jwt.SigningMethodRS256, signing: private, verifying: private.Public()}, nil
+		return key{id: id, method: jwt.SigningMethodRS256, private: private}, nil
 	default:
 		return key{}, fmt.Errorf("neither an Ed25519 nor an RSA key: %T", private)
 	}
-}
-
-func parseSecret(id string, content []byte) (key, error) {
-	secret, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(content)))
-	if err != nil {
-		return key{}, errors.New("not in base64")
-	}
-	if len(secret) < secretBytes {
-		return key{}, fmt.Errorf("a secret of %d bytes, %d are needed", len(secret), secretBytes)
-	}
-	return key{id: id, method: jwt.SigningMethodHS256, signing: secret, verifying: secret}, nil
 }

@@ -1,22 +1,17 @@
 package jwt
 
-import (
-	"fmt"
-	"maps"
-	"slices"
-)
+import "fmt"
 
-// KeyRing is the keys that verify, and which of them signs.
+// KeyRing holds the keys that verify tokens, one of which signs them.
 type KeyRing struct {
 	byID    map[string]key
 	signing key
 }
 
-// LoadKeyRing reads the keys in directory. If it has none of algorithm, one is made, and so is the directory; of
-// several processes that do so at once, all end with the same key. It is an error if others may read a key file or
-// write to the directory.
-func LoadKeyRing(directory string, algorithm Algorithm) (*KeyRing, error) {
-	ring, err := loadKeyRing(directory, algorithm)
+// LoadKeyRing reads the keys in the directory config.Keys. If there is none for config.Algorithm, it makes the directory
+// and a key; concurrent processes all get the same key. It fails if other users may read a key or write to the directory.
+func LoadKeyRing(config Config) (*KeyRing, error) {
+	ring, err := loadKeyRing(config.Keys, config.Algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("load keys: %w", err)
 	}
@@ -27,7 +22,7 @@ func loadKeyRing(directory string, algorithm Algorithm) (*KeyRing, error) {
 	if err := makeKeyDirectory(directory); err != nil {
 		return nil, err
 	}
-	keys, err := readKeyFiles(directory, algorithm)
+	keys, err := readKeyFiles(directory)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +32,8 @@ func loadKeyRing(directory string, algorithm Algorithm) (*KeyRing, error) {
 	if err := makeKeyFile(directory, algorithm); err != nil {
 		return nil, err
 	}
-	// Read back: another process may have been first.
-	if keys, err = readKeyFiles(directory, algorithm); err != nil {
+	// Read the file even though we wrote it: another process may have been first.
+	if keys, err = readKeyFiles(directory); err != nil {
 		return nil, err
 	}
 	ring, found := newKeyRing(keys, algorithm)
@@ -61,14 +56,5 @@ func newKeyRing(keys []key, algorithm Algorithm) (ring *KeyRing, found bool) {
 	return ring, found
 }
 
-// SigningKeyID returns the kid of new tokens.
+// SigningKeyID returns the kid of the tokens that are issued.
 func (r *KeyRing) SigningKeyID() string { return r.signing.id }
-
-// algorithms returns what the tokens of these keys can be signed with.
-func (r *KeyRing) algorithms() []string {
-	set := map[string]bool{}
-	for _, k := range r.byID {
-		set[k.method.Alg()] = true
-	}
-	return slices.Sorted(maps.Keys(set))
-}

@@ -6,12 +6,12 @@ import (
 	"github.com/jellydator/ttlcache/v3"
 )
 
-// maxVerifiedTokens bounds a verifiedTokens: the one unused for longest goes first.
+// maxVerifiedTokens bounds verifiedTokens. Beyond it, the least recently used token is forgotten.
 const maxVerifiedTokens = 10_000
 
-// verifiedTokens remembers the claims of tokens whose signature was good: to verify one takes longer than all the rest of
-// a check, and a token comes again and again. It stays good, because the keys are read at start only. What may change
-// with time, above all the expiry, is for the caller to check. No token is held, only its fingerprint.
+// verifiedTokens caches the claims of tokens with a valid signature, because verifying it takes longer than the rest of
+// a check. A signature stays valid: keys are read at start only. The caller must check what changes with time, above
+// all the expiry. The cache holds hashes of tokens, not the tokens.
 type verifiedTokens struct {
 	cache *ttlcache.Cache[[sha256.Size]byte, claims]
 }

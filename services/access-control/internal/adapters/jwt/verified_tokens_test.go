@@ -8,14 +8,10 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// A token whose signature is known to be good is still refused outside of its time.
+// A token whose signature is known to be valid is still rejected before and after its time.
 func TestVerifiedTokenIsChecked(t *testing.T) {
 	at := now
-	verifier, err := NewVerifier(testRing(t, EdDSA),
-		VerifierOptions{Issuer: issuer, Audience: audience, Leeway: leeway, Now: func() time.Time { return at }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokens := testTokensAt(t, testRing(t, EdDSA), func() time.Time { return at })
 	token := goodToken()
 	steps := []struct {
 		at   time.Time
@@ -28,41 +24,40 @@ func TestVerifiedTokenIsChecked(t *testing.T) {
 	}
 	for _, step := range steps {
 		at = step.at
-		claims, err := verifier.Verify(token)
+		claims, err := tokens.Verify(token)
 		if !errorIs(err, step.want) {
 			t.Errorf("at %s: got %v, want %v", at, err, step.want)
 		}
 		if err != nil && claims.Subject != "" {
-			t.Errorf("at %s: claims with the error: %+v", at, claims)
+			t.Errorf("at %s: got claims and an error: %+v", at, claims)
 		}
-		if _, ok := verifier.verified.get(token); !ok {
-			t.Errorf("at %s: it is not remembered", at)
+		if _, ok := tokens.verified.get(token); !ok {
+			t.Errorf("at %s: the token is not remembered", at)
 		}
 	}
 }
 
-// The signature is verified once: without any key a known token is still good, and a new one is not.
+// The signature is verified once: without any key a known token is still valid, and a new one is not.
 func TestVerifiedTokenNeedsNoKey(t *testing.T) {
-	ring := testRing(t, EdDSA)
-	known, err := NewSigner(ring, issuer, audience).Sign(testClaims())
+	tokens := testTokens(t, testRing(t, EdDSA))
+	known, err := tokens.Sign(testClaims())
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := testClaims()
 	other.TokenID = "another"
-	unknown, err := NewSigner(ring, issuer, audience).Sign(other)
+	unknown, err := tokens.Sign(other)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier := testVerifier(t, ring)
-	if _, err := verifier.Verify(known); err != nil {
+	if _, err := tokens.Verify(known); err != nil {
 		t.Fatal(err)
 	}
-	verifier.keys = &KeyRing{}
-	if _, err := verifier.Verify(known); err != nil {
+	tokens.keys = &KeyRing{}
+	if _, err := tokens.Verify(known); err != nil {
 		t.Errorf("known: %v", err)
 	}
-	if _, err := verifier.Verify(unknown); !errorIs(err, domain.ErrTokenInvalid) {
+	if _, err := tokens.Verify(unknown); !errorIs(err, domain.ErrTokenInvalid) {
 		t.Errorf("new: got %v, want it invalid", err)
 	}
 }
@@ -73,7 +68,7 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 	for i := range 2 * maxVerifiedTokens {
 		v.add(strconv.Itoa(i), claims{})
 		if _, ok := v.get(used); !ok {
-			t.Fatalf("the one in use is gone after %d others", i)
+			t.Fatalf("the token in use is forgotten after %d others", i)
 		}
 	}
 	if n := v.cache.Len(); n != maxVerifiedTokens {
@@ -82,17 +77,17 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	verifier := testVerifier(b, testRing(b, EdDSA))
+	tokens := testTokens(b, testRing(b, EdDSA))
 	token := goodToken()
 	verify := func(b *testing.B) {
-		if _, err := verifier.Verify(token); err != nil {
+		if _, err := tokens.Verify(token); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.Run("new", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			verifier.verified.cache.DeleteAll()
+			tokens.verified.cache.DeleteAll()
 			verify(b)
 		}
 	})

@@ -7,47 +7,47 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// bucket has a token for each attempt that may fail.
+// bucket holds a token for each attempt that may fail.
 type bucket struct {
-	tokens   *rate.Limiter
-	checking int // attempts whose end is to come; each has a token set aside
+	tokens  *rate.Limiter
+	pending int // attempts that have not ended; each reserves a token
 }
 
-// wait returns how long it takes until a token is free; 0: one is. If attempts end well, it is less.
+// wait returns the time until an unreserved token is there, at most: attempts that succeed return theirs earlier.
 func (b *bucket) wait(now time.Time) time.Duration {
-	missing := float64(b.checking+1) - b.tokens.TokensAt(now)
+	missing := float64(b.pending+1) - b.tokens.TokensAt(now)
 	return max(time.Duration(missing/float64(b.tokens.Limit())*float64(time.Second)), 0)
 }
 
-func (b *bucket) begin() { b.checking++ }
+func (b *bucket) begin() { b.pending++ }
 
-// end takes the token that was set aside if the attempt failed.
+// end takes the reserved token if the attempt failed, and releases it otherwise.
 func (b *bucket) end(now time.Time, failed bool) {
-	b.checking--
+	b.pending--
 	if failed {
 		b.tokens.ReserveN(now, 1)
 	}
 }
 
-// buckets are those in use. One that was left alone for a window is full, and forgotten: a new one is full too.
+// buckets holds the buckets in use. A bucket that was not used for a window is full, like a new one, and forgotten.
 type buckets[K comparable] struct {
 	failures int
 	window   time.Duration
 	cache    *ttlcache.Cache[K, *bucket]
 }
 
-func newBuckets[K comparable](failures int, window time.Duration, size int) *buckets[K] {
+func newBuckets[K comparable](failures int, config Config) *buckets[K] {
 	return &buckets[K]{
 		failures: failures,
-		window:   window,
+		window:   config.Window,
 		cache: ttlcache.New(
-			ttlcache.WithTTL[K, *bucket](window), // from the last use
-			ttlcache.WithCapacity[K, *bucket](uint64(max(size, 1))),
+			ttlcache.WithTTL[K, *bucket](config.Window), // since the last use
+			ttlcache.WithCapacity[K, *bucket](uint64(max(config.LimiterSize, 1))),
 		),
 	}
 }
 
-// get returns the bucket of key, which may be a new one.
+// get returns the bucket of key, or a new one.
 func (b *buckets[K]) get(key K) *bucket {
 	if b.failures == 0 {
 		return unlimited()

@@ -1,3 +1,4 @@
+// Package rate limits failed logins with token buckets.
 package rate
 
 import (
@@ -8,37 +9,37 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// LoginLimiterOptions are the settings of a LoginLimiter.
-type LoginLimiterOptions struct {
-	FailuresPerUser    int              // in one window; 0: no limit
-	FailuresPerAddress int              // in one window; 0: no limit
-	Window             time.Duration    // an empty bucket takes as long to fill
-	Size               int              // buckets of users, and as many of addresses, that are kept; 10,000 take 8 MB
-	Now                func() time.Time // time.Now, or a test's
+// Config holds the settings of a LoginLimiter.
+type Config struct {
+	FailuresPerUser    int           `default:"10" validate:"min=0" help:"Failed logins per user in a window; 0: no limit."`
+	FailuresPerAddress int           `default:"50" validate:"min=0" help:"Failed logins per client address (IPv6: /64) in a window; 0: no limit."`
+	Window             time.Duration `default:"5m" validate:"min=1s,max=24h" help:"Time until as many failures as are allowed are forgotten again."`
+	LimiterSize        int           `default:"10000" validate:"min=1" help:"Number of users, and of client addresses, whose failures are remembered; 10,000 take 8 MB."`
 }
 
-// LoginLimiter is an app.LoginLimiter. Each user and each address has a bucket of tokens, which a failed attempt takes
-// one from and time refills. It counts for this process alone: n replicas let n times as much through.
+// LoginLimiter limits failed logins. It implements app.LoginLimiter.
 //
-// An IPv6 address counts as its /64: a host chooses the other 64 bits itself (RFC 4291, section 2.5.1).
+// Each user and each client address has a token bucket: a failed attempt takes a token, and time refills the bucket.
+// The limits hold per process: n replicas admit n times as many failures. An IPv6 address counts as its /64, because a
+// host chooses the other 64 bits itself (RFC 4291, section 2.5.1).
 //
-// Where Size buckets are in use, the one unused for longest makes room for a new one, and its failures are forgotten. To
-// have a user's forgotten, someone must try Size other names, each of which has a password checked. Size is large enough
-// if so many checks take longer than the window: the bucket is full by then anyway.
+// When all of the LimiterSize buckets are in use, a new one evicts the least recently used, whose failures are forgotten.
+// To evict a user's bucket, an attacker must try LimiterSize other names, each at the cost of a password check. The size
+// suffices if that takes longer than the window, because the bucket is full again by then.
 type LoginLimiter struct {
 	now func() time.Time
 
-	mu        sync.Mutex // an attempt counts in both buckets or in none
+	mu        sync.Mutex // guards the buckets: an attempt counts in both or in neither
 	users     *buckets[string]
 	addresses *buckets[netip.Prefix]
 }
 
 // NewLoginLimiter returns a limiter that has seen no attempts.
-func NewLoginLimiter(options LoginLimiterOptions) *LoginLimiter {
+func NewLoginLimiter(config Config, now func() time.Time) *LoginLimiter {
 	return &LoginLimiter{
-		now:       options.Now,
-		users:     newBuckets[string](options.FailuresPerUser, options.Window, options.Size),
-		addresses: newBuckets[netip.Prefix](options.FailuresPerAddress, options.Window, options.Size),
+		now:       now,
+		users:     newBuckets[string](config.FailuresPerUser, config),
+		addresses: newBuckets[netip.Prefix](config.FailuresPerAddress, config),
 	}
 }
 
@@ -47,7 +48,7 @@ func (l *LoginLimiter) Begin(username string, address netip.Addr) (end func(fail
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	// An address that is refused makes no buckets of users: it could push out those of others for free.
+	// Check the address first: a rejected address must not create user buckets, which would evict others at no cost.
 	byAddress := l.ofAddress(address)
 	if wait := byAddress.wait(now); wait > 0 {
 		return nil, &domain.TooManyFailedLoginsError{RetryAfter: wait}
@@ -74,14 +75,12 @@ func (l *LoginLimiter) ofAddress(address netip.Addr) *bucket {
 	return l.addresses.get(network(address))
 }
 
-const ipv6NetworkBits = 64
-
-// network returns what address shares a bucket with: nobody in IPv4, its /64 in IPv6, whatever the zone.
+// network returns the prefix that shares a bucket: the address itself in IPv4, its /64 in IPv6, in any zone.
 func network(address netip.Addr) netip.Prefix {
 	address = address.Unmap()
 	bits := address.BitLen()
 	if address.Is6() {
-		bits = ipv6NetworkBits
+		bits = 64
 	}
 	return netip.PrefixFrom(address, bits).Masked()
 }

@@ -26,9 +26,9 @@ var (
 )
 
 func newTestLimiter(perUser, perAddress int) *LoginLimiter {
-	return NewLoginLimiter(LoginLimiterOptions{
-		FailuresPerUser: perUser, FailuresPerAddress: perAddress, Window: window, Size: 100, Now: time.Now,
-	})
+	return NewLoginLimiter(Config{
+		FailuresPerUser: perUser, FailuresPerAddress: perAddress, Window: window, LimiterSize: 100,
+	}, time.Now)
 }
 
 // retryAfter makes an attempt fail and returns 0, or what its refusal says.
@@ -225,9 +225,7 @@ func held[K comparable](b *buckets[K]) uint64 {
 
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLoginLimiter(LoginLimiterOptions{
-			FailuresPerUser: 3, FailuresPerAddress: 3, Window: window, Size: 10, Now: time.Now,
-		})
+		l := NewLoginLimiter(Config{FailuresPerUser: 3, FailuresPerAddress: 3, Window: window, LimiterSize: 10}, time.Now)
 		for i := range 1000 {
 			retryAfter(t, l, fmt.Sprint("user ", i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 			if failUntilRefused(t, l, "ann", unknown) != 0 && i > 0 {

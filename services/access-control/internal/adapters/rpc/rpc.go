@@ -1,4 +1,4 @@
-// Package rpc serves the use cases as methods of pkg/rpc.
+// Package rpc serves the use cases of access control as methods of pkg/rpc.
 package rpc
 
 import (
@@ -16,87 +16,56 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// Register makes server answer the service's methods.
-func Register(server *rpc.Server, login *app.Login, validateToken *app.ValidateToken, logout *app.Logout) {
-	// Each check of a password keeps a processor busy: half of them stay free for the checks of tokens.
-	processors := max(runtime.GOMAXPROCS(0)/2, 1)
-	rpc.Handle(server, "access-control.login", loginHandler{login}.handle,
-		rpc.WithConcurrency(processors), rpc.WithoutDeadLetters()) // it holds a password
-	rpc.Handle(server, "access-control.validateToken", validateTokenHandler{validateToken}.handle,
-		rpc.WithoutDeadLetters()) // it holds a token
-	rpc.Handle(server, "access-control.logout", logoutHandler{logout}.handle)
+// Register registers the service's methods with server.
+func Register(server *rpc.Server, accessControl *app.AccessControl) {
+	h := handlers{accessControl}
+	// A password check keeps a processor busy. Leave half of them to the token checks.
+	logins := max(runtime.GOMAXPROCS(0)/2, 1)
+	// A request with a password or a token must not end up in a dead-letter queue, where operators read it.
+	rpc.Handle(server, "access-control.login", h.login, rpc.WithConcurrency(logins), rpc.WithoutDeadLetters())
+	rpc.Handle(server, "access-control.validateToken", h.validateToken, rpc.WithoutDeadLetters())
+	rpc.Handle(server, "access-control.logout", h.logout)
 }
 
-// unauthorized is status 401 with the header that comes with it (RFC 9110, section 15.5.2).
-func unauthorized(text string) *rpc.Error {
-	return rpc.Unauthorized("%s", text).WithHeader("WWW-Authenticate", "Bearer")
-}
+type handlers struct{ accessControl *app.AccessControl }
 
 type credentials struct {
 	Username string `json:"username" validate:"required,max=64"`
 	Password string `json:"password" validate:"required"`
+
+	// ClientAddress is set by the gateway, which drops what the HTTP client sent. Calls of other services have none.
+	ClientAddress string `json:"-" header:"X-Forwarded-For"`
 }
 
-// accessToken is a token response of RFC 6749, section 5.1.
+// accessToken is the successful response of RFC 6749, section 5.1.
 type accessToken struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int64  `json:"expires_in"` // seconds
 }
 
-type loginHandler struct{ login *app.Login }
-
-func (h loginHandler) handle(ctx context.Context, in credentials) (accessToken, error) {
+func (h handlers) login(ctx context.Context, in credentials) (accessToken, error) {
 	if err := domain.ValidatePassword(in.Password); err != nil {
-		message := fmt.Sprintf("must have at most %d bytes, and no NUL", domain.MaxPasswordBytes)
-		return accessToken{}, rpc.Unprocessable("invalid input").WithFields(rpc.FieldError{Field: "password", Message: message})
+		return accessToken{}, problem(err)
 	}
-	token, err := h.login.Execute(ctx, in.Username, in.Password, clientAddress(ctx))
-	if errors.Is(err, domain.ErrInvalidCredentials) {
-		return accessToken{}, unauthorized(domain.ErrInvalidCredentials.Error())
-	}
-	if limited, ok := errors.AsType[*domain.TooManyFailedLoginsError](err); ok {
-		return accessToken{}, tooManyFailedLogins(limited.RetryAfter)
-	}
+	address, _ := netip.ParseAddr(in.ClientAddress) // on failure the zero Addr, which stands for an unknown address
+	token, err := h.accessControl.Login(ctx, in.Username, in.Password, address)
 	if err != nil {
-		return accessToken{}, err
+		return accessToken{}, problem(err)
 	}
 	rpc.ReplyHeader(ctx).Set("Cache-Control", "no-store")
-	return accessToken{
-		AccessToken: token.Token,
-		TokenType:   "Bearer",
-		ExpiresIn:   int64(token.Lifetime / time.Second),
-	}, nil
-}
-
-// clientAddress returns the address of the HTTP client, which the gateway alone writes into this header, or the zero Addr:
-// calls of other services have none.
-func clientAddress(ctx context.Context) netip.Addr {
-	request := rpc.RequestFrom(ctx)
-	if request == nil {
-		return netip.Addr{}
-	}
-	address, err := netip.ParseAddr(request.Header.Get("X-Forwarded-For"))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return address
-}
-
-// tooManyFailedLogins is status 429 with the header that comes with it, in whole seconds (RFC 6585, section 4).
-func tooManyFailedLogins(retryAfter time.Duration) *rpc.Error {
-	seconds := max(int(math.Ceil(retryAfter.Seconds())), 1)
-	return rpc.TooManyRequests("too many failed logins: try again later").WithHeader("Retry-After", strconv.Itoa(seconds))
+	return accessToken{AccessToken: token.Token, TokenType: "Bearer", ExpiresIn: int64(token.Lifetime / time.Second)}, nil
 }
 
 type tokenInput struct {
-	Token string `json:"token" validate:"required"`
+	Token string `json:"token" validate:"required,max=8192"` // bounds what is parsed before the signature is checked
 }
 
-// introspection is what RFC 7662 answers, in the words of rpc.Identity. To be asked about a bad token is not an error.
+// introspection is the response of RFC 7662, with the field names of rpc.Identity. A token that is not valid is not an
+// error of the call.
 type introspection struct {
 	Active bool   `json:"active"`
-	Reason string `json:"reason,omitempty"` // why it is not active
+	Reason string `json:"reason,omitempty"` // why the token is not active
 
 	Subject   string   `json:"subject,omitempty"`
 	Username  string   `json:"username,omitempty"`
@@ -105,10 +74,8 @@ type introspection struct {
 	ExpiresAt int64    `json:"expires_at,omitempty"` // Unix seconds
 }
 
-type validateTokenHandler struct{ validateToken *app.ValidateToken }
-
-func (h validateTokenHandler) handle(ctx context.Context, in tokenInput) (introspection, error) {
-	claims, err := h.validateToken.Execute(ctx, in.Token)
+func (h handlers) validateToken(ctx context.Context, in tokenInput) (introspection, error) {
+	claims, err := h.accessControl.ValidateToken(ctx, in.Token)
 	if reason := inactiveReason(err); reason != "" {
 		return introspection{Reason: reason}, nil
 	}
@@ -125,7 +92,7 @@ func (h validateTokenHandler) handle(ctx context.Context, in tokenInput) (intros
 	}, nil
 }
 
-// inactiveReason returns the word for what is wrong with a token, or "" if err says nothing about the token.
+// inactiveReason returns why a token is not active, or "" if err says nothing about the token.
 func inactiveReason(err error) string {
 	switch {
 	case errors.Is(err, domain.ErrTokenMalformed):
@@ -143,16 +110,34 @@ func inactiveReason(err error) string {
 	}
 }
 
-type logoutHandler struct{ logout *app.Logout }
-
-func (h logoutHandler) handle(ctx context.Context, _ rpc.Empty) (rpc.Empty, error) {
+func (h handlers) logout(ctx context.Context, _ rpc.Empty) (rpc.Empty, error) {
 	identity := rpc.IdentityFrom(ctx)
 	if identity == nil {
 		return rpc.Empty{}, unauthorized("log in first")
 	}
-	err := h.logout.Execute(ctx, identity.TokenID, identity.ExpiresAt)
-	if errors.Is(err, domain.ErrTokenInvalid) { // a caller that was identified by something else than a token
-		return rpc.Empty{}, unauthorized("there is no token to revoke").WithCause(err)
+	return rpc.Empty{}, problem(h.accessControl.Logout(ctx, identity.TokenID, identity.ExpiresAt))
+}
+
+// problem translates the errors that the caller may see. Any other error becomes status 500.
+func problem(err error) error {
+	limited, isLimited := errors.AsType[*domain.TooManyFailedLoginsError](err)
+	switch {
+	case errors.Is(err, domain.ErrInvalidCredentials):
+		return unauthorized(domain.ErrInvalidCredentials.Error())
+	case errors.Is(err, domain.ErrTokenInvalid): // the caller was authenticated without a token
+		return unauthorized("there is no token to revoke").WithCause(err)
+	case errors.Is(err, domain.ErrInvalidPassword):
+		message := fmt.Sprintf("must have at most %d bytes, and no NUL", domain.MaxPasswordBytes)
+		return rpc.Unprocessable("invalid input").WithFields(rpc.FieldError{Field: "password", Message: message})
+	case isLimited:
+		seconds := max(int(math.Ceil(limited.RetryAfter.Seconds())), 1)
+		return rpc.TooManyRequests("too many failed logins: try again later").WithHeader("Retry-After", strconv.Itoa(seconds))
+	default:
+		return err
 	}
-	return rpc.Empty{}, err
+}
+
+// unauthorized returns status 401 with the challenge that RFC 9110, section 15.5.2 requires.
+func unauthorized(text string) *rpc.Error {
+	return rpc.Unauthorized("%s", text).WithHeader("WWW-Authenticate", "Bearer")
 }

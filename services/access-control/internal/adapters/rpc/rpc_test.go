@@ -84,13 +84,6 @@ func (w *world) Verify(hash, password string) error {
 	return nil
 }
 
-func (w *world) Sign(claims domain.Claims) (string, error) {
-	if claims.Subject != "user-1" {
-		return "", errBroken
-	}
-	return "good", nil
-}
-
 func (w *world) Revoke(_ context.Context, r domain.Revocation) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,9 +98,16 @@ func (w *world) IsRevoked(_ context.Context, tokenID string) (bool, error) {
 	return revoked, w.err
 }
 
-type verifier struct{}
+type tokens struct{}
 
-func (verifier) Verify(token string) (domain.Claims, error) {
+func (tokens) Sign(claims domain.Claims) (string, error) {
+	if claims.Subject != "user-1" {
+		return "", errBroken
+	}
+	return "good", nil
+}
+
+func (tokens) Verify(token string) (domain.Claims, error) {
 	claims := domain.Claims{
 		TokenID: "token-1", Subject: "user-1", Username: "ann", Scopes: []string{"orders:read"}, IssuedAt: now, ExpiresAt: expiry,
 	}
@@ -164,13 +164,10 @@ func newFixture(t *testing.T) *fixture {
 	server := rpc.NewServer(serverBroker, rpc.ServerOptions{
 		Name: "access-control", Logger: logger, Interceptors: []rpc.Interceptor{rpc.Logging(logger, slog.LevelDebug)},
 	})
-	Register(server,
-		app.NewLogin(w, w, w, w, app.LoginOptions{
-			Lifetime: lifetime, Now: func() time.Time { return now }, Logger: logger,
-		}),
-		app.NewValidateToken(verifier{}, w),
-		app.NewLogout(w),
-	)
+	Register(server, app.NewAccessControl(app.Ports{
+		Users: w, Revocations: w, Passwords: w, Limiter: w, Tokens: tokens{},
+		Now: func() time.Time { return now }, Logger: logger,
+	}, lifetime))
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -389,9 +386,13 @@ func TestValidateTokenRefusesBadInput(t *testing.T) {
 		`{"token":""}`: http.StatusUnprocessableEntity,
 		"hello":        http.StatusBadRequest,
 		`{"token":1}`:  http.StatusUnprocessableEntity,
+
+		`{"token":"` + strings.Repeat("A", 8<<10) + `"}`:   http.StatusInternalServerError, // reaches the fake, which knows no such token
+		`{"token":"` + strings.Repeat("A", 8<<10+1) + `"}`: http.StatusUnprocessableEntity,
+		`{"token":"` + strings.Repeat("A", 1<<20) + `"}`:   http.StatusUnprocessableEntity,
 	} {
 		if reply := f.call(t, "access-control.validateToken", body, nil); reply.Status != want {
-			t.Errorf("%s: status %d, want %d", body, reply.Status, want)
+			t.Errorf("%.40s: status %d, want %d", body, reply.Status, want)
 		}
 	}
 }

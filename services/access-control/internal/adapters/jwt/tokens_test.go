@@ -28,7 +28,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	eddsaID  = "0001-eddsa"
 	rs256ID  = "0001-rs256"
-	hs256ID  = "0001-hs256"
 	issuer   = "warren"
 	audience = "warren-services"
 	leeway   = 5 * time.Second
@@ -37,9 +36,8 @@ const (
 var (
 	now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-	// The key is the same in every process, because the workers of a fuzz run share their inputs.
+	// eddsaKey is the same in every process, because the workers of a fuzz run share their inputs.
 	eddsaKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
-	secret   = bytes.Repeat([]byte{9}, secretBytes)
 	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return mustRSA(minRSABits) })
 )
 
@@ -51,37 +49,31 @@ func mustRSA(bits int) *rsa.PrivateKey {
 	return private
 }
 
-// testRing has a key of each algorithm; the one of HS256 only if it is the configured one, as LoadKeyRing has it.
+// testRing returns a ring of one key per algorithm; the configured one signs.
 func testRing(t testing.TB, configured Algorithm) *KeyRing {
 	t.Helper()
-	keys := []key{
-		{id: eddsaID, method: jwt.SigningMethodEdDSA, signing: eddsaKey, verifying: eddsaKey.Public()},
-		{id: rs256ID, method: jwt.SigningMethodRS256, signing: rsaKey(), verifying: rsaKey().Public()},
-	}
-	if configured == HS256 {
-		keys = append(keys, key{id: hs256ID, method: jwt.SigningMethodHS256, signing: secret, verifying: secret})
-	}
-	ring, found := newKeyRing(keys, configured)
+	ring, found := newKeyRing([]key{
+		{id: eddsaID, method: jwt.SigningMethodEdDSA, private: eddsaKey},
+		{id: rs256ID, method: jwt.SigningMethodRS256, private: rsaKey()},
+	}, configured)
 	if !found {
 		t.Fatalf("no key of %s", configured)
 	}
 	return ring
 }
 
-func testVerifier(t testing.TB, ring *KeyRing) *Verifier {
+func testTokens(t testing.TB, ring *KeyRing) *Tokens {
 	t.Helper()
-	return testVerifierAt(t, ring, now)
+	return testTokensAt(t, ring, func() time.Time { return now })
 }
 
-func testVerifierAt(t testing.TB, ring *KeyRing, at time.Time) *Verifier {
+func testTokensAt(t testing.TB, ring *KeyRing, clock func() time.Time) *Tokens {
 	t.Helper()
-	verifier, err := NewVerifier(ring, VerifierOptions{
-		Issuer: issuer, Audience: audience, Leeway: leeway, Now: func() time.Time { return at },
-	})
+	tokens, err := NewTokens(Config{Issuer: issuer, Audience: audience, Leeway: leeway}, ring, clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return verifier
+	return tokens
 }
 
 func testClaims() domain.Claims {
@@ -91,7 +83,7 @@ func testClaims() domain.Claims {
 	}
 }
 
-// The tests make their tokens by hand, so that what they show does not hang on the library that they test.
+// The tests build their tokens by hand, independently of the library under test.
 
 type object = map[string]any
 
@@ -104,14 +96,14 @@ func goodPayload() object {
 	}
 }
 
-// with returns a copy of o with one member changed.
+// with returns a copy of o with one member set.
 func with(o object, name string, value any) object {
 	o = maps.Clone(o)
 	o[name] = value
 	return o
 }
 
-// without returns a copy of o with one member less.
+// without returns a copy of o without one member.
 func without(o object, name string) object {
 	o = maps.Clone(o)
 	delete(o, name)
@@ -166,14 +158,14 @@ func encode(v any) []byte {
 func segment(content []byte) string { return base64.RawURLEncoding.EncodeToString(content) }
 
 func TestSignedTokenIsVerified(t *testing.T) {
-	for _, algorithm := range []Algorithm{EdDSA, RS256, HS256} {
+	for _, algorithm := range []Algorithm{EdDSA, RS256} {
 		t.Run(string(algorithm), func(t *testing.T) {
-			ring := testRing(t, algorithm)
-			token, err := NewSigner(ring, issuer, audience).Sign(testClaims())
+			tokens := testTokens(t, testRing(t, algorithm))
+			token, err := tokens.Sign(testClaims())
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := testVerifier(t, ring).Verify(token)
+			got, err := tokens.Verify(token)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +177,7 @@ func TestSignedTokenIsVerified(t *testing.T) {
 }
 
 func TestSignWritesStandardClaims(t *testing.T) {
-	token, err := NewSigner(testRing(t, EdDSA), issuer, audience).Sign(testClaims())
+	token, err := testTokens(t, testRing(t, EdDSA)).Sign(testClaims())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,17 +202,17 @@ func decode(t *testing.T, token string) [2]object {
 	return objects
 }
 
-// Tokens of a key that no longer signs stay good.
+// Tokens of a key that no longer signs stay valid.
 func TestOldKeyVerifies(t *testing.T) {
 	young := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, ed25519.SeedSize))
 	ring, _ := newKeyRing([]key{
-		{id: "0002-eddsa", method: jwt.SigningMethodEdDSA, signing: young, verifying: young.Public()},
-		{id: eddsaID, method: jwt.SigningMethodEdDSA, signing: eddsaKey, verifying: eddsaKey.Public()},
+		{id: "0002-eddsa", method: jwt.SigningMethodEdDSA, private: young},
+		{id: eddsaID, method: jwt.SigningMethodEdDSA, private: eddsaKey},
 	}, EdDSA)
 	if id := ring.SigningKeyID(); id != "0002-eddsa" {
 		t.Errorf("%s signs", id)
 	}
-	if _, err := testVerifier(t, ring).Verify(goodToken()); err != nil {
+	if _, err := testTokens(t, ring).Verify(goodToken()); err != nil {
 		t.Error(err)
 	}
 }
@@ -241,7 +233,7 @@ func TestLeeway(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := testVerifierAt(t, ring, test.at).Verify(goodToken())
+			_, err := testTokensAt(t, ring, func() time.Time { return test.at }).Verify(goodToken())
 			if !errorIs(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
@@ -249,24 +241,24 @@ func TestLeeway(t *testing.T) {
 	}
 }
 
-func TestNewVerifierRefusesOptionsThatLeaveChecksOut(t *testing.T) {
-	good := VerifierOptions{Issuer: issuer, Audience: audience, Leeway: domain.MaxLeeway, Now: time.Now}
+func TestNewTokensRejectsSettingsThatDisableChecks(t *testing.T) {
+	good := Config{Issuer: issuer, Audience: audience, Leeway: domain.MaxLeeway}
 	tests := []struct {
 		name   string
-		change func(*VerifierOptions)
+		change func(*Config)
 		ok     bool
 	}{
-		{"good", func(*VerifierOptions) {}, true},
-		{"no issuer", func(o *VerifierOptions) { o.Issuer = "" }, false},
-		{"no audience", func(o *VerifierOptions) { o.Audience = "" }, false},
-		{"negative leeway", func(o *VerifierOptions) { o.Leeway = -1 }, false},
-		{"too much leeway", func(o *VerifierOptions) { o.Leeway = domain.MaxLeeway + 1 }, false},
+		{"good", func(*Config) {}, true},
+		{"no issuer", func(c *Config) { c.Issuer = "" }, false},
+		{"no audience", func(c *Config) { c.Audience = "" }, false},
+		{"negative leeway", func(c *Config) { c.Leeway = -1 }, false},
+		{"too much leeway", func(c *Config) { c.Leeway = domain.MaxLeeway + 1 }, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			options := good
-			test.change(&options)
-			_, err := NewVerifier(testRing(t, EdDSA), options)
+			config := good
+			test.change(&config)
+			_, err := NewTokens(config, testRing(t, EdDSA), time.Now)
 			if (err == nil) != test.ok {
 				t.Errorf("got %v", err)
 			}

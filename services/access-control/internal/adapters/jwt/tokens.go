@@ -1,0 +1,152 @@
+package jwt
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"example.com/warren/services/access-control/internal/domain"
+)
+
+var (
+	errCharacters     = errors.New("characters outside of base64url")
+	errHeader         = errors.New("a header of another kind of token")
+	errUnknownKey     = errors.New("unknown key")
+	errOtherAlgorithm = errors.New("the key is for another algorithm")
+)
+
+// Config holds the settings of tokens and of their keys.
+type Config struct {
+	Keys      string        `default:"keys" validate:"required" file:"" help:"Directory of the keys that sign tokens. A key is made at the first start."`
+	Algorithm Algorithm     `default:"EdDSA" validate:"oneof=EdDSA RS256" help:"How tokens are signed: EdDSA or RS256."`
+	Issuer    string        `default:"warren" validate:"required" help:"Issuer (iss) of the tokens."`
+	Audience  string        `default:"warren" validate:"required" help:"Audience (aud) of the tokens."`
+	Leeway    time.Duration `default:"5s" validate:"min=0s,max=30s" help:"Allowed difference between clocks, at most 30s."`
+}
+
+// Tokens issues and verifies tokens. It implements app.Tokens.
+type Tokens struct {
+	keys      *KeyRing
+	config    Config
+	parser    *jwt.Parser
+	validator *jwt.Validator // checks the claims as parser does
+	verified  *verifiedTokens
+}
+
+// NewTokens returns the Tokens of keys. It rejects settings that would disable a check.
+func NewTokens(config Config, keys *KeyRing, now func() time.Time) (*Tokens, error) {
+	if config.Issuer == "" || config.Audience == "" {
+		return nil, errors.New("verify tokens: issuer and audience are required")
+	}
+	if config.Leeway < 0 || config.Leeway > domain.MaxLeeway {
+		return nil, fmt.Errorf("verify tokens: leeway %s is not in 0s to %s", config.Leeway, domain.MaxLeeway)
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods([]string{string(EdDSA), string(RS256)}),
+		jwt.WithStrictDecoding(),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithIssuer(config.Issuer),
+		jwt.WithAudience(config.Audience),
+		jwt.WithLeeway(config.Leeway),
+		jwt.WithTimeFunc(now),
+	}
+	return &Tokens{
+		keys:      keys,
+		config:    config,
+		parser:    jwt.NewParser(options...),
+		validator: jwt.NewValidator(options...),
+		verified:  newVerifiedTokens(),
+	}, nil
+}
+
+// Sign implements app.Tokens.
+func (t *Tokens) Sign(c domain.Claims) (string, error) {
+	key := t.keys.signing
+	token := jwt.NewWithClaims(key.method, newClaims(c, t.config.Issuer, t.config.Audience))
+	token.Header["kid"] = key.id
+	signed, err := token.SignedString(key.private)
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return signed, nil
+}
+
+// Verify implements app.Tokens. Its errors contain no part of the token that is secret.
+func (t *Tokens) Verify(token string) (domain.Claims, error) {
+	// The parser skips line breaks, so that a token and its copy with a line break would both be valid.
+	if strings.ContainsFunc(token, func(r rune) bool { return !isTokenRune(r) }) {
+		return domain.Claims{}, fmt.Errorf("%w: %w", domain.ErrTokenMalformed, errCharacters)
+	}
+	c, err := t.parse(token)
+	if err != nil {
+		return domain.Claims{}, fmt.Errorf("%w: %w", domainError(err), err)
+	}
+	return c.domain(), nil
+}
+
+func isTokenRune(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.'
+}
+
+func (t *Tokens) parse(token string) (claims, error) {
+	if c, ok := t.verified.get(token); ok {
+		if err := t.validator.Validate(c); err != nil {
+			return claims{}, fmt.Errorf("%w: %w", jwt.ErrTokenInvalidClaims, err)
+		}
+		return c, nil
+	}
+	var c claims
+	if _, err := t.parser.ParseWithClaims(token, &c, t.verifyingKey); err != nil {
+		return claims{}, err
+	}
+	t.verified.add(token, c)
+	return c, nil
+}
+
+// verifyingKey returns the public key that the header names. The header is not trusted: it selects one of our keys and
+// nothing else. It must not have members other than alg, kid and typ. That rejects crit, which the library leaves to its
+// user (RFC 7515, section 4.1.11), and the members that bring or locate a key (jwk, jku, x5c, x5u).
+func (t *Tokens) verifyingKey(token *jwt.Token) (any, error) {
+	for name := range token.Header {
+		if !slices.Contains([]string{"alg", "kid", "typ"}, name) {
+			return nil, errHeader
+		}
+	}
+	if token.Header["typ"] != "JWT" {
+		return nil, errHeader
+	}
+	id, _ := token.Header["kid"].(string)
+	k, ok := t.keys.byID[id]
+	if !ok {
+		return nil, errUnknownKey
+	}
+	if k.method.Alg() != token.Method.Alg() {
+		return nil, errOtherAlgorithm
+	}
+	return k.private.Public(), nil
+}
+
+// domainError returns the domain's error for err, which may join several errors of the parser. Permanent faults come
+// first: a token of another issuer is reported as invalid even if it has also expired.
+func domainError(err error) error {
+	is := func(targets ...error) bool {
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+	}
+	switch {
+	case is(jwt.ErrTokenMalformed):
+		return domain.ErrTokenMalformed
+	case is(jwt.ErrTokenRequiredClaimMissing, jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience):
+		return domain.ErrTokenInvalid
+	case is(jwt.ErrTokenNotValidYet, jwt.ErrTokenUsedBeforeIssued):
+		return domain.ErrTokenNotYetValid
+	case is(jwt.ErrTokenExpired):
+		return domain.ErrTokenExpired
+	default:
+		return domain.ErrTokenInvalid
+	}
+}

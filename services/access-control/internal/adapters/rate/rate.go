@@ -1,2 +1,0 @@
-// Package rate limits logins with token buckets (golang.org/x/time/rate).
-package rate
