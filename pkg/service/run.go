@@ -88,7 +88,8 @@ func (c *chassis) open() (err error) {
 	if err != nil {
 		return err
 	}
-	c.logger.Info("service starting", "admin", c.admin.addr)
+	build := ReadBuild()
+	c.logger.Info("service starting", "version", build.Version, "commit", build.Commit, "admin", c.admin.addr)
 	return nil
 }
 

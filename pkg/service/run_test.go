@@ -429,6 +429,14 @@ func TestCallbackQueue(t *testing.T) {
 	}
 }
 
+func TestLogShowsTheBuild(t *testing.T) {
+	i := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New())
+	entry := i.Log.Await(t, "service starting")
+	if build := service.ReadBuild(); entry["version"] != build.Version || entry["commit"] != build.Commit {
+		t.Errorf("entry %v, want %v", entry, build)
+	}
+}
+
 func TestLogFormat(t *testing.T) {
 	i := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New(), "--log-format=text")
 	i.Stop()

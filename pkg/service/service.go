@@ -61,7 +61,7 @@ func Main(s Service) {
 
 func exitStatus(ctx context.Context, s Service, args []string, o options) int {
 	config, err := parse(s, args, o.stdout)
-	if errors.Is(err, errHelp) {
+	if errors.Is(err, errPrinted) {
 		return 0
 	}
 	if err != nil {
@@ -79,8 +79,7 @@ func exitStatus(ctx context.Context, s Service, args []string, o options) int {
 }
 
 // Run runs the service inside a process, with the process's environment and the flags in args, which override it. It
-// returns when ctx has ended or something has failed, and all is stopped; the error is what went wrong. After --help it
-// returns at once, without an error.
+// returns when ctx has ended or something has failed, and all is stopped; the error is what went wrong. After --help and --version it returns at once, without an error.
 func Run(ctx context.Context, s Service, args []string, options ...Option) error {
 	o := newOptions(options)
 	config, err := parse(s, args, o.stdout)
@@ -89,7 +88,7 @@ func Run(ctx context.Context, s Service, args []string, options ...Option) error
 	} else if o.broker != nil {
 		err = errors.Join(err, closeBroker(ctx, o.broker))
 	}
-	if err == nil || errors.Is(err, errHelp) {
+	if err == nil || errors.Is(err, errPrinted) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", s.Name, err)

@@ -36,7 +36,7 @@ func Settings(s Service) ([]Setting, error) {
 	var settings []Setting
 	for _, flag := range parser.Model.Flags {
 		if len(flag.Envs) == 0 {
-			continue // --help
+			continue // --help and --version
 		}
 		settings = append(settings, Setting{
 			Flag:     "--" + flag.Name,
@@ -52,19 +52,19 @@ func Settings(s Service) ([]Setting, error) {
 	return settings, nil
 }
 
-// errHelp: --help was asked for and has been printed.
-var errHelp = errors.New("help printed")
+// errPrinted is returned after --help and --version.
+var errPrinted = errors.New("printed what was asked for")
 
 // parse fills in s.Config and returns the shared settings: flags before environment variables before defaults.
 func parse(s Service, args []string, stdout io.Writer) (*Config, error) {
-	shared, helped := new(Config), false
-	parser, err := newParser(s, shared, kong.Writers(stdout, stdout), kong.Exit(func(int) { helped = true }))
+	shared, printed := new(Config), false
+	parser, err := newParser(s, shared, kong.Writers(stdout, stdout), kong.Exit(func(int) { printed = true }))
 	if err != nil {
 		return nil, err
 	}
 	_, err = parser.Parse(args)
-	if helped {
-		return nil, errHelp
+	if printed {
+		return nil, errPrinted
 	}
 	if err != nil {
 		return nil, nameVariables(err, parser.Model.Flags)
@@ -100,12 +100,15 @@ func newParser(s Service, shared *Config, options ...kong.Option) (*kong.Kong, e
 			{Key: ownGroup, Title: "Settings of " + s.Name + ":"},
 			{Key: sharedGroup, Title: "Settings of every service:"},
 		}),
-		kong.Vars{"admin_addr": s.AdminAddr},
+		kong.Vars{"admin_addr": s.AdminAddr, "version": s.Name + " " + ReadBuild().String()},
 		kong.ValueFormatter(formatHelp),
 		kong.PostBuild(nameFlags),
 		kong.DefaultEnvars(""),
 	)
-	parser, err := kong.New(&struct{}{}, options...)
+	var root struct {
+		Version kong.VersionFlag `env:"-" help:"Show the version and the commit."`
+	}
+	parser, err := kong.New(&root, options...)
 	if err != nil {
 		return nil, fmt.Errorf("describe the settings: %w", err)
 	}
