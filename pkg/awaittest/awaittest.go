@@ -38,14 +38,22 @@ func Until(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// Success calls try until it returns nil. The context ends with the wait. A failure shows the last error.
+// Success calls try until it returns nil. The context ends with the wait. A failure shows the last error that try returned
+// before that: once the context has ended, try fails because of it.
 func Success(t testing.TB, what string, try func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Limit)
 	defer cancel()
-	var err error
-	if !poll(func() bool { err = try(ctx); return err == nil }) {
-		t.Fatalf("%s: not within %s: %v", what, Limit, err)
+	var last error
+	succeeded := poll(func() bool {
+		err := try(ctx)
+		if err != nil && (ctx.Err() == nil || last == nil) {
+			last = err
+		}
+		return err == nil
+	})
+	if !succeeded {
+		t.Fatalf("%s: not within %s: %v", what, Limit, last)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,8 +71,25 @@ func TestFailures(t *testing.T) {
 		"Receive": {func(t testing.TB) { awaittest.Receive(t, make(chan int), "a number") }, "a number: not within 1m0s"},
 		"Until":   {func(t testing.TB) { awaittest.Until(t, "ready", func() bool { return false }) }, "ready: not within 1m0s"},
 		"Success": {func(t testing.TB) {
-			awaittest.Success(t, "ready", func(ctx context.Context) error { return errors.Join(errors.New("no broker"), ctx.Err()) })
+			awaittest.Success(t, "ready", func(context.Context) error { return errors.New("no broker") })
 		}, "ready: not within 1m0s: no broker"},
+		"Success, interrupted": {func(t testing.TB) {
+			err := errors.New("no broker")
+			awaittest.Success(t, "ready", func(ctx context.Context) error {
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(50 * time.Second):
+					return err
+				}
+			})
+		}, "ready: not within 1m0s: no broker"},
+		"Success, hanging": {func(t testing.TB) {
+			awaittest.Success(t, "ready", func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
+		}, "ready: not within 1m0s: context deadline exceeded"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +101,7 @@ func TestFailures(t *testing.T) {
 					test.wait(r)
 				}()
 				<-ended
-				if !strings.HasPrefix(r.failure, test.want) {
+				if r.failure != test.want {
 					t.Errorf("failed with %q, want %q", r.failure, test.want)
 				}
 			})

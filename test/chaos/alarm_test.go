@@ -17,7 +17,7 @@ func TestMemoryAlarm(t *testing.T) {
 	s := suite.StartSystem(t, settings...)
 	demo := s.API.Login(t, "demo")
 	l := startLoad(t, demo)
-	t.Cleanup(func() { ctl(t, "set_vm_memory_high_watermark", "0.4") })
+	t.Cleanup(func() { suite.Ctl(t, "set_vm_memory_high_watermark", "0.4") })
 	times := size(1, 5)
 	for i := range times {
 		gateway, api := suite.StartGateway(t, s.Dir, append(settings, fmt.Sprintf("GATEWAY_INSTANCE=%d", i))...)
@@ -26,7 +26,7 @@ func TestMemoryAlarm(t *testing.T) {
 		api.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
 
 		began := time.Now()
-		ctl(t, "set_vm_memory_high_watermark", "absolute", "1024")
+		suite.Ctl(t, "set_vm_memory_high_watermark", "absolute", "1024")
 		// The broker says so to a connection once that publishes.
 		if _, err := api.Call(t.Context(), http.MethodGet, "/v1/orders", ""); err != nil {
 			t.Error(err)
@@ -46,7 +46,7 @@ func TestMemoryAlarm(t *testing.T) {
 		}
 		s.StartOrders(t)
 
-		ctl(t, "set_vm_memory_high_watermark", "0.4")
+		suite.Ctl(t, "set_vm_memory_high_watermark", "0.4")
 		l.outage(t, began, nodeLog.AwaitFirst(t, began, alarmCleared))
 	}
 	fault := fmt.Sprintf("the broker's memory alarm, %d times", times)

@@ -17,7 +17,7 @@ func TestBrokerAwayAtStart(t *testing.T) {
 		p.AwaitNotReady(t, "connection refused")
 	}
 	stopped := time.Now()
-	restart(t)
+	suite.RestartNode(t)
 	up := nodeLog.AwaitFirst(t, stopped, listening)
 	for _, p := range s.Processes() {
 		p.AwaitReady(t)
@@ -64,7 +64,7 @@ func TestBrokerAway(t *testing.T) {
 		t.Errorf("a refusal took %s, want at once", slowest)
 	}
 	restarted := time.Now()
-	restart(t)
+	suite.RestartNode(t)
 	l.outage(t, killed, nodeLog.AwaitFirst(t, restarted, listening))
 	fault := fmt.Sprintf("the broker is away for %s (each call refused within %s)", away, slowest.Round(time.Millisecond))
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())

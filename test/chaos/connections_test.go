@@ -19,7 +19,7 @@ func TestConnectionsClosed(t *testing.T) {
 	for i := range times {
 		reason := fmt.Sprintf("closed for the test, %d", i)
 		began := time.Now()
-		ctl(t, "close_all_connections", reason)
+		suite.Ctl(t, "close_all_connections", reason)
 		l.outage(t, began, nodeLog.AwaitFirst(t, began, reason))
 		for _, p := range s.Processes() {
 			p.AwaitReady(t) // also what the load doesn't need at once

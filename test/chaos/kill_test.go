@@ -16,7 +16,7 @@ func killNode(t *testing.T) (killed, up time.Time) {
 	t.Helper()
 	killed = time.Now()
 	suite.Node.Kill()
-	restart(t)
+	suite.RestartNode(t)
 	return killed, nodeLog.AwaitFirst(t, killed, listening)
 }
 

@@ -4,7 +4,6 @@
 package chaos
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -60,24 +59,4 @@ func size[T any](short, long T) T {
 		return long
 	}
 	return short
-}
-
-// ctl runs rabbitmqctl against the node, also when the test has ended.
-func ctl(t *testing.T, args ...string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), system.Patience)
-	defer cancel()
-	if _, err := suite.Node.Ctl(ctx, args...); err != nil {
-		t.Error(err)
-	}
-}
-
-// restart starts the node that was stopped or killed.
-func restart(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), system.Patience)
-	defer cancel()
-	if err := suite.Node.Restart(ctx); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -23,7 +23,7 @@ func TestQueuesDeleted(t *testing.T) {
 	for range times {
 		for _, queue := range queues {
 			began := time.Now()
-			ctl(t, "delete_queue", queue)
+			suite.Ctl(t, "delete_queue", queue)
 			l.fault(t, began)
 		}
 	}

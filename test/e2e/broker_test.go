@@ -9,7 +9,8 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestBrokerAway kills the broker under a running system: it says so, refuses calls at once, and comes back by itself.
+// TestBrokerAway kills the broker under a running system. The services report that they are not ready, the gateway refuses
+// calls at once, and all reconnect once the broker is back.
 func TestBrokerAway(t *testing.T) {
 	s := suite.StartSystem(t)
 	demo := s.API.Login(t, "demo")
@@ -21,11 +22,7 @@ func TestBrokerAway(t *testing.T) {
 	if took > time.Second {
 		t.Errorf("503 after %s, want at once", took)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), system.Patience)
-	defer cancel()
-	if err := suite.Node.Restart(ctx); err != nil {
-		t.Fatal(err)
-	}
+	suite.RestartNode(t)
 	for _, p := range s.Processes() {
 		p.AwaitReady(t)
 		if n := p.Metric(t, "broker_reconnects_total"); n != 2 {
@@ -45,8 +42,6 @@ func TestBrokerComesLater(t *testing.T) {
 	dir := t.TempDir()
 	p := suite.Start(t, "orders", dir)
 	p.AwaitNotReady(t, "connection refused")
-	if err := suite.Node.Restart(ctx); err != nil {
-		t.Fatal(err)
-	}
+	suite.RestartNode(t)
 	p.AwaitReady(t)
 }

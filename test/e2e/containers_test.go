@@ -11,7 +11,7 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestContainers reads what the services' containers may do: the tests' machine need not be able to run any.
+// TestContainers checks the privileges of the services' containers as compose.yaml states them. It runs no container.
 func TestContainers(t *testing.T) {
 	text, err := os.ReadFile("../../deployments/compose.yaml")
 	if err != nil {
@@ -38,7 +38,7 @@ func TestContainers(t *testing.T) {
 			t.Errorf("no container for %s", name)
 			continue
 		}
-		if c.User != "" { // that of the image is checked below
+		if c.User != "" { // the image's user is checked below
 			t.Errorf("%s: runs as %s, not as the image's user", name, c.User)
 		}
 		if !c.ReadOnly || c.Privileged || c.NetworkMode != "" || len(c.CapAdd) > 0 ||

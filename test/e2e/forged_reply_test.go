@@ -10,7 +10,8 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// TestForgedReply: access-control, taken over, knows the id of a call to orders and answers in its place.
+// TestForgedReply has a stolen broker user, access-control, reply to a call to orders with the right correlation ID. The
+// gateway drops the reply because the call is not to access-control, and waits for the genuine one.
 func TestForgedReply(t *testing.T) {
 	s := suite.StartSystem(t)
 	user := s.API.Login(t, "demo")
@@ -34,7 +35,7 @@ func TestForgedReply(t *testing.T) {
 		})
 		return orders.Send(ctx, m.ReplyTo, reply(m, `"genuine"`))
 	})
-	if a := user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", ""); string(a.Body) != `"genuine"` {
-		t.Errorf("the client got %s", a.Body)
+	if r := user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", ""); string(r.Body) != `"genuine"` {
+		t.Errorf("the client got %s", r.Body)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestSecondGateway: one without a name of its own must not take the replies of the first.
+// TestSecondGateway starts a second gateway without GATEWAY_INSTANCE. It must not consume the first one's replies.
 func TestSecondGateway(t *testing.T) {
 	s := suite.StartSystem(t)
 	second, _ := suite.StartGateway(t, s.Dir)
@@ -24,7 +24,7 @@ func TestSecondGateway(t *testing.T) {
 	s.API.Login(t, "demo").Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
 }
 
-// TestTwoGateways spreads concurrent calls over two named gateways: each must get its own answer.
+// TestTwoGateways spreads concurrent calls over two named gateways. Each call must get its own response.
 func TestTwoGateways(t *testing.T) {
 	s := suite.StartSystem(t)
 	demo := s.API.Login(t, "demo")
@@ -35,7 +35,7 @@ func TestTwoGateways(t *testing.T) {
 		u.Token = demo.Token
 		users = append(users, u)
 	}
-	// Orders that can be told apart: one for each quantity.
+	// One order for each quantity, so that responses can be told apart.
 	ids := make([]string, 20)
 	for i := range ids {
 		body := fmt.Sprintf(`{"currency":"EUR","items":[{"sku":"tea-500","quantity":%d,"unit_price":1}]}`, i+1)
@@ -48,14 +48,14 @@ func TestTwoGateways(t *testing.T) {
 		wg.Go(func() {
 			for i := range work {
 				id := ids[i%len(ids)]
-				a, err := users[i%2].Call(t.Context(), http.MethodGet, "/v1/orders/"+id, "")
+				r, err := users[i%2].Call(t.Context(), http.MethodGet, "/v1/orders/"+id, "")
 				if err != nil {
 					t.Error(err)
 					continue
 				}
 				var order struct{ ID string }
-				if err := json.Unmarshal(a.Body, &order); err != nil || a.Status != http.StatusOK || order.ID != id {
-					t.Errorf("call %d asked for order %s: status %d, %s", i, id, a.Status, a.Body)
+				if err := json.Unmarshal(r.Body, &order); err != nil || r.Status != http.StatusOK || order.ID != id {
+					t.Errorf("call %d asked for order %s: status %d, %s", i, id, r.Status, r.Body)
 				}
 			}
 		})

@@ -21,10 +21,10 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestUnknownReply: a message that answers nothing is dropped and counted.
+// TestUnknownReply sends replies to no call into the callback queue. The gateway drops and counts them.
 func TestUnknownReply(t *testing.T) {
 	s := suite.StartSystem(t)
-	// Any of the broker's users may publish.
+	// Every broker user may publish to the callback queue.
 	b, err := rabbitmq.New(rabbitmq.Options{URLs: []string{suite.BrokerURL("orders")}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -47,24 +47,25 @@ func TestUnknownReply(t *testing.T) {
 	awaittest.Success(t, "acknowledged", suite.Holds("gateway.rpc.response", 0))
 }
 
-// TestHostileRequests sends what would break a shared connection to the broker, beside calls that must not notice.
+// TestHostileRequests sends requests that would break a shared connection to the broker if the gateway passed them on.
+// Calls of other clients must succeed meanwhile.
 func TestHostileRequests(t *testing.T) {
 	s := suite.StartSystem(t)
 	demo := s.API.Login(t, "demo")
 
 	stop := make(chan struct{})
-	var beside sync.WaitGroup
+	var others sync.WaitGroup
 	for range 8 {
-		beside.Go(func() {
+		others.Go(func() {
 			for {
 				select {
 				case <-stop:
 					return
 				default:
 				}
-				a, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
-				if err != nil || a.Status != http.StatusOK {
-					t.Errorf("a call beside: status %d, %v: %s", a.Status, err, a.Body)
+				r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
+				if err != nil || r.Status != http.StatusOK {
+					t.Errorf("a call of another client: status %d, %v: %s", r.Status, err, r.Body)
 				}
 			}
 		})
@@ -74,25 +75,25 @@ func TestHostileRequests(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&many, "X-%d: y\r\n", i)
 	}
-	for i := range 800 { // within the limit on the wire, beyond it in a message, where each slash is %2F
+	for i := range 800 { // within the limit for HTTP, beyond it in a message, where each slash is %2F
 		fmt.Fprintf(&growing, "X-%d: ////////\r\n", i)
 	}
 	tests := map[string]struct {
 		request string
 		want    int
 	}{
-		"200 KiB of headers":        {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 200)), 431},
-		"20 KiB of headers":         {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 20)), 431},
-		"1000 small headers":        {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.Token), 200},
-		"800 headers that grow":     {head("GET", "/v1/orders", growing.String()+"Authorization: Bearer "+demo.Token), 431},
-		"a 300-byte header name":    {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x"), 431},
-		"a control character":       {head("GET", "/v1/orders", "X-Control: a\x01b"), 400},
-		"a NUL":                     {head("GET", "/v1/orders", "X-Control: a\x00b"), 400},
-		"20 KiB of query":           {head("GET", "/v1/orders?q="+strings.Repeat(large, 20)), 431},
-		"a 300-byte query name":     {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.Token), 200},
-		"a 2 MiB body":              {head("POST", "/v1/orders", "Content-Length: 2097152", "Authorization: Bearer "+demo.Token), 413},
-		"a 2 MiB body, in the open": {head("POST", "/v1/login", "Content-Length: 2097152"), 413},
-		"not HTTP":                  {"warren\r\n\r\n", 400},
+		"200 KiB of headers":     {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 200)), 431},
+		"20 KiB of headers":      {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 20)), 431},
+		"1000 small headers":     {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.Token), 200},
+		"800 headers that grow":  {head("GET", "/v1/orders", growing.String()+"Authorization: Bearer "+demo.Token), 431},
+		"a 300-byte header name": {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x"), 431},
+		"a control character":    {head("GET", "/v1/orders", "X-Control: a\x01b"), 400},
+		"a NUL":                  {head("GET", "/v1/orders", "X-Control: a\x00b"), 400},
+		"20 KiB of query":        {head("GET", "/v1/orders?q="+strings.Repeat(large, 20)), 431},
+		"a 300-byte query name":  {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.Token), 200},
+		"a 2 MiB body":           {head("POST", "/v1/orders", "Content-Length: 2097152", "Authorization: Bearer "+demo.Token), 413},
+		"a 2 MiB body, no token": {head("POST", "/v1/login", "Content-Length: 2097152"), 413},
+		"not HTTP":               {"warren\r\n\r\n", 400},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -104,18 +105,19 @@ func TestHostileRequests(t *testing.T) {
 		})
 	}
 	close(stop)
-	beside.Wait()
+	others.Wait()
 	if n := s.Gateway.Metric(t, "broker_reconnects_total"); n != 0 {
 		t.Errorf("the gateway lost its connection to the broker %v times", n)
 	}
 }
 
+// head returns the head of a request that asks the gateway to close the connection.
 func head(method, target string, headers ...string) string {
 	return method + " " + target + " HTTP/1.1\r\nHost: warren\r\nConnection: close\r\n" +
 		strings.Join(append(headers, "", ""), "\r\n")
 }
 
-// raw sends bytes as they are and returns the response's status.
+// raw sends text unchanged and returns the status of the response.
 func raw(t *testing.T, api system.API, request string) int {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(api.URL, "http://"), system.Patience)
@@ -124,7 +126,7 @@ func raw(t *testing.T, api system.API, request string) int {
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(system.Patience))
-	// The server may answer, and close, before it has read all.
+	// The server may respond and close before it has read everything.
 	go func() { _, _ = io.WriteString(conn, request) }()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// TestLoginLimit guesses a password until guessing is over: for this user, whatever address the guesser claims, and not for
-// others.
+// TestLoginLimit guesses a user's password until the gateway refuses further guesses. A claimed address does not help the
+// guesser, and other users can still log in.
 func TestLoginLimit(t *testing.T) {
 	const limit = 3
 	s := suite.StartSystem(t, "ACCESS_CONTROL_LOGIN_FAILURES_PER_USER="+strconv.Itoa(limit))
 	guess := func(i, status int) string {
 		body := fmt.Sprintf(`{"username":"demo","password":"guess %d"}`, i)
 		claimed := fmt.Sprintf("192.0.2.%d", i)
-		a := s.API.Want(t, status, http.MethodPost, "/v1/login", body, "X-Forwarded-For", claimed, "X-Real-Ip", claimed)
-		return a.Header.Get("Retry-After")
+		r := s.API.Want(t, status, http.MethodPost, "/v1/login", body, "X-Forwarded-For", claimed, "X-Real-Ip", claimed)
+		return r.Header.Get("Retry-After")
 	}
 	for i := range limit {
 		guess(i, http.StatusUnauthorized)
@@ -30,7 +30,7 @@ func TestLoginLimit(t *testing.T) {
 	s.API.Login(t, "admin")
 }
 
-// TestLoginLimitOfAddress guesses one password of many users from one address.
+// TestLoginLimitOfAddress tries one password for many users from one address until the gateway refuses further logins.
 func TestLoginLimitOfAddress(t *testing.T) {
 	const limit = 3
 	s := suite.StartSystem(t, "ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS="+strconv.Itoa(limit))

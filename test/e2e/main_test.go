@@ -1,5 +1,5 @@
-// Package e2e starts the real programs over a real RabbitMQ and drives them as their users do, over HTTP. It takes about
-// a minute, most of it for nodes and passwords.
+// Package e2e starts the real programs over a real RabbitMQ and drives them as their users do, over HTTP. It takes about a
+// minute, mostly to build programs and to start nodes.
 package e2e
 
 import (
@@ -10,7 +10,7 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// suite has what all tests share: the programs, and a node with the users of the deployment.
+// suite holds the programs, and a node with the broker users of the deployment.
 var suite system.Suite
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(system.Tests{M: m, Suite: &suite}) }

@@ -8,12 +8,12 @@ import (
 
 const order = `{"currency":"EUR","items":[{"sku":"tea-500","quantity":2,"unit_price":1250}]}`
 
-// TestOrders is the way of the README: log in, list, create, cancel, and what goes wrong on it.
+// TestOrders follows the README: log in, list, create, cancel, log out, and the errors on the way.
 func TestOrders(t *testing.T) {
 	s := suite.StartSystem(t)
 	s.API.Want(t, 401, http.MethodGet, "/v1/orders", "")
 	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"demo","password":"wrong"}`)
-	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"nobody","password":"wrong"}`)
+	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"stranger","password":"wrong"}`)
 	s.API.Want(t, 422, http.MethodPost, "/v1/login", `{}`)
 
 	demo := s.API.Login(t, "demo")
@@ -56,7 +56,7 @@ func TestOrders(t *testing.T) {
 	checkQueues(t)
 }
 
-// checkQueues looks at the broker: one callback queue, and the methods' queues.
+// checkQueues checks that the broker has one callback queue and a queue for each method, each with one consumer.
 func checkQueues(t *testing.T) {
 	t.Helper()
 	out, err := suite.Node.Ctl(t.Context(), "--quiet", "list_queues", "--no-table-headers",

@@ -10,7 +10,7 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq"
 )
 
-// TestPrivileges: a service can't read what is meant for another.
+// TestPrivileges consumes other services' queues as each broker user. The broker must refuse it.
 func TestPrivileges(t *testing.T) {
 	suite.StartSystem(t)
 	tests := map[string][]string{

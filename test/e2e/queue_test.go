@@ -12,7 +12,7 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// connectAs connects to the broker with a service's user, as the service does or someone who stole its password.
+// connectAs connects to the broker with a service's user, as the service does, or an attacker who stole its password.
 func connectAs(t *testing.T, user string) messaging.Broker {
 	t.Helper()
 	b := dialAs(t, user)
@@ -39,7 +39,7 @@ func dialAs(t *testing.T, user string) messaging.Broker {
 	return b
 }
 
-// take takes n messages from a queue.
+// take consumes n messages of a queue.
 func take(t *testing.T, b messaging.Broker, queue string, n int) []messaging.Message {
 	t.Helper()
 	received := make(chan messaging.Message, 100)
@@ -57,7 +57,7 @@ func take(t *testing.T, b messaging.Broker, queue string, n int) []messaging.Mes
 	return messages
 }
 
-// crash takes a message from a queue and ends as a process does that dies over it.
+// crash consumes a message of a queue and closes the connection while handling it, as a process does that crashes.
 func crash(t *testing.T, user, queue string) {
 	t.Helper()
 	b := dialAs(t, user)

@@ -17,8 +17,8 @@ import (
 
 const wrongPassword = "Tr0ub4dor-and-3"
 
-// TestSecretsStaySecret looks for tokens and passwords in all that a run at the most talkative log level wrote: logs,
-// files, answers, dead letters, and the messages to orders.
+// TestSecretsStaySecret searches everything that a run at log level debug wrote for tokens and passwords: logs, files,
+// responses, dead-lettered messages, and the messages to orders.
 func TestSecretsStaySecret(t *testing.T) {
 	settings := []string{"LOG_LEVEL=debug", "RPC_DELIVERY_LIMIT=1", "RPC_TIMEOUT=10s", "GATEWAY_TOKEN_CACHE=0s"}
 	s := suite.StartSystem(t, settings...)
@@ -27,7 +27,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	forged.Token = user.Token[:len(user.Token)-8] + "AAAAAAAA"
 	wrong := fmt.Sprintf(`{"username":"demo","password":%q}`, wrongPassword)
 
-	answers := []system.Response{
+	responses := []system.Response{
 		user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", ""),
 		user.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", newOrder),
 		user.Want(t, http.StatusUnprocessableEntity, http.MethodPost, "/v1/orders", "{}"),
@@ -47,11 +47,11 @@ func TestSecretsStaySecret(t *testing.T) {
 		texts["a message of "+queue] = fmt.Sprintf("%+v", take(t, orders, queue, 1))
 	}
 
-	// Requests that kill their process, and so end as dead letters or are dropped.
+	// Requests that crash their process. They are dead-lettered or dropped.
 	unanswered = append(unanswered, call(t, user, http.MethodPost, "/v1/orders", newOrder))
 	crash(t, "orders", "orders.create")
 	s.StartOrders(t)
-	texts["a dead letter"] = fmt.Sprintf("%+v", take(t, orders, "orders.create.dead", 1))
+	texts["a dead-lettered message"] = fmt.Sprintf("%+v", take(t, orders, "orders.create.dead", 1))
 	s.AccessControl.Stop(t)
 	unanswered = append(unanswered, call(t, user, http.MethodGet, "/v1/orders", ""), call(t, s.API, http.MethodPost, "/v1/login", wrong))
 	crash(t, "access-control", "access-control.validateToken")
@@ -68,11 +68,11 @@ func TestSecretsStaySecret(t *testing.T) {
 		t.Errorf("access-control dropped %d messages, want 2:\n%s", got, again.Output())
 	}
 	for _, c := range unanswered {
-		answers = append(answers, awaittest.Receive(t, c, "the end of the call"))
+		responses = append(responses, awaittest.Receive(t, c, "the end of the call"))
 	}
-	answers = append(answers, user.Want(t, http.StatusNoContent, http.MethodPost, "/v1/logout", ""))
-	for i, a := range answers {
-		texts[fmt.Sprintf("answer %d", i)] = fmt.Sprintf("%v %s", a.Header, a.Body)
+	responses = append(responses, user.Want(t, http.StatusNoContent, http.MethodPost, "/v1/logout", ""))
+	for i, r := range responses {
+		texts[fmt.Sprintf("response %d", i)] = fmt.Sprintf("%v %s", r.Header, r.Body)
 	}
 
 	for _, p := range append(s.Processes(), again) {
@@ -100,21 +100,21 @@ func TestSecretsStaySecret(t *testing.T) {
 
 const newOrder = `{"currency":"EUR","items":[{"sku":"tea-500","quantity":1,"unit_price":1}]}`
 
-// call makes a call that may take long.
+// call makes a call in the background.
 func call(t *testing.T, u system.API, method, path, body string) <-chan system.Response {
 	t.Helper()
-	answers := make(chan system.Response, 1)
+	responses := make(chan system.Response, 1)
 	go func() {
-		a, err := u.Call(t.Context(), method, path, body)
+		r, err := u.Call(t.Context(), method, path, body)
 		if err != nil {
 			t.Errorf("%s %s: %v", method, path, err)
 		}
-		answers <- a
+		responses <- r
 	}()
-	return answers
+	return responses
 }
 
-// readFiles returns what a folder's files hold, but for those that are empty.
+// readFiles returns the contents of a folder's files, except of empty ones.
 func readFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

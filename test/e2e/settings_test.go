@@ -16,7 +16,7 @@ var (
 	described = regexp.MustCompile(`(` + variable.String() + `):\s`)
 )
 
-// TestReadmeNamesEverySetting compares the table in the README with what the programs say of themselves.
+// TestReadmeNamesEverySetting compares the table in the README with the programs' --help.
 func TestReadmeNamesEverySetting(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestMutualTLS has all services reach a broker that only takes clients with certificates, by their environment alone.
-// One that knows another authority says why it isn't ready.
+// TestMutualTLS connects all services to a broker that requires client certificates, by their environment alone. A service
+// that trusts another authority reports why it is not ready.
 func TestMutualTLS(t *testing.T) {
 	ca := rabbitmqtest.NewAuthority(t, "brokers")
 	node := startTLSNode(t, ca)
@@ -45,7 +45,7 @@ func TestMutualTLS(t *testing.T) {
 	deceived.AwaitNotReady(t, "certificate signed by unknown authority")
 }
 
-// startTLSNode starts a node, with the users of the deployment, that wants client certificates of ca.
+// startTLSNode starts a node with the broker users of the deployment that requires client certificates of ca.
 func startTLSNode(t *testing.T, ca *rabbitmqtest.Authority) *rabbitmqtest.Node {
 	t.Helper()
 	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions, TLS: rabbitmqtest.MutualTLS(t, ca, "127.0.0.1")})

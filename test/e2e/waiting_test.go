@@ -9,7 +9,7 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestServiceAway: a call waits in its queue for a service that is down, until its limit.
+// TestServiceAway calls a service that is down: the call waits in its queue for a consumer, until the time limit.
 func TestServiceAway(t *testing.T) {
 	s := suite.StartSystem(t)
 	demo := s.API.Login(t, "demo")
@@ -23,17 +23,14 @@ func TestServiceAway(t *testing.T) {
 		t.Errorf("502 after %s, the limit is %s", took, limit)
 	}
 
-	result := make(chan system.Response, 1)
-	go func() {
-		a, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
-		if err != nil {
-			t.Error(err)
-		}
-		result <- a
-	}()
+	// Finding the message with rabbitmqctl can take longer than RPCTimeout, after which the broker drops the message.
+	gateway, patient := suite.StartGateway(t, s.Dir, "GATEWAY_INSTANCE=patient", "RPC_TIMEOUT=50s")
+	gateway.AwaitReady(t)
+	patient.Token = demo.Token
+	responses := call(t, patient, http.MethodGet, "/v1/orders", "")
 	awaittest.Success(t, "the call in its queue", suite.Holds("orders.getAll", 1))
 	s.StartOrders(t)
-	if a := <-result; a.Status != http.StatusOK {
-		t.Errorf("status %d of a call that waited for its service: %s", a.Status, a.Body)
+	if r := awaittest.Receive(t, responses, "the response"); r.Status != http.StatusOK {
+		t.Errorf("status %d of a call that waited for its service: %s", r.Status, r.Body)
 	}
 }

@@ -17,9 +17,9 @@ import (
 
 const (
 	// startTimeout bounds a start whose context has no nearer deadline. A node is up in about 5 s on an idle machine.
-	startTimeout = 2 * time.Minute
+	startTimeout = 5 * time.Minute
 	// closeTimeout bounds the clean stop of a node that is closed.
-	closeTimeout = 30 * time.Second
+	closeTimeout = 2 * time.Minute
 )
 
 // The errors of Restart, wrapped with the node's name.
