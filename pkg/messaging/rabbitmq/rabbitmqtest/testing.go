@@ -3,18 +3,12 @@ package rabbitmqtest
 import (
 	"context"
 	"testing"
-	"time"
 )
-
-// testStartTimeout bounds the start of a test's node, which takes about 5 s.
-const testStartTimeout = time.Minute
 
 // StartNode starts a node that is closed with the test.
 func StartNode(t testing.TB, options Options) *Node {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testStartTimeout)
-	defer cancel()
-	node, err := Start(ctx, options)
+	node, err := Start(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
