@@ -67,7 +67,7 @@ func BenchmarkTypedHandler(b *testing.B) {
 	m := encodeRequest(request, "gateway.rpc.response", "gateway", false, time.Now()).Normalize()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := s.endpoints[0].receive(b.Context(), m); err != nil {
+		if err := s.all[0].receive(b.Context(), m); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -125,3 +125,48 @@ func ExampleServer_Handle() {
 	// Output:
 	// 200 hello
 }
+
+var errNoOrder = errors.New("no such order")
+
+// replyError is the one place where a service translates the errors of its domain.
+func replyError(err error) error {
+	if errors.Is(err, errNoOrder) {
+		return rpc.NotFound("%s", errNoOrder).WithCause(err)
+	}
+	return err // unknown errors become status 500
+}
+
+func ExampleWithErrors() {
+	ctx := context.Background()
+	broker := inmem.New()
+
+	server := rpc.NewServer(broker, rpc.ServerOptions{Name: "orders"})
+	methods := server.With(rpc.WithErrors(replyError))
+	rpc.Handle(methods, "orders.get", func(context.Context, GetOrder) (Order, error) {
+		return Order{}, fmt.Errorf("read the database: %w", errNoOrder)
+	})
+	rpc.Handle(methods, "orders.cancel", func(context.Context, GetOrder) (rpc.Empty, error) {
+		return rpc.Empty{}, rpc.Conflict("order 42 is shipped").WithReason("order-not-cancellable")
+	})
+	if err := server.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "invoices"})
+	if err := client.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	for _, queue := range []string{"orders.get", "orders.cancel"} {
+		_, err := rpc.Call[GetOrder, Order](ctx, client, queue, GetOrder{ID: "42"})
+		if failure, ok := errors.AsType[*rpc.Error](err); ok {
+			fmt.Println(failure.Status, failure.Reason, failure.Detail)
+		}
+	}
+	if err := errors.Join(client.Close(ctx), server.Drain(ctx), broker.Close(ctx)); err != nil {
+		log.Fatal(err)
+	}
+
+	// Output:
+	// 404 not-found no such order
+	// 409 order-not-cancellable order 42 is shipped
+}

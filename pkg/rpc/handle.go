@@ -22,10 +22,6 @@ type Empty struct{}
 // Out is marshalled to JSON.
 func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in In) (Out, error), options ...HandleOption) {
 	b, err := bindingOf(reflect.TypeFor[In]())
-	if err != nil {
-		s.fail(fmt.Errorf("handle %s: %w", queue, err))
-		return
-	}
 	s.Handle(queue, func(ctx context.Context, request *Request) (*Reply, error) {
 		var in In
 		if err := b.decode(request, &in); err != nil {
@@ -36,16 +32,15 @@ func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in
 			return nil, err
 		}
 		return encodeOutput(out)
-	}, append([]HandleOption{withEmptyStatus[Out]}, options...)...)
+	}, append([]HandleOption{func(m *method) {
+		m.err = err
+		if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() {
+			m.status = http.StatusNoContent
+		}
+	}}, options...)...)
 }
 
-func withEmptyStatus[Out any](e *endpoint) {
-	if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() {
-		e.status = http.StatusNoContent
-	}
-}
-
-// encodeOutput leaves the status to the endpoint.
+// encodeOutput leaves the status to the method.
 func encodeOutput(out any) (*Reply, error) {
 	if out == (Empty{}) {
 		return &Reply{}, nil

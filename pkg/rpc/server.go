@@ -16,23 +16,23 @@ import (
 
 // ServerOptions are the settings of a Server. Zero values are the defaults.
 type ServerOptions struct {
-	// Name is the service, e.g. "orders".
+	// Name is the name of the service, e.g. "orders".
 	Name string
-	// Concurrency bounds the requests of one queue that are handled at once. Default: 64. See WithConcurrency.
+	// Concurrency bounds the requests of one method that are handled at once. Default: 64. See WithConcurrency.
 	Concurrency int
 	// Prefetch is how many requests of one queue the broker may send ahead. Default: the concurrency. With more, requests
 	// that no handler has seen count as delivered when the process ends; see DeliveryLimit.
 	Prefetch int
 	// QueueType is the type of the queues. Default: classic.
 	QueueType messaging.QueueType
-	// DeliveryLimit is how often a request may be delivered, because it kills its process, before it goes to
+	// DeliveryLimit is how many deliveries a request gets if each of them ends the process, before it goes to
 	// "<queue>.dead". Default: 5; negative: no limit.
 	DeliveryLimit int
 	// Persistent replies survive a restart of the broker.
 	Persistent bool
 
 	Logger       *slog.Logger  // default: slog.Default()
-	Interceptors []Interceptor // the first is the outermost; Recover comes after the last
+	Interceptors []Interceptor // the first is the outermost
 	Observer     Observer
 }
 
@@ -46,73 +46,87 @@ func (o ServerOptions) withDefaults() ServerOptions {
 }
 
 // HandleOption changes a setting of one method.
-type HandleOption func(*endpoint)
+type HandleOption func(*method)
 
 // WithStatus sets the status of replies that come with none. Default: 200, or 204 for Empty.
-func WithStatus(status int) HandleOption { return func(e *endpoint) { e.status = status } }
+func WithStatus(status int) HandleOption { return func(m *method) { m.status = status } }
 
 // WithConcurrency bounds the requests of this method that are handled at once.
-func WithConcurrency(n int) HandleOption { return func(e *endpoint) { e.concurrency = n } }
+func WithConcurrency(n int) HandleOption { return func(m *method) { m.concurrency = n } }
 
-// WithoutDeadLetters drops what this method would keep in "<queue>.dead", a request that kills its process again and again
-// or can neither be read nor answered: for requests that hold secrets.
-func WithoutDeadLetters() HandleOption { return func(e *endpoint) { e.noDeadLetters = true } }
+// WithErrors translates the errors of the handler before the reply is made of them: the one place where a service
+// says which status and reason a domain error has. translate returns errors that it does not know as they are.
+func WithErrors(translate func(error) error) HandleOption {
+	return func(m *method) { m.translate = translate }
+}
 
-// Server answers requests. Methods are registered before Start.
+// WithoutDeadLetters drops requests that would go to "<queue>.dead", because they end their process again and again or can
+// neither be decoded nor replied to. Use it for requests that hold secrets.
+func WithoutDeadLetters() HandleOption { return func(m *method) { m.noDeadLetters = true } }
+
+// Server consumes the queues of a service's methods and replies to the requests in them. Register the methods before
+// Start, with [Handle] or Server.Handle.
 type Server struct {
+	*methods
+	shared []HandleOption // see With
+}
+
+// methods is what a server and the views that With returns have in common.
+type methods struct {
 	broker  messaging.Broker
 	options ServerOptions
 
-	mu            sync.Mutex
+	mu            sync.Mutex // guards the fields below
 	started       bool
-	endpoints     []*endpoint
-	errs          []error // of registrations
-	subscriptions []messaging.Subscription
+	all           []*method
+	errs          []error                  // of registrations
+	subscriptions []messaging.Subscription // of all, in the same order
 	stopReturns   func()
 }
 
 // NewServer returns a server without methods.
 func NewServer(broker messaging.Broker, options ServerOptions) *Server {
-	return &Server{broker: broker, options: options.withDefaults()}
+	return &Server{methods: &methods{broker: broker, options: options.withDefaults()}}
 }
 
-// Handle registers f as the handler of a queue, in its raw form; see the function Handle for the typed one. What is
-// wrong with a registration is returned by Start.
+// With returns a view of s: methods that are registered on it belong to s and have these options before their own.
+func (s *Server) With(options ...HandleOption) *Server {
+	return &Server{methods: s.methods, shared: slices.Concat(s.shared, options)}
+}
+
+// Handle registers f as the handler of a method, in its raw form; see the function [Handle] for the typed one. Start
+// returns what is wrong with a registration.
 func (s *Server) Handle(queue string, f Func, options ...HandleOption) {
-	e := &endpoint{server: s, queue: queue, concurrency: s.options.Concurrency}
-	for _, option := range options {
-		option(e)
+	m := &method{methods: s.methods, queue: queue, handler: f, concurrency: s.options.Concurrency}
+	for _, option := range slices.Concat(s.shared, options) {
+		option(m)
 	}
-	e.f = chain(e.finish(f), append(slices.Clone(s.options.Interceptors), Recover(s.options.Logger)))
-	s.register(e)
+	m.call = chain(m.run, s.options.Interceptors)
+	s.register(m)
 }
 
-func (s *Server) register(e *endpoint) {
+func (s *methods) register(m *method) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.started:
-		s.options.Logger.Error("a method was registered after the start and is not served", "queue", e.queue)
-	case e.queue == "":
+		s.options.Logger.Error("a method was registered after the start and is not served", "queue", m.queue)
+	case m.err != nil:
+		s.errs = append(s.errs, fmt.Errorf("handle %s: %w", m.queue, m.err))
+	case m.queue == "":
 		s.errs = append(s.errs, errors.New("a method without a queue"))
-	case e.status != 0 && !validStatus(e.status):
-		s.errs = append(s.errs, fmt.Errorf("handle %s: status %d is not in 200 to 599", e.queue, e.status))
-	case slices.ContainsFunc(s.endpoints, func(other *endpoint) bool { return other.queue == e.queue }):
-		s.errs = append(s.errs, fmt.Errorf("handle %s: it has a handler already", e.queue))
+	case m.status != 0 && !validStatus(m.status):
+		s.errs = append(s.errs, fmt.Errorf("handle %s: status %d is not in 200 to 599", m.queue, m.status))
+	case slices.ContainsFunc(s.all, func(other *method) bool { return other.queue == m.queue }):
+		s.errs = append(s.errs, fmt.Errorf("handle %s: it has a handler already", m.queue))
 	default:
-		s.endpoints = append(s.endpoints, e)
+		s.all = append(s.all, m)
 	}
 }
 
-func (s *Server) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.errs = append(s.errs, err)
-}
-
-// Start consumes the queues of all methods, or returns everything that is wrong with their registrations. Without
-// the broker it waits, until ctx ends. After an error nothing is consumed.
-func (s *Server) Start(ctx context.Context) error {
+// Start consumes the queues of all methods, or returns everything that is wrong with their registrations. While the
+// broker is away it waits until ctx ends. After an error nothing is consumed.
+func (s *methods) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started {
@@ -123,28 +137,28 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.started = true
 	s.stopReturns = sync.OnceFunc(s.broker.OnReturn(s.receiveReturn))
-	s.subscriptions = make([]messaging.Subscription, len(s.endpoints))
+	s.subscriptions = make([]messaging.Subscription, len(s.all))
 	if err := s.subscribeAll(ctx); err != nil {
 		return errors.Join(err, s.drain(ctx))
 	}
 	return nil
 }
 
-// maxSubscribing is how many queues are subscribed to at once: each takes several answers of the broker.
+// maxSubscribing bounds the subscriptions that are made at once. Each takes several round trips to the broker.
 const maxSubscribing = 16
 
-// subscribeAll begins no more after an error, and lets those end that it has begun: one that is cut short may have a handler
-// that runs, which nobody would wait for.
-func (s *Server) subscribeAll(ctx context.Context) error {
+// subscribeAll begins no subscription after one has failed, and waits for those that it has begun. It does not cancel
+// them: a handler of a cancelled subscription might already run, and drain would not wait for it.
+func (s *methods) subscribeAll(ctx context.Context) error {
 	group, failed := errgroup.WithContext(ctx)
 	group.SetLimit(maxSubscribing)
-	for i, e := range s.endpoints {
+	for i, m := range s.all {
 		group.Go(func() (err error) {
 			if failed.Err() != nil {
 				return failed.Err()
 			}
-			if s.subscriptions[i], err = s.subscribe(ctx, e); err != nil {
-				return fmt.Errorf("serve %s: %w", e.queue, err)
+			if s.subscriptions[i], err = m.subscribe(ctx); err != nil {
+				return fmt.Errorf("serve %s: %w", m.queue, err)
 			}
 			return nil
 		})
@@ -152,29 +166,15 @@ func (s *Server) subscribeAll(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (s *Server) subscribe(ctx context.Context, e *endpoint) (messaging.Subscription, error) {
-	q := messaging.Queue{
-		Name:          e.queue,
-		Durable:       true,
-		Type:          s.options.QueueType,
-		DeliveryLimit: s.options.DeliveryLimit,
-	}
-	if !e.noDeadLetters {
-		q.DeadLetter = e.queue + ".dead"
-	}
-	return s.broker.Subscribe(ctx, q, e.receive,
-		messaging.Concurrency(e.concurrency), messaging.Prefetch(cmp.Or(s.options.Prefetch, e.concurrency)))
-}
-
-// Drain takes no more requests and returns when those that run have been answered. When ctx ends first, the contexts
-// of the handlers are cancelled, their requests stay in the queues, and ctx's error is returned.
-func (s *Server) Drain(ctx context.Context) error {
+// Drain takes no more requests and returns when those in flight have been replied to. When ctx ends first, the contexts
+// of the handlers are cancelled, their requests stay in the queues, and Drain returns ctx's error.
+func (s *methods) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.drain(ctx)
 }
 
-func (s *Server) drain(ctx context.Context) error {
+func (s *methods) drain(ctx context.Context) error {
 	errs := make([]error, len(s.subscriptions))
 	var wg sync.WaitGroup
 	for i, subscription := range s.subscriptions {
@@ -183,7 +183,7 @@ func (s *Server) drain(ctx context.Context) error {
 		}
 		wg.Go(func() {
 			if err := subscription.Drain(ctx); err != nil {
-				errs[i] = fmt.Errorf("drain %s: %w", s.endpoints[i].queue, err)
+				errs[i] = fmt.Errorf("drain %s: %w", s.all[i].queue, err)
 			}
 		})
 	}
@@ -194,8 +194,8 @@ func (s *Server) drain(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// receiveReturn sees replies to callers whose callback queue is gone. Nobody is left to try again for.
-func (s *Server) receiveReturn(r messaging.Return) {
+// receiveReturn counts replies whose callback queue is gone. It does not send them again, since their caller is gone too.
+func (s *methods) receiveReturn(r messaging.Return) {
 	if r.Message.Type != typeReply || r.Message.AppID != s.options.Name {
 		return
 	}

@@ -686,3 +686,34 @@ func TestLogging(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+func TestWith(t *testing.T) {
+	b := newBroker(t)
+	errDomain := errors.New("domain")
+	translated := func(err error) error {
+		if errors.Is(err, errDomain) {
+			return Conflict("translated")
+		}
+		return err
+	}
+	s := newTestServer(b, ServerOptions{})
+	created := s.With(WithErrors(translated)).With(WithStatus(201))
+	created.Handle("shared", ok)
+	created.Handle("own", ok, WithStatus(202))
+	created.Handle("domain", failing(fmt.Errorf("wrapped: %w", errDomain)))
+	created.Handle("unknown", failing(errors.New("unknown")))
+	Handle(created, "input", func(context.Context, line) (line, error) { return line{}, nil })
+	s.Handle("plain", ok)
+	s.Handle("untranslated", failing(errDomain))
+	start(t, s)
+	c := startClient(t, b, ClientOptions{})
+	for queue, want := range map[string]int{
+		"shared": 201, "own": 202, "domain": 409, "unknown": 500, "input": 422, "plain": 200, "untranslated": 500,
+	} {
+		reply, err := c.Do(t.Context(), &Request{Queue: queue})
+		noError(t, err)
+		if reply.Status != want {
+			t.Errorf("%s: got status %d, want %d", queue, reply.Status, want)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// replyPatience bounds how long a reply to a request without a deadline is retried while the broker is away.
+const replyPatience = 30 * time.Second
+
+// method is one method of a server: a queue and the handler of its requests. A request passes through
+// receive, handle, the interceptors, run, and the handler.
+type method struct {
+	*methods
+	queue         string
+	handler       Func
+	translate     func(error) error // of the handler's errors; nil: none
+	call          Func              // run behind the interceptors
+	concurrency   int
+	status        int // of replies that come with none; 0: 200
+	noDeadLetters bool
+	err           error // what is wrong with the registration
+}
+
+func (m *method) subscribe(ctx context.Context) (messaging.Subscription, error) {
+	q := messaging.Queue{Name: m.queue, Durable: true, Type: m.options.QueueType, DeliveryLimit: m.options.DeliveryLimit}
+	if !m.noDeadLetters {
+		q.DeadLetter = m.queue + ".dead"
+	}
+	return m.broker.Subscribe(ctx, q, m.receive,
+		messaging.Concurrency(m.concurrency), messaging.Prefetch(cmp.Or(m.options.Prefetch, m.concurrency)))
+}
+
+// receive handles one message. The reply is sent first, and then the request is acknowledged by returning nil: a
+// process that dies in between replies twice rather than never.
+func (m *method) receive(ctx context.Context, message messaging.Message) error {
+	request, err := decodeRequest(m.queue, message)
+	if err != nil {
+		return m.refuse(ctx, message, err)
+	}
+	if expired(request.Deadline) {
+		notify(m.options.Observer.ExpiredRequest)
+		m.options.Logger.DebugContext(ctx, "dropped a request past its deadline",
+			"queue", m.queue, "correlation_id", request.ID)
+		return nil
+	}
+	reply, err := m.handle(ctx, request)
+	if err != nil || message.ReplyTo == "" {
+		return err
+	}
+	return m.reply(ctx, message.ReplyTo, request, reply)
+}
+
+func expired(deadline time.Time) bool {
+	return !deadline.IsZero() && !time.Now().Before(deadline)
+}
+
+// refuse replies to a message that can't be decoded. Without a ReplyTo it rejects the message.
+func (m *method) refuse(ctx context.Context, message messaging.Message, err error) error {
+	err = fmt.Errorf("decode request on %s: %w", m.queue, err)
+	if message.ReplyTo == "" {
+		return messaging.Reject(err)
+	}
+	request := &Request{Queue: m.queue, ID: message.CorrelationID}
+	m.logger(request, err).WarnContext(ctx, "refused a malformed request", "from", message.AppID)
+	return m.reply(ctx, message.ReplyTo, request, BadRequest("malformed request message").Reply(message.CorrelationID))
+}
+
+// handle calls the handler under the request's deadline and makes a reply of its error. It returns an error only if the
+// handler failed because the drain ran out of time: the request is then redelivered to another process.
+func (m *method) handle(ctx context.Context, request *Request) (*Reply, error) {
+	h := &handling{request: request}
+	handlerCtx := withHandling(ctx, h)
+	if !request.Deadline.IsZero() {
+		var cancel context.CancelFunc
+		handlerCtx, cancel = context.WithDeadline(handlerCtx, request.Deadline)
+		defer cancel()
+	}
+	reply, err := m.call(handlerCtx, request)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("handle %s: %w", m.queue, err)
+	}
+	if err != nil || reply == nil {
+		failure := asError(err)
+		m.logCause(ctx, request, failure)
+		reply = failure.Reply(request.ID)
+	}
+	return withHeader(reply, h.header), nil
+}
+
+// run calls the handler. The interceptors see its outcome: a reply with a valid status, or an error, also for a panic.
+func (m *method) run(ctx context.Context, request *Request) (reply *Reply, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			m.options.Logger.ErrorContext(ctx, "handler panicked", "queue", m.queue, "correlation_id", request.ID,
+				"panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+			reply, err = nil, internalError
+		}
+	}()
+	reply, err = m.handler(ctx, request)
+	switch {
+	case err != nil && m.translate != nil:
+		return nil, m.translate(err)
+	case err != nil:
+		return nil, err
+	case reply == nil:
+		return nil, errNoReply
+	case reply.Status == 0:
+		out := *reply
+		out.Status = cmp.Or(m.status, http.StatusOK)
+		return &out, nil
+	case !validStatus(reply.Status):
+		return nil, fmt.Errorf("handler returned status %d, not in 200 to 599", reply.Status)
+	default:
+		return reply, nil
+	}
+}
+
+// logCause logs the cause of an error, which the caller does not see.
+func (m *method) logCause(ctx context.Context, request *Request, failure *Error) {
+	if failure.cause == nil {
+		return
+	}
+	level := slog.LevelError
+	switch {
+	case failure.Status < http.StatusInternalServerError:
+		level = slog.LevelDebug
+	case failure.Status == http.StatusGatewayTimeout:
+		level = slog.LevelWarn
+	}
+	m.options.Logger.LogAttrs(ctx, level, "request failed", slog.String("queue", m.queue),
+		slog.String("correlation_id", request.ID), slog.Int("status", failure.Status), slog.Any("error", failure.cause))
+}
+
+// withHeader returns reply with more headers; the reply's own win. It does not change reply, which may be shared.
+func withHeader(reply *Reply, header http.Header) *Reply {
+	if len(header) == 0 {
+		return reply
+	}
+	merged := header.Clone()
+	maps.Copy(merged, reply.Header)
+	out := *reply
+	out.Header = merged
+	return &out
+}
+
+// reply sends the reply. While the broker is away it tries again until the deadline. It returns an error only if the
+// drain ran out of time.
+func (m *method) reply(ctx context.Context, to string, request *Request, reply *Reply) error {
+	err := m.send(ctx, to, request, reply)
+	if errors.Is(err, messaging.ErrInvalidMessage) {
+		m.logger(request, err).ErrorContext(ctx, "replaced a reply that can't be sent")
+		reply = internalError.Reply(request.ID)
+		err = m.send(ctx, to, request, reply)
+	}
+	if errors.Is(err, messaging.ErrUnavailable) {
+		err = m.resend(ctx, to, request, reply)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("reply to %s: %w", m.queue, err)
+	case expired(request.Deadline):
+		m.logger(request, err).DebugContext(ctx, "dropped a reply past the deadline")
+		return nil
+	default:
+		m.logger(request, err).ErrorContext(ctx, "dropped a reply that can't be sent")
+		return nil
+	}
+}
+
+func (m *method) logger(request *Request, err error) *slog.Logger {
+	return m.options.Logger.With("queue", m.queue, "correlation_id", request.ID, "error", err)
+}
+
+func (m *method) send(ctx context.Context, to string, request *Request, reply *Reply) error {
+	if expired(request.Deadline) {
+		return context.DeadlineExceeded
+	}
+	message := encodeReply(reply, request.ID, m.options.Name, m.options.Persistent, request.Deadline, time.Now())
+	return m.broker.Send(ctx, to, message)
+}
+
+// resend sends until the request's deadline, or for replyPatience if it has none.
+func (m *method) resend(ctx context.Context, to string, request *Request, reply *Reply) error {
+	deadline := request.Deadline
+	if deadline.IsZero() {
+		deadline = time.Now().Add(replyPatience)
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := m.send(ctx, to, request, reply)
+		if err != nil && !errors.Is(err, messaging.ErrUnavailable) {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(newReplyBackOff()), backoff.WithMaxElapsedTime(0))
+	return err
+}
+
+func newReplyBackOff() backoff.BackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval:     20 * time.Millisecond,
+		RandomizationFactor: 0.5,
+		Multiplier:          2,
+		MaxInterval:         time.Second,
+	}
+}
