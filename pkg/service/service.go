@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -53,10 +52,7 @@ func Main(s Service) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on, signals do what they do by default.
 	context.AfterFunc(ctx, stop)
-	reserve := make([]byte, heapReserve)
-	status := exitStatus(ctx, s, os.Args[1:], newOptions(nil))
-	runtime.KeepAlive(reserve)
-	os.Exit(status) //nolint:revive // it is what a service's main calls
+	os.Exit(exitStatus(ctx, s, os.Args[1:], newOptions(nil))) //nolint:revive // a service's main consists of this call
 }
 
 func exitStatus(ctx context.Context, s Service, args []string, o options) int {

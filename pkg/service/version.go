@@ -11,6 +11,9 @@ type Build struct {
 	Commit  string // "1a9100d2f3c4", with "+modified" if files had changed since; "unknown" without a repository
 }
 
+// Builds without a repository, such as those of images, set these with -ldflags "-X example.com/warren/pkg/service.commit=…".
+var version, commit string
+
 // ReadBuild returns what the Go toolchain recorded in this program.
 func ReadBuild() Build {
 	info, ok := debug.ReadBuildInfo()
@@ -25,10 +28,8 @@ func newBuild(info *debug.BuildInfo) Build {
 	for _, s := range info.Settings {
 		vcs[s.Key] = s.Value
 	}
-	b := Build{Version: cmp.Or(info.Main.Version, "(devel)"), Commit: "unknown"}
-	if revision := vcs["vcs.revision"]; revision != "" {
-		b.Commit = revision[:min(12, len(revision))]
-	}
+	revision := cmp.Or(commit, vcs["vcs.revision"], "unknown")
+	b := Build{Version: cmp.Or(version, info.Main.Version, "(devel)"), Commit: revision[:min(12, len(revision))]}
 	if vcs["vcs.modified"] == "true" {
 		b.Commit += "+modified"
 	}

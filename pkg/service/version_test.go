@@ -38,6 +38,15 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+func TestBuildOfLinker(t *testing.T) {
+	version, commit = "v0.2.0", "1a9100d2f3c4b5a69788"
+	t.Cleanup(func() { version, commit = "", "" })
+	info := &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}
+	if got, want := newBuild(info).String(), "v0.2.0 (1a9100d2f3c4)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestVersionFlag(t *testing.T) {
 	t.Setenv("RPC_TIMEOUT", "nonsense")
 	t.Setenv("VERSION", "2") // not a setting
