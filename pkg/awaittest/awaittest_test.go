@@ -108,3 +108,21 @@ func TestFailures(t *testing.T) {
 		})
 	}
 }
+
+func TestWithin(t *testing.T) {
+	tests := map[string]struct{ took, late time.Duration }{
+		"early": {time.Second, 0},
+		"late":  {5 * time.Second, 3 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				deadline := awaittest.Within(2 * time.Second)
+				<-time.After(test.took)
+				if late := deadline.Late(); late != test.late {
+					t.Errorf("late by %s, want %s", late, test.late)
+				}
+			})
+		})
+	}
+}
