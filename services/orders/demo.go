@@ -11,10 +11,10 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// demoCustomer is the subject of the user demo, in the demo data of access-control.
+// demoCustomer is the ID of the user demo in the demo data of access-control.
 const demoCustomer = "0190a6d0-0000-7000-8000-000000000001"
 
-// demoOrders has one order of each status, the oldest first.
+// demoOrders has one order of each status, oldest first.
 var demoOrders = []struct {
 	status   domain.Status
 	currency string
@@ -27,7 +27,7 @@ var demoOrders = []struct {
 	{domain.Pending, "EUR", []domain.Item{{SKU: "assam-250g", Quantity: 3, UnitPrice: 950}, {SKU: "strainer", Quantity: 1, UnitPrice: 650}}},
 }
 
-// seed adds the demo orders that are not there yet, one for each of the last days.
+// seed adds the demo orders that do not exist yet, one for each of the last days.
 func seed(ctx context.Context, store app.OrderStore, now time.Time) error {
 	for i, each := range demoOrders {
 		createdAt := now.UTC().Truncate(time.Hour).AddDate(0, 0, i-len(demoOrders))

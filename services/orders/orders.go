@@ -1,7 +1,12 @@
 // Package orders is the service that keeps customers' orders.
 //
-// Its methods are orders.getAll, orders.get, orders.create and orders.cancel. A customer sees their own orders; the scope
-// orders:all lets a caller read everyone's.
+// Its methods are orders.getAll, orders.get, orders.create and orders.cancel. Customers see their own orders; a caller
+// with the scope orders:all reads the orders of all customers.
+//
+// # Reading order
+//
+// This file wires the service. internal/adapters/rpc receives a request and calls a use case in internal/app, which
+// applies the rules of internal/domain and stores the result through internal/adapters/sqlite.
 package orders
 
 import (
@@ -23,7 +28,7 @@ type Config struct {
 	DemoData bool   `name:"demo-data" demo:"true" help:"Adds some orders of the user demo."`
 }
 
-// New returns the service, to be run by the chassis.
+// New returns the service for the chassis to run.
 func New() service.Service {
 	return service.Service{
 		Name:      "orders",
@@ -33,12 +38,12 @@ func New() service.Service {
 	}
 }
 
-// Module wires the service. It needs what the chassis gives, and a *Config.
+// Module wires the service. It needs a *Config and what the chassis provides.
 var Module = fx.Module("orders",
 	fx.Provide(
-		fx.Private, // so that it fits into one app with other services
+		fx.Private, // other services in the same process provide the same types
 		newDB,
-		fx.Annotate(sqlite.NewOrderStore, fx.As(new(app.OrderStore))),
+		sqlite.NewOrderStore,
 		newOrders,
 	),
 	fx.Invoke(addDemoOrders, rpc.Register),
@@ -50,11 +55,11 @@ func newDB(config *Config, lifecycle fx.Lifecycle) *sqlite.DB {
 	return db
 }
 
-func newOrders(store app.OrderStore) *app.Orders {
+func newOrders(store *sqlite.OrderStore) *app.Orders {
 	return app.NewOrders(store, uuid.NewString, time.Now)
 }
 
-func addDemoOrders(config *Config, lifecycle fx.Lifecycle, store app.OrderStore) {
+func addDemoOrders(config *Config, lifecycle fx.Lifecycle, store *sqlite.OrderStore) {
 	if !config.DemoData {
 		return
 	}

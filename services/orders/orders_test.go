@@ -1,16 +1,12 @@
 package orders
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,55 +15,15 @@ import (
 
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// run starts the service on queues and returns once it serves; stop, or the end of the test, ends it.
-func run(t *testing.T, queues *inmem.Server, args ...string) (stop func()) {
+// run runs the service over queues with its database in the file.
+func run(t *testing.T, queues *inmem.Server, database string) *servicetest.Instance {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	ready := make(chan service.Info, 1)
-	done := make(chan error, 1)
-	var log bytes.Buffer // read once the service has ended
-	go func() {
-		done <- service.Run(ctx, New(), append(args, "--admin-addr="),
-			service.WithBroker(queues.Connect()),
-			service.WithOutput(&log, &log),
-			service.WithReady(func(info service.Info) { ready <- info }),
-		)
-	}()
-	select {
-	case <-ready:
-	case err := <-done:
-		cancel()
-		t.Fatalf("%v\n%s", err, log.String())
-	}
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("%v\n%s", err, log.String())
-		}
-	})
-	t.Cleanup(stop)
-	return stop
-}
-
-func newClient(t *testing.T, queues *inmem.Server) *rpc.Client {
-	t.Helper()
-	broker := queues.Connect()
-	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "test", Timeout: time.Minute})
-	if err := client.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		if err := errors.Join(client.Close(ctx), broker.Close(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
-	return client
+	return servicetest.Run(t, New(), queues.ConnectAs("orders"), "--orders-database="+database)
 }
 
 func do(t *testing.T, client *rpc.Client, request *rpc.Request, status int) *rpc.Reply {
@@ -82,7 +38,7 @@ func do(t *testing.T, client *rpc.Client, request *rpc.Request, status int) *rpc
 	return reply
 }
 
-// statuses lists the statuses of the caller's orders, the newest first.
+// statuses returns the statuses of the caller's orders, newest first.
 func statuses(t *testing.T, client *rpc.Client, who *rpc.Identity) (list []string) {
 	t.Helper()
 	reply := do(t, client, &rpc.Request{Queue: "orders.getAll", Identity: who, Query: url.Values{"limit": {"100"}}}, http.StatusOK)
@@ -97,7 +53,7 @@ func statuses(t *testing.T, client *rpc.Client, who *rpc.Identity) (list []strin
 	}
 	for _, o := range page.Orders {
 		if o.CreatedAt.After(time.Now()) {
-			t.Errorf("an order of the future, %s", o.CreatedAt)
+			t.Errorf("order created in the future, at %s", o.CreatedAt)
 		}
 		list = append(list, o.Status)
 	}
@@ -109,48 +65,48 @@ var demo = &rpc.Identity{Subject: "0190a6d0-0000-7000-8000-000000000001", Userna
 func TestDemoData(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "orders.db")
 	queues := inmem.NewServer()
-	client := newClient(t, queues)
+	client := servicetest.NewClient(t, queues)
 	want := []string{"pending", "paid", "shipped", "cancelled", "delivered"}
 
 	t.Setenv("DEMO_DATA", "true")
-	for range 2 { // the second time, all of it is there
-		stop := run(t, queues, "--orders-database="+database)
+	for range 2 { // the second start finds all of it
+		service := run(t, queues, database)
 		if diff := cmp.Diff(want, statuses(t, client, demo)); diff != "" {
 			t.Error(diff)
 		}
 		if others := statuses(t, client, &rpc.Identity{Subject: "someone"}); len(others) != 0 {
 			t.Errorf("someone else sees %d orders", len(others))
 		}
-		stop()
+		service.Stop()
 	}
 }
 
 func TestNoDemoDataUnlessAsked(t *testing.T) {
-	t.Setenv("DEMO_DATA", "") // for the end of the test to restore it
+	t.Setenv("DEMO_DATA", "") // restores the variable at the end of the test
 	if err := os.Unsetenv("DEMO_DATA"); err != nil {
 		t.Fatal(err)
 	}
 	queues := inmem.NewServer()
-	client := newClient(t, queues)
-	run(t, queues, "--orders-database="+filepath.Join(t.TempDir(), "orders.db"))
+	client := servicetest.NewClient(t, queues)
+	run(t, queues, filepath.Join(t.TempDir(), "orders.db"))
 	if list := statuses(t, client, demo); len(list) != 0 {
-		t.Errorf("%d orders at first start", len(list))
+		t.Errorf("%d orders at the first start", len(list))
 	}
 }
 
 func TestOrdersOutliveTheService(t *testing.T) {
-	t.Setenv("ORDERS_DATABASE", filepath.Join(t.TempDir(), "orders.db"))
+	database := filepath.Join(t.TempDir(), "orders.db")
 	queues := inmem.NewServer()
-	client := newClient(t, queues)
+	client := servicetest.NewClient(t, queues)
 	create := &rpc.Request{
 		Queue: "orders.create", Identity: demo, ContentType: "application/json",
 		Body: []byte(`{"currency":"EUR","items":[{"sku":"tea","quantity":1,"unit_price":450}]}`),
 	}
-	stop := run(t, queues)
+	service := run(t, queues, database)
 	created := do(t, client, create, http.StatusCreated)
-	stop()
+	service.Stop()
 
-	run(t, queues)
+	run(t, queues, database)
 	id := map[string]string{"id": strings.TrimPrefix(created.Header.Get("Location"), "/v1/orders/")}
 	got := do(t, client, &rpc.Request{Queue: "orders.get", Identity: demo, Params: id}, http.StatusOK)
 	if diff := cmp.Diff(string(created.Body), string(got.Body)); diff != "" {
@@ -161,11 +117,15 @@ func TestOrdersOutliveTheService(t *testing.T) {
 }
 
 func TestStartErrors(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "missing", "orders.db")
-	var log bytes.Buffer
-	err := service.Run(t.Context(), New(), []string{"--orders-database=" + path, "--admin-addr="},
-		service.WithBroker(inmem.New()), service.WithOutput(&log, &log))
-	if err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("got %v, want an error that names %s", err, path)
+	missing := filepath.Join(t.TempDir(), "missing", "orders.db")
+	tests := map[string]string{ // by database, what the error names
+		missing: missing,
+		"":      "ORDERS_DATABASE must be set",
+	}
+	for database, want := range tests {
+		err := servicetest.Start(t, New(), inmem.New(), "--orders-database="+database).Wait()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("database %q: got %v, want %s", database, err, want)
+		}
 	}
 }

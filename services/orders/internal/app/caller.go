@@ -2,10 +2,10 @@ package app
 
 import "example.com/warren/services/orders/internal/domain"
 
-// Caller is who asks.
+// Caller is the authenticated customer who calls a use case.
 type Caller struct {
 	CustomerID string
-	ReadsAll   bool // may read every customer's orders, and change only their own
+	ReadsAll   bool // may read the orders of all customers, but change only their own
 }
 
 func (c Caller) owns(o domain.Order) bool { return o.CustomerID == c.CustomerID }

@@ -1,4 +1,4 @@
-// Package app holds the use cases of orders and the port through which they keep them.
+// Package app holds the use cases of orders, and the port to their storage.
 package app
 
 import (
@@ -9,27 +9,26 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// ErrKeyReused: the idempotency key belongs to an order with another content.
+// ErrKeyReused reports that an idempotency key belongs to an order with different content.
 var ErrKeyReused = errors.New("idempotency key was used for another order")
 
-// Orders are the use cases.
+// Orders provides the use cases: List, Get, Create and Cancel.
 type Orders struct {
 	store OrderStore
 	newID func() string
 	now   func() time.Time
 }
 
-// NewOrders returns the use cases over store. newID must never return an id twice.
+// NewOrders returns the use cases over store. newID must never return the same ID twice.
 func NewOrders(store OrderStore, newID func() string, now func() time.Time) *Orders {
 	return &Orders{store: store, newID: newID, now: now}
 }
 
-// List returns a page of the caller's orders, or of everyone's if they may read all; whose orders q asks for
-// does not count.
+// List returns a page of the orders that the caller may read. It overrides the customer in q.
 func (s *Orders) List(ctx context.Context, caller Caller, q Query) (Page, error) {
 	q.CustomerID, q.AllCustomers = caller.CustomerID, caller.ReadsAll
 	limit := q.Limit
-	q.Limit++ // one more tells whether there is a next page
+	q.Limit++ // one more order than asked for tells whether there is a next page
 	orders, err := s.store.List(ctx, q)
 	if err != nil {
 		return Page{}, err
@@ -53,16 +52,16 @@ func (s *Orders) Get(ctx context.Context, caller Caller, id string) (domain.Orde
 	return o, nil
 }
 
-// NewOrder is what a customer orders.
+// NewOrder is the input of Create.
 type NewOrder struct {
-	// Key makes the creation idempotent: the same key of the same customer gives the same order. Keys don't expire.
+	// Key makes Create idempotent: for the same key of the same customer it returns the same order. Keys do not expire.
 	Key      string
 	Currency string
 	Items    []domain.Item
 }
 
-// Create places an order for the caller. With a key that they used before it returns the order made then, as it was
-// placed, or ErrKeyReused if that has another content. An order that breaks a rule is a *domain.InvalidError.
+// Create places an order for the caller. For a key that the caller has used before, it returns the order created then,
+// as it was placed, or ErrKeyReused if the content differs. It returns a *domain.InvalidError if the order breaks a rule.
 func (s *Orders) Create(ctx context.Context, caller Caller, in NewOrder) (domain.Order, error) {
 	order, err := domain.NewOrder(s.newID(), caller.CustomerID, in.Currency, in.Items, s.time())
 	if err != nil {
@@ -78,19 +77,9 @@ func (s *Orders) Create(ctx context.Context, caller Caller, in NewOrder) (domain
 	return stored.AsPlaced(), nil
 }
 
-// Cancel cancels an order of the caller's. Others' are domain.ErrNotFound; a status that forbids it is a
-// *domain.NotCancellableError. Of several concurrent calls for one order, one succeeds.
+// Cancel cancels one of the caller's own orders. It returns domain.ErrNotFound for any other order, and a
+// *domain.NotCancellableError if the status does not allow it. Of concurrent calls for one order, exactly one succeeds.
 func (s *Orders) Cancel(ctx context.Context, caller Caller, id string) (domain.Order, error) {
-	for {
-		o, err := s.cancel(ctx, caller, id)
-		if !errors.Is(err, ErrStale) {
-			return o, err
-		}
-		// Someone else was faster: what they left decides. Statuses never come back, so this ends.
-	}
-}
-
-func (s *Orders) cancel(ctx context.Context, caller Caller, id string) (domain.Order, error) {
 	o, err := s.store.Get(ctx, id)
 	if err != nil {
 		return domain.Order{}, err
@@ -102,11 +91,13 @@ func (s *Orders) cancel(ctx context.Context, caller Caller, id string) (domain.O
 	if err := o.Cancel(s.time()); err != nil {
 		return domain.Order{}, err
 	}
-	if err := s.store.UpdateStatus(ctx, o, from); err != nil {
-		return domain.Order{}, err
+	err = s.store.UpdateStatus(ctx, o, from)
+	if errors.Is(err, ErrStale) {
+		// A concurrent call has changed the status: decide again. A status never comes back, so this ends.
+		return s.Cancel(ctx, caller, id)
 	}
-	return o, nil
+	return o, err
 }
 
-// time returns the time to the microsecond: a store may keep no more, and a reply must not differ from later reads.
+// time returns the time in microseconds. Stores keep no more, and Create must return what Get returns later.
 func (s *Orders) time() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

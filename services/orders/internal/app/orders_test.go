@@ -16,20 +16,20 @@ import (
 
 var (
 	now   = time.Date(2026, 3, 1, 13, 0, 0, 123456789, time.FixedZone("CET", 3600))
-	noon  = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC) // now, as orders keep it
+	noon  = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC) // now in UTC and microseconds
 	items = []domain.Item{{SKU: "tea", Quantity: 2, UnitPrice: 450}}
 	alice = app.Caller{CustomerID: "alice"}
 	bob   = app.Caller{CustomerID: "bob"}
 	admin = app.Caller{CustomerID: "admin", ReadsAll: true}
 )
 
-// fakeStore keeps orders in the order of their creation.
+// fakeStore stores orders in memory, in the order of their creation.
 type fakeStore struct {
 	orders []domain.Order
 	keys   map[string]string
-	query  app.Query             // the last one
-	err    error                 // of every call
-	race   func(o *domain.Order) // changes an order before the next update
+	query  app.Query             // of the last List
+	err    error                 // returned by every call
+	race   func(o *domain.Order) // called before the next update, to change the order
 }
 
 func (s *fakeStore) find(id string) *domain.Order {
@@ -79,7 +79,7 @@ func (s *fakeStore) UpdateStatus(_ context.Context, o domain.Order, from domain.
 	return s.err
 }
 
-// newOrders returns the use cases over store, with the ids o1, o2, …
+// newOrders returns the use cases over store, with the IDs o1, o2, …
 func newOrders(store app.OrderStore) *app.Orders {
 	n := 0
 	newID := func() string {
@@ -143,7 +143,7 @@ func TestCreateAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := create(t, orders, alice, "k"); !cmp.Equal(first, again) {
-		t.Errorf("same key after a cancel, which must not show: %s", cmp.Diff(first, again))
+		t.Errorf("same key after a cancel: %s", cmp.Diff(first, again))
 	}
 }
 
@@ -159,9 +159,9 @@ func TestGet(t *testing.T) {
 	}{
 		{"own", alice, o.ID, nil},
 		{"another customer's", bob, o.ID, domain.ErrNotFound},
-		{"any, for who reads all", admin, o.ID, nil},
+		{"any, for an admin", admin, o.ID, nil},
 		{"unknown", admin, "o9", domain.ErrNotFound},
-		{"for nobody", app.Caller{}, o.ID, domain.ErrNotFound},
+		{"for the zero caller", app.Caller{}, o.ID, domain.ErrNotFound},
 	}
 	for _, test := range tests {
 		got, err := orders.Get(t.Context(), test.caller, test.id)
@@ -182,7 +182,7 @@ func TestList(t *testing.T) {
 		name   string
 		caller app.Caller
 		query  app.Query
-		want   app.Query // what the store is asked
+		want   app.Query // what the store receives
 		ids    int
 		next   *app.Position
 	}{
@@ -192,12 +192,12 @@ func TestList(t *testing.T) {
 		},
 		{"exactly the last page", alice, app.Query{Limit: 3}, app.Query{Limit: 4, CustomerID: "alice"}, 3, nil},
 		{"more than there are", alice, app.Query{Limit: 9}, app.Query{Limit: 10, CustomerID: "alice"}, 3, nil},
-		{"for who reads all", admin, app.Query{Limit: 3}, app.Query{Limit: 4, CustomerID: "admin", AllCustomers: true}, 3, nil},
+		{"for an admin", admin, app.Query{Limit: 3}, app.Query{Limit: 4, CustomerID: "admin", AllCustomers: true}, 3, nil},
 		{
-			"for who asks for others'", bob, app.Query{Limit: 3, CustomerID: "alice", AllCustomers: true},
+			"asking for another customer's", bob, app.Query{Limit: 3, CustomerID: "alice", AllCustomers: true},
 			app.Query{Limit: 4, CustomerID: "bob"}, 3, nil,
 		},
-		{"for nobody", app.Caller{}, app.Query{Limit: 3}, app.Query{Limit: 4}, 3, nil},
+		{"for the zero caller", app.Caller{}, app.Query{Limit: 3}, app.Query{Limit: 4}, 3, nil},
 	}
 	for _, test := range tests {
 		page, err := orders.List(t.Context(), test.caller, test.query)
@@ -217,7 +217,7 @@ func TestCancel(t *testing.T) {
 	store := &fakeStore{}
 	orders := newOrders(store)
 	o := create(t, orders, alice, "k")
-	for name, caller := range map[string]app.Caller{"another customer": bob, "who reads all": admin, "nobody": {}} {
+	for name, caller := range map[string]app.Caller{"another customer": bob, "an admin": admin, "the zero caller": {}} {
 		if _, err := orders.Cancel(t.Context(), caller, o.ID); !errors.Is(err, domain.ErrNotFound) {
 			t.Errorf("by %s: got %v, want ErrNotFound", name, err)
 		}
@@ -242,7 +242,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// The order changes between the read and the write of a cancel.
+// TestCancelRace changes the order between the read and the write of a cancel.
 func TestCancelRace(t *testing.T) {
 	tests := []struct {
 		meanwhile domain.Status

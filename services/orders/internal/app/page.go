@@ -6,8 +6,8 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// Position is a place in the list of orders, which is sorted by (CreatedAt, ID), newest first. It stays valid while
-// orders come and go.
+// Position is a place in the list of orders, which is sorted by (CreatedAt, ID), newest first. New orders do not move
+// it.
 type Position struct {
 	CreatedAt time.Time
 	ID        string
@@ -16,14 +16,14 @@ type Position struct {
 // Query selects a part of the list.
 type Query struct {
 	CustomerID   string
-	AllCustomers bool          // whatever CustomerID says
+	AllCustomers bool          // ignore CustomerID
 	Status       domain.Status // "": any
-	After        *Position     // nil: from the newest
+	After        *Position     // nil: start with the newest
 	Limit        int           // at least 1
 }
 
 // Page is a part of the list.
 type Page struct {
 	Orders []domain.Order
-	Next   *Position // where the next page starts; nil: this is the last
+	Next   *Position // pass it as Query.After for the next page; nil: this is the last page
 }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// ErrNotFound: there is no such order, or none that the caller may know of.
+// ErrNotFound reports that there is no such order, or that the caller may not know of it.
 var ErrNotFound = errors.New("order not found")
 
-// NotCancellableError says that an order's status forbids to cancel it.
+// NotCancellableError reports that an order's status does not allow cancelling it.
 type NotCancellableError struct {
 	Status Status
 }
@@ -17,7 +17,7 @@ func (e *NotCancellableError) Error() string {
 	return fmt.Sprintf("an order that is %s can't be cancelled", e.Status)
 }
 
-// InvalidError says which part of an order breaks a rule.
+// InvalidError reports which field of an order breaks a rule.
 type InvalidError struct {
 	Field   string // its path, e.g. "items[0].quantity"
 	Message string

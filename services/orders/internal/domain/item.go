@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of an item. MaxItems × MaxQuantity × MaxUnitPrice is 10^15, which a JSON number carries exactly (below 2^53).
+// Limits of an item. MaxItems × MaxQuantity × MaxUnitPrice is 10^15: below 2^53, so that JavaScript reads a total exactly.
 const (
 	MaxSKULength = 64 // in characters
 	MaxQuantity  = 1000
@@ -14,15 +14,15 @@ const (
 
 // Item is one line of an order.
 type Item struct {
-	SKU       string // the stock keeping unit: what is ordered
+	SKU       string // stock keeping unit, the product
 	Quantity  int64
 	UnitPrice Money
 }
 
-// Total returns the price of all its units.
+// Total returns the price of all units.
 func (i Item) Total() (Money, error) { return i.UnitPrice.Times(i.Quantity) }
 
-// validate checks the item; path says where it is in its order.
+// validate checks the item. path is its place in the order, for errors.
 func (i Item) validate(path string) error {
 	if n := utf8.RuneCountInString(i.SKU); n < 1 || n > MaxSKULength {
 		return &InvalidError{Field: path + ".sku", Message: fmt.Sprintf("must have 1 to %d characters", MaxSKULength)}

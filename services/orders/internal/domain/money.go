@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// ErrOverflow is the error of arithmetic whose result does not fit.
+// ErrOverflow reports that the result of a calculation does not fit into Money.
 var ErrOverflow = errors.New("amount of money out of range")
 
-// Money is an amount in minor units: cents for EUR, whole yen for JPY. Its currency is the order's.
+// Money is an amount in the minor units of the order's currency: cents for EUR, whole yen for JPY.
 type Money int64
 
 // Add returns m + n, or ErrOverflow.
@@ -25,7 +25,7 @@ func (m Money) Times(n int64) (Money, error) {
 		return 0, nil
 	}
 	product := m * Money(n)
-	// The least integer has no positive counterpart: -1 × MinInt64 wraps to itself, and dividing does not show it.
+	// The division does not detect -1 × MinInt64, which wraps to MinInt64.
 	if product/Money(n) != m || (m == -1 && n == math.MinInt64) || (n == -1 && m == math.MinInt64) {
 		return 0, ErrOverflow
 	}

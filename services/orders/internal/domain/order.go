@@ -1,4 +1,4 @@
-// Package domain holds orders and their rules. It does no I/O and needs the standard library alone.
+// Package domain holds orders and their rules. It does no I/O and imports only the standard library.
 package domain
 
 import (
@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// MaxItems bounds an order's items.
+// MaxItems is the maximum number of items in an order.
 const MaxItems = 100
 
-// An ISO 4217 code. Which of them exist is for the edge to check: the list changes, the form does not.
+// currencyCode matches the form of an ISO 4217 code. Adapters check that the code exists, because that list changes.
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
-// Order is what a customer asked for and how far it has come. All but Status and UpdatedAt stays as it was placed.
+// Order is a customer's order. Only Status and UpdatedAt change after it was placed.
 type Order struct {
 	ID         string
 	CustomerID string
@@ -62,8 +62,8 @@ func validate(items []Item) error {
 	return nil
 }
 
-// sum returns what the items cost together. The limits keep it far from overflowing; whoever raises them too far gets
-// an error, not a wrong total.
+// sum returns the total price of items. It cannot overflow with the present limits; if they are raised too far, it
+// returns an error instead of a wrong total.
 func sum(items []Item) (Money, error) {
 	var total Money
 	for i, item := range items {
@@ -78,7 +78,7 @@ func sum(items []Item) (Money, error) {
 	return total, nil
 }
 
-// Cancel cancels the order, or returns a *NotCancellableError and leaves it alone.
+// Cancel cancels the order. If its status does not allow that, Cancel returns a *NotCancellableError and changes nothing.
 func (o *Order) Cancel(now time.Time) error {
 	if !o.Status.Cancellable() {
 		return &NotCancellableError{Status: o.Status}
@@ -95,7 +95,7 @@ func (o Order) AsPlaced() Order {
 	return o
 }
 
-// SameContent reports whether o and other ask for the same things at the same prices.
+// SameContent reports whether o and other have the same items at the same prices.
 func (o Order) SameContent(other Order) bool {
 	return o.Currency == other.Currency && slices.Equal(o.Items, other.Items)
 }

@@ -24,7 +24,7 @@ func TestNewOrder(t *testing.T) {
 		ID: "o1", CustomerID: "c1", Status: domain.Pending, Currency: "EUR", Items: slices.Clone(items),
 		Total: 2100, CreatedAt: noon, UpdatedAt: noon,
 	}
-	items[0].Quantity = 99 // the caller's slice is the caller's
+	items[0].Quantity = 99 // the order must not share the caller's slice
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -108,7 +108,7 @@ func TestCancel(t *testing.T) {
 		domain.Shipped: false, domain.Delivered: false, domain.Cancelled: false,
 	}
 	if len(tests) != len(domain.Statuses()) {
-		t.Fatalf("%d statuses are tested, there are %d", len(tests), len(domain.Statuses()))
+		t.Fatalf("%d statuses are tested, want %d", len(tests), len(domain.Statuses()))
 	}
 	for status, cancellable := range tests {
 		t.Run(string(status), func(t *testing.T) {

@@ -1,9 +1,9 @@
 package domain
 
-// Status is where an order is on its way.
+// Status is the state of an order.
 type Status string
 
-// The statuses. An order starts as Pending and ends as Delivered or Cancelled.
+// Statuses of an order. It starts as Pending and ends as Delivered or Cancelled.
 const (
 	Pending   Status = "pending"
 	Paid      Status = "paid"
@@ -12,10 +12,10 @@ const (
 	Cancelled Status = "cancelled"
 )
 
-// Statuses lists them in an order's usual course.
+// Statuses returns all statuses, in the usual order.
 func Statuses() []Status {
 	return []Status{Pending, Paid, Shipped, Delivered, Cancelled}
 }
 
-// Cancellable reports whether an order may be cancelled: until it is shipped.
+// Cancellable reports whether an order may be cancelled, which ends when it is shipped.
 func (s Status) Cancellable() bool { return s == Pending || s == Paid }

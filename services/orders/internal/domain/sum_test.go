@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// No valid order can overflow; sum must not rely on it.
+// No valid order overflows, but sum must not rely on that.
 func TestSumOverflow(t *testing.T) {
 	tests := map[string][]Item{
 		"price of one item": {{Quantity: 2, UnitPrice: math.MaxInt64}},

@@ -11,17 +11,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// body returns an order of one item, with the JSON values that are given.
+// body returns the JSON of an order with one item. The arguments are JSON values.
 func body(currency, sku, quantity, unitPrice string) string {
 	return fmt.Sprintf(`{"currency":%s,"items":[{"sku":%s,"quantity":%s,"unit_price":%s}]}`, currency, sku, quantity, unitPrice)
 }
 
-// The limits in the tags are those of the domain: what is at a limit is created, what is over it is 422 with the field.
+// TestCreateLimits holds the limits in the validate tags against those of the domain.
 func TestCreateLimits(t *testing.T) {
 	f := newFixture(t)
 	items := func(n int) string {
@@ -121,7 +123,9 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	f.want(f.do(createWithKey(alice, other, key)), 422)
+	reused := f.do(createWithKey(alice, other, key))
+	f.want(reused, 422)
+	f.wantReason(reused, "idempotency-key-reused")
 	f.want(f.do(cancel(alice, "0001")), 200)
 	if diff := cmp.Diff(first, f.do(createWithKey(alice, tea, key))); diff != "" {
 		t.Errorf("after a cancel: %s", diff)
@@ -150,7 +154,7 @@ func TestBadIdempotencyKey(t *testing.T) {
 	}
 }
 
-// A request that is delivered twice, as the broker may do, has the same correlation id.
+// The broker may deliver a request twice. Both deliveries have the same correlation ID.
 func TestRedeliveredRequest(t *testing.T) {
 	f := newFixture(t)
 	request := create(alice, tea)
@@ -167,7 +171,7 @@ func TestRedeliveredRequest(t *testing.T) {
 	}
 }
 
-// A request with neither a key nor a correlation id could not be told from the next one.
+// A request with neither a key nor a correlation ID is rejected: a redelivery could not be recognized.
 func TestCreateWithoutAnyKey(t *testing.T) {
 	f := newFixture(t)
 	requests, replies := f.subscribe("requests"), f.subscribe("replies")
@@ -177,25 +181,36 @@ func TestCreateWithoutAnyKey(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = f.client.Do(ctx, request) // which nobody answers
+		_, _ = f.client.Do(ctx, request) // fails: the queue has no replier
 	}()
-	m := <-requests
+	m := awaittest.Receive(t, requests, "request")
 	cancel()
 	<-done
 	m.CorrelationID, m.ReplyTo = "", "replies"
-	if err := f.broker.Publish(t.Context(), "orders.create", m); err != nil {
+	if err := f.connect().Publish(t.Context(), "orders.create", m); err != nil {
 		t.Fatal(err)
 	}
-	if reply := <-replies; !bytes.Contains(reply.Body, []byte(`"status":400`)) {
+	if reply := awaittest.Receive(t, replies, "reply"); !bytes.Contains(reply.Body, []byte(`"status":400`)) {
 		t.Errorf("got %s, want status 400", reply.Body)
 	}
 }
 
-// subscribe returns what arrives on a queue.
+// connect returns a new connection to the broker, which is closed at the end of the test.
+func (f fixture) connect() *inmem.Broker {
+	broker := f.queues.ConnectAs("test")
+	f.t.Cleanup(func() {
+		if err := broker.Close(context.WithoutCancel(f.t.Context())); err != nil {
+			f.t.Error(err)
+		}
+	})
+	return broker
+}
+
+// subscribe returns the messages that arrive on a queue.
 func (f fixture) subscribe(queue string) <-chan messaging.Message {
 	f.t.Helper()
 	messages := make(chan messaging.Message, 1)
-	_, err := f.broker.Subscribe(f.t.Context(), messaging.Queue{Name: queue, Durable: true},
+	_, err := f.connect().Subscribe(f.t.Context(), messaging.Queue{Name: queue, Durable: true},
 		func(_ context.Context, m messaging.Message) error {
 			messages <- m
 			return nil

@@ -26,7 +26,7 @@ func TestCursor(t *testing.T) {
 func TestBadCursor(t *testing.T) {
 	encode := base64.RawURLEncoding.EncodeToString
 	for _, cursor := range []string{
-		"x", "%", "=", "MTIzLmE=", "MTIzLmF", // not base64url, or not as encoders write it
+		"x", "%", "=", "MTIzLmE=", "MTIzLmF", // not base64url, or not in its canonical form
 		encode([]byte("123")), encode([]byte("123.")), encode([]byte(".a")), encode([]byte("a.b")),
 		encode([]byte("99999999999999999999.a")),
 	} {

@@ -13,7 +13,7 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// page returns the ids on a page, and the cursor of the next.
+// page returns the IDs on a page, and the cursor of the next page.
 func (f fixture) page(who *rpc.Identity, query string) (ids []string, next string) {
 	f.t.Helper()
 	reply := f.do(getAll(who, query))
@@ -35,7 +35,7 @@ func (f fixture) page(who *rpc.Identity, query string) (ids []string, next strin
 
 func TestPages(t *testing.T) {
 	f := newFixture(t)
-	var all, alices []string // the newest first
+	var all, alices []string // newest first
 	for i := range 45 {
 		who := alice
 		if i%3 == 2 {
@@ -70,7 +70,7 @@ func TestPages(t *testing.T) {
 			for cursor, last := "", false; !last; {
 				ids, next := f.page(test.who, test.query+"&cursor="+url.QueryEscape(cursor))
 				if last = next == ""; !last && len(ids) != test.size {
-					t.Fatalf("a page of %d that is not the last, want %d", len(ids), test.size)
+					t.Fatalf("a page of %d orders before the last one, want %d", len(ids), test.size)
 				}
 				got = append(got, ids...)
 				cursor = next
@@ -82,7 +82,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// Orders that are created while a caller reads page after page move nothing.
+// Orders that are created while a caller reads page after page do not change the next pages.
 func TestPagesWhileCreating(t *testing.T) {
 	f := newFixture(t)
 	var want []string
@@ -102,7 +102,7 @@ func TestPagesWhileCreating(t *testing.T) {
 	}
 }
 
-// The statuses in the tag are those of the domain.
+// TestGetAllByEachStatus holds the statuses in the validate tag against those of the domain.
 func TestGetAllByEachStatus(t *testing.T) {
 	f := newFixture(t)
 	for _, status := range domain.Statuses() {

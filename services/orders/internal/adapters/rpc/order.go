@@ -6,7 +6,7 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// order is an order on the wire. Amounts are minor units of its currency, times RFC 3339 in UTC.
+// order is the wire format of an order. Amounts are in minor units of its currency, times in RFC 3339 and UTC.
 type order struct {
 	ID         string        `json:"id"`
 	CustomerID string        `json:"customer_id"`
@@ -41,7 +41,7 @@ func newOrder(o domain.Order) order {
 	}
 }
 
-// newOrders never returns nil: an empty list is [] in JSON, not null.
+// newOrders never returns nil, because an empty list must be [] in JSON, not null.
 func newOrders(list []domain.Order) []order {
 	orders := make([]order, len(list))
 	for i, o := range list {

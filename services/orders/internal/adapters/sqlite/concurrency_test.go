@@ -20,7 +20,7 @@ import (
 
 const sharedKeys = 25
 
-// createShared creates one order for each of the shared keys, all at once, and returns the ids that it got by key.
+// createShared creates one order for each of the shared keys, concurrently, and returns their IDs by key.
 func createShared(ctx context.Context, store *sqlite.OrderStore) (map[string]string, error) {
 	var (
 		mu    sync.Mutex
@@ -43,7 +43,7 @@ func createShared(ctx context.Context, store *sqlite.OrderStore) (map[string]str
 	return ids, group.Wait()
 }
 
-// checkShared checks that all replicas got the same orders, and that there are no others.
+// checkShared checks that all replicas got the same orders, and that no others are stored.
 func checkShared(t *testing.T, path string, replicas []map[string]string) {
 	t.Helper()
 	for i, ids := range replicas {
@@ -77,7 +77,7 @@ func TestEqualKeys(t *testing.T) {
 	checkShared(t, path, replicas)
 }
 
-// Of concurrent cancels, through several replicas, one wins.
+// Of concurrent cancels through several replicas, exactly one succeeds.
 func TestConcurrentCancels(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orders.db")
 	create(t, sqlite.NewOrderStore(open(t, path)), order("o1", "c1", noon))
@@ -98,17 +98,17 @@ func TestConcurrentCancels(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(results)
-	won := 0
+	succeeded := 0
 	for err := range results {
 		var refused *domain.NotCancellableError
 		switch {
 		case err == nil:
-			won++
+			succeeded++
 		case !errors.As(err, &refused) || refused.Status != domain.Cancelled:
 			t.Errorf("got %v, want a NotCancellableError", err)
 		}
 	}
-	if won != 1 {
-		t.Errorf("%d cancels won, want 1", won)
+	if succeeded != 1 {
+		t.Errorf("%d cancels succeeded, want 1", succeeded)
 	}
 }

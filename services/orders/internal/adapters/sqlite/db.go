@@ -1,4 +1,4 @@
-// Package sqlite keeps orders in an SQLite file.
+// Package sqlite stores orders in an SQLite file.
 package sqlite
 
 import (
@@ -13,5 +13,5 @@ var migrations embed.FS
 // DB is the database of the orders.
 type DB = sqlite.DB
 
-// NewDB returns the database in the file at path.
+// NewDB returns the database in the file at path. Open it before use.
 func NewDB(path string) *DB { return sqlite.NewDB(path, migrations) }

@@ -12,7 +12,7 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// OrderStore is the app.OrderStore in SQLite.
+// OrderStore implements app.OrderStore.
 type OrderStore struct {
 	db *DB
 }
@@ -28,7 +28,7 @@ func (s *OrderStore) Create(ctx context.Context, o domain.Order, key string) (do
 	if err != nil {
 		return domain.Order{}, fmt.Errorf("create order: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	stored, err := createOnce(ctx, tx, o, key)
 	if err != nil {
 		return domain.Order{}, fmt.Errorf("create order: %w", err)
@@ -39,17 +39,13 @@ func (s *OrderStore) Create(ctx context.Context, o domain.Order, key string) (do
 	return stored, nil
 }
 
-// createOnce looks for the key and then uses it: the transaction holds the write lock from its start, so nobody comes
-// in between.
+// createOnce looks the key up before it inserts it. That is safe because a transaction of the writer holds the write lock
+// from its start.
 func createOnce(ctx context.Context, tx *sql.Tx, o domain.Order, key string) (domain.Order, error) {
-	var id string
-	err := tx.QueryRowContext(ctx, `SELECT order_id FROM idempotency_keys WHERE customer_id = ? AND key = ?`,
-		o.CustomerID, key).Scan(&id)
-	if err == nil {
-		return get(ctx, tx, id)
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return domain.Order{}, err
+	existing, err := get(ctx, tx, `WHERE id = (SELECT order_id FROM idempotency_keys WHERE customer_id = ? AND key = ?)`,
+		o.CustomerID, key)
+	if !errors.Is(err, domain.ErrNotFound) {
+		return existing, err
 	}
 	if err := insert(ctx, tx, o); err != nil {
 		return domain.Order{}, err
@@ -79,7 +75,7 @@ func insert(ctx context.Context, tx *sql.Tx, o domain.Order) error {
 
 // Get implements app.OrderStore.
 func (s *OrderStore) Get(ctx context.Context, id string) (domain.Order, error) {
-	o, err := get(ctx, s.db.Reader(), id)
+	o, err := get(ctx, s.db.Reader(), `WHERE id = ?`, id)
 	if err != nil {
 		return domain.Order{}, fmt.Errorf("get order %s: %w", id, err)
 	}
@@ -127,13 +123,14 @@ func conditions(q app.Query) (where string, args []any) {
 	return "WHERE " + strings.Join(terms, " AND "), args
 }
 
-// queryer is a *sql.DB or a *sql.Tx.
+// queryer is implemented by *sql.DB and *sql.Tx.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-func get(ctx context.Context, db queryer, id string) (domain.Order, error) {
-	orders, err := query(ctx, db, `WHERE id = ?`, id)
+// get returns the first order that query returns, or domain.ErrNotFound.
+func get(ctx context.Context, db queryer, selection string, args ...any) (domain.Order, error) {
+	orders, err := query(ctx, db, selection, args...)
 	if err != nil {
 		return domain.Order{}, err
 	}
@@ -143,8 +140,8 @@ func get(ctx context.Context, db queryer, id string) (domain.Order, error) {
 	return orders[0], nil
 }
 
-// query returns the orders that selection, the tail of a SELECT, picks, newest first. Orders and items come in one
-// statement: they are of one moment.
+// query returns the orders of SELECT * FROM orders with the given selection (WHERE …), newest first. It reads orders and
+// items in one statement, so that they belong together.
 func query(ctx context.Context, db queryer, selection string, args ...any) (orders []domain.Order, err error) {
 	rows, err := db.QueryContext(ctx, `
 		SELECT o.id, o.customer_id, o.status, o.currency, o.total, o.created_at, o.updated_at, i.sku, i.quantity, i.unit_price

@@ -48,7 +48,7 @@ func newStore(t *testing.T) *sqlite.OrderStore {
 	return sqlite.NewOrderStore(open(t, filepath.Join(t.TempDir(), "orders.db")))
 }
 
-// create stores orders under keys of their own.
+// create stores each order under its own key.
 func create(t *testing.T, store *sqlite.OrderStore, orders ...domain.Order) {
 	t.Helper()
 	for _, o := range orders {
@@ -131,11 +131,11 @@ func TestCreateAgain(t *testing.T) {
 	}
 }
 
-// What fails half-way leaves neither an order nor a used key.
+// A create that fails half-way leaves neither an order nor a used key.
 func TestCreateIsAtomic(t *testing.T) {
 	store := newStore(t)
 	bad := order("o1", "c1", noon)
-	bad.Items = append(bad.Items, domain.Item{SKU: "mug", Quantity: -1}) // the schema refuses it
+	bad.Items = append(bad.Items, domain.Item{SKU: "mug", Quantity: -1}) // the schema rejects it
 	if _, err := store.Create(t.Context(), bad, "k"); err == nil {
 		t.Fatal("no error")
 	}
@@ -158,7 +158,7 @@ func TestUpdateStatus(t *testing.T) {
 	stale := o
 	stale.Status = domain.Cancelled
 	if err := store.UpdateStatus(t.Context(), stale, domain.Pending); !errors.Is(err, app.ErrStale) {
-		t.Errorf("from a status that has passed: %v, want ErrStale", err)
+		t.Errorf("from an outdated status: %v, want ErrStale", err)
 	}
 	got, err := store.Get(t.Context(), "o1")
 	if err != nil {
@@ -191,7 +191,7 @@ func TestList(t *testing.T) {
 		{"a customer's", app.Query{CustomerID: "c1", Limit: 10}, []string{"d", "c", "a"}},
 		{"a customer's by status", app.Query{CustomerID: "c1", Status: domain.Pending, Limit: 10}, []string{"d", "c"}},
 		{"all by status", app.Query{AllCustomers: true, Status: domain.Paid, Limit: 10}, []string{"a"}},
-		{"of nobody", app.Query{Limit: 10}, nil},
+		{"of the empty customer", app.Query{Limit: 10}, nil},
 	}
 	for _, test := range tests {
 		if got := list(t, store, test.query); !slices.Equal(got, test.want) {
@@ -207,13 +207,13 @@ func TestList(t *testing.T) {
 	}
 }
 
-// Whoever reads page after page while others insert sees every order that was there at the start exactly once.
+// A reader of page after page sees every order that existed at the start exactly once, while orders are inserted.
 func TestPagesWhileInserting(t *testing.T) {
 	store := newStore(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	clock := noon
 	insert := func(i int) error {
-		clock = clock.Add(time.Duration(rng.IntN(2)) * time.Microsecond) // half of them share their time with others
+		clock = clock.Add(time.Duration(rng.IntN(2)) * time.Microsecond) // half of them share their time with another order
 		_, err := store.Create(t.Context(), order(fmt.Sprintf("%016x", rng.Uint64()), "c1", clock), fmt.Sprint("k", i))
 		return err
 	}
@@ -267,16 +267,16 @@ func TestPagesWhileInserting(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	// Orders that were inserted before the first page was read precede those of the start.
+	// Orders that were inserted before the first read come first.
 	if len(seen) < before {
-		t.Fatalf("saw %d orders, there were %d", len(seen), before)
+		t.Fatalf("saw %d orders, want at least %d", len(seen), before)
 	}
 	if diff := cmp.Diff(want, seen[len(seen)-before:]); diff != "" {
 		t.Error(diff)
 	}
 	slices.Sort(seen)
 	if n := len(slices.Compact(seen)); n != len(seen) {
-		t.Errorf("%d orders came twice", len(seen)-n)
+		t.Errorf("%d orders came more than once", len(seen)-n)
 	}
 }
 

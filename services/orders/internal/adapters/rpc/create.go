@@ -9,7 +9,8 @@ import (
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// createInput says in tags what the domain demands, so that the caller learns of all wrong fields at once.
+// createInput repeats the limits of the domain in its validate tags, so that the caller learns of all wrong fields at
+// once. TestCreateLimits holds the two together.
 type createInput struct {
 	Key      *string   `json:"-" header:"Idempotency-Key"`
 	Currency string    `json:"currency" validate:"required,iso4217"`
@@ -19,7 +20,7 @@ type createInput struct {
 type newItem struct {
 	SKU       string `json:"sku" validate:"required,max=64"`
 	Quantity  int64  `json:"quantity" validate:"min=1,max=1000"`
-	UnitPrice *int64 `json:"unit_price" validate:"required,min=0,max=10000000000"` // a missing price is not a price of 0
+	UnitPrice *int64 `json:"unit_price" validate:"required,min=0,max=10000000000"` // a pointer tells a missing price from 0
 }
 
 func (in createInput) items() []domain.Item {
@@ -32,15 +33,15 @@ func (in createInput) items() []domain.Item {
 
 const maxKeyLength = 255
 
-// idempotencyKey returns the caller's key (draft-ietf-httpapi-idempotency-key-header), which is taken as it is, quotes
-// included. Without one it is the correlation id: a request that the broker delivers again creates no second order.
+// idempotencyKey returns the caller's key as it was sent, quotes included (draft-ietf-httpapi-idempotency-key-header).
+// It defaults to the correlation ID, so that a request that the broker delivers twice creates one order.
 func idempotencyKey(ctx context.Context, in createInput) (string, error) {
 	if in.Key != nil {
 		return checkKey(*in.Key)
 	}
 	id := rpc.RequestFrom(ctx).ID
 	if id == "" {
-		return "", rpc.BadRequest("a request without a correlation id needs an Idempotency-Key")
+		return "", rpc.BadRequest("a request without a correlation ID needs an Idempotency-Key")
 	}
 	return id, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/service/servicetest"
 	adapter "example.com/warren/services/orders/internal/adapters/rpc"
 	"example.com/warren/services/orders/internal/adapters/sqlite"
 	"example.com/warren/services/orders/internal/app"
@@ -31,15 +32,15 @@ var (
 	admin = &rpc.Identity{Subject: "admin", Scopes: []string{"orders:all"}}
 )
 
-// fixture is the service's methods over a database of their own, and a client of them.
+// fixture runs the service's methods over a new database, and a client of them.
 type fixture struct {
 	t      *testing.T
-	broker *inmem.Broker
+	queues *inmem.Server
 	client *rpc.Client
 	store  *sqlite.OrderStore
 }
 
-// newFixture counts orders in their ids, from 1. Three orders at a time are created in one microsecond.
+// newFixture numbers the orders from 0001. Each three orders are created in the same microsecond.
 func newFixture(t *testing.T) fixture {
 	t.Helper()
 	check := func(err error) {
@@ -59,17 +60,16 @@ func newFixture(t *testing.T) fixture {
 			return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration((ticks.Add(1)-1)/3) * time.Microsecond)
 		})
 
-	broker := inmem.New()
+	queues := inmem.NewServer()
+	broker := queues.ConnectAs("orders")
 	server := rpc.NewServer(broker, rpc.ServerOptions{Name: "orders", Logger: slog.New(slog.DiscardHandler)})
 	adapter.Register(server, orders)
 	check(server.Start(t.Context()))
-	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "test", Timeout: time.Minute})
-	check(client.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
-		check(errors.Join(client.Close(ctx), server.Drain(ctx), broker.Close(ctx), db.Close()))
+		check(errors.Join(server.Drain(ctx), broker.Close(ctx), db.Close()))
 	})
-	return fixture{t: t, broker: broker, client: client, store: store}
+	return fixture{t: t, queues: queues, client: servicetest.NewClient(t, queues), store: store}
 }
 
 func (f fixture) do(request *rpc.Request) *rpc.Reply {
@@ -81,7 +81,7 @@ func (f fixture) do(request *rpc.Request) *rpc.Reply {
 	return reply
 }
 
-// want checks a reply's status and, if it is an error, the fields that it names.
+// want checks the reply's status and the fields that its errors name.
 func (f fixture) want(reply *rpc.Reply, status int, fields ...string) {
 	f.t.Helper()
 	if reply.Status != status {
@@ -99,6 +99,17 @@ func (f fixture) want(reply *rpc.Reply, status int, fields ...string) {
 	}
 	if !slices.Equal(got, fields) {
 		f.t.Errorf("fields %q, want %q: %s", got, fields, reply.Body)
+	}
+}
+
+// wantReason checks the machine-readable reason of an error.
+func (f fixture) wantReason(reply *rpc.Reply, reason string) {
+	f.t.Helper()
+	var problem struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(reply.Body, &problem); err != nil || problem.Type != "urn:problem-type:"+reason {
+		f.t.Errorf("type %q, want the reason %s: %s", problem.Type, reason, reply.Body)
 	}
 }
 
@@ -130,7 +141,7 @@ func getAll(who *rpc.Identity, query string) *rpc.Request {
 
 const tea = `{"currency":"EUR","items":[{"sku":"tea","quantity":2,"unit_price":450},{"sku":"cup","quantity":1,"unit_price":0}]}`
 
-// order is what create, get and cancel reply with for tea as the first order.
+// order returns the body that create, get and cancel reply with for the first order, of tea.
 func order(status string) string {
 	return `{"id":"0001","customer_id":"alice","status":"` + status + `","currency":"EUR","total":900,` +
 		`"items":[{"sku":"tea","quantity":2,"unit_price":450},{"sku":"cup","quantity":1,"unit_price":0}],` +
@@ -156,7 +167,7 @@ func TestOrderOverRPC(t *testing.T) {
 		{"list by status", getAll(alice, "status=pending"), 200, `{"orders":[` + order("pending") + `]}`},
 		{"list by another status", getAll(alice, "status=paid"), 200, `{"orders":[]}`},
 		{"cancel another customer's", cancel(bob, "0001"), 404, ""},
-		{"cancel what one may only read", cancel(admin, "0001"), 404, ""},
+		{"cancel with read access only", cancel(admin, "0001"), 404, ""},
 		{"cancel an unknown one", cancel(alice, "9"), 404, ""},
 		{"cancel", cancel(alice, "0001"), 200, order("cancelled")},
 		{"cancel again", cancel(alice, "0001"), 409, ""},
@@ -174,6 +185,9 @@ func TestOrderOverRPC(t *testing.T) {
 		if location := reply.Header.Get("Location"); location != wantLocation {
 			t.Errorf("%s: Location %q, want %q", step.name, location, wantLocation)
 		}
+		if step.status == 404 {
+			f.wantReason(reply, "order-not-found")
+		}
 		if step.body != "" {
 			if diff := cmp.Diff(step.body, string(reply.Body)); diff != "" {
 				t.Errorf("%s: %s", step.name, diff)
@@ -182,13 +196,13 @@ func TestOrderOverRPC(t *testing.T) {
 	}
 }
 
-func TestNobody(t *testing.T) {
+func TestUnauthenticated(t *testing.T) {
 	f := newFixture(t)
 	for _, request := range []*rpc.Request{create(nil, tea), get(nil, "0001"), getAll(nil, ""), cancel(nil, "0001")} {
 		reply := f.do(request)
 		f.want(reply, 401)
 		if reply.Header.Get("WWW-Authenticate") != "Bearer" {
-			t.Errorf("%s: no WWW-Authenticate header", request.Queue)
+			t.Errorf("%s: header %v, want WWW-Authenticate", request.Queue, reply.Header)
 		}
 	}
 }
@@ -208,13 +222,14 @@ func TestCancelForbiddenByStatus(t *testing.T) {
 		}
 		reply := f.do(cancel(alice, "0001"))
 		f.want(reply, 409)
+		f.wantReason(reply, "order-not-cancellable")
 		if !strings.Contains(string(reply.Body), string(status)) {
 			t.Errorf("the reply does not name the status %s: %s", status, reply.Body)
 		}
 	}
 }
 
-// Of concurrent cancels one gets 200.
+// Of concurrent cancels, exactly one gets status 200.
 func TestConcurrentCancels(t *testing.T) {
 	f := newFixture(t)
 	f.want(f.do(create(alice, tea)), 201)
@@ -226,7 +241,7 @@ func TestConcurrentCancels(t *testing.T) {
 	}
 }
 
-// concurrently makes n requests at once and returns their statuses.
+// concurrently sends n requests at once and returns the statuses of the replies.
 func (f fixture) concurrently(n int, request func() *rpc.Request) (statuses []int) {
 	f.t.Helper()
 	results := make(chan int, n)
