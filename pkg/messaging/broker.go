@@ -13,32 +13,49 @@ type Return struct {
 	Message Message
 }
 
-// Broker carries messages between services. All methods may be called concurrently and end early, with the
-// context's error, when ctx ends.
-type Broker interface {
-	// Publish returns once the broker has taken responsibility for m: for a durable queue and a persistent message,
-	// once it is on disk. ErrUnroutable if no queue takes it; ErrUnavailable if the broker is away or was lost before
-	// it confirmed, in which case m may have been taken or not.
+// Publisher publishes messages and waits for the broker to confirm them.
+type Publisher interface {
+	// Publish returns once the broker has confirmed m: for a durable queue and a persistent message, once m is on disk.
+	// The error wraps ErrUnroutable if no queue takes m, ErrUnavailable if the broker did not take m, and ErrUnconfirmed
+	// if m was handed over and its confirm did not come, so that the broker may have taken m.
 	Publish(ctx context.Context, queue string, m Message) error
-	// Send hands m to the broker without waiting for it: nil means that m was written to the connection.
-	// ErrUnavailable: m was not sent. A message that can't be routed comes back to OnReturn.
-	Send(ctx context.Context, queue string, m Message) error
-	// OnReturn calls f with each message that this Broker sent and could not route, until stop. f must not block.
-	OnReturn(f func(Return)) (stop func())
-	// OnLoss calls f when messages that were handed over before may be lost and the broker can be reached (again), until stop:
-	// after a connection that Send used was lost, for one. f must not block.
-	OnLoss(f func()) (stop func())
-	// Subscribe ensures q and returns once the consumer is live. It stays live, across lost connections and deleted
-	// queues, until Drain. While the broker is away Subscribe waits for it. ErrQueueInUse: see Exclusive.
-	Subscribe(ctx context.Context, q Queue, h Handler, options ...SubscribeOption) (Subscription, error)
-	// Ensure declares q unless it exists; one that exists with other settings is taken as it is. Known queues cost
-	// nothing: they are remembered as long as the connection lasts, or until a message to them can't be routed.
-	// ErrUnavailable if the broker is away.
+}
+
+// Sender sends messages without waiting for confirms. Another message, such as the reply to a request, confirms them.
+type Sender interface {
+	// Ensure declares q unless it exists. An existing queue with other settings is used as it is. Known queues are
+	// remembered until the connection is lost or a message to them is unroutable, so calling Ensure before each message
+	// costs nothing. The error wraps ErrUnavailable if the broker is away.
 	Ensure(ctx context.Context, q Queue) error
-	// Ready is nil while messages can be sent and received, and otherwise says why not.
+	// Send writes m to the connection. If the error wraps ErrUnavailable, m was not sent. A message that no queue takes is
+	// passed to the functions registered with OnReturn.
+	Send(ctx context.Context, queue string, m Message) error
+	// OnReturn registers f, which is called with each message that Send could not route. Call stop to unregister it. f
+	// must not block.
+	OnReturn(f func(Return)) (stop func())
+	// OnLoss registers f, which is called when messages sent earlier may be lost and the broker is reachable, for example
+	// after a lost connection was redialled. Call stop to unregister it. f must not block.
+	OnLoss(f func()) (stop func())
+}
+
+// Subscriber receives messages.
+type Subscriber interface {
+	// Subscribe declares q like Sender.Ensure and returns once the consumer is live. While the broker is away, Subscribe
+	// waits for it. The subscription survives lost connections and deleted queues until Drain. The error wraps
+	// ErrQueueInUse if an exclusive consumer is in the way; see WithExclusive.
+	Subscribe(ctx context.Context, q Queue, h Handler, options ...SubscribeOption) (Subscription, error)
+}
+
+// Broker is a connection to a message broker in all its roles. Depend on the role that you need instead. All methods may
+// be called concurrently, and return the context's error when ctx ends first.
+type Broker interface {
+	Publisher
+	Sender
+	Subscriber
+	// Ready returns nil while messages can be sent and received, and otherwise the reason why not.
 	Ready() error
 	// Close drains the subscriptions, waits for running publishes, and disconnects. Blocked publishers get ErrClosed.
-	// When ctx ends, what is left is cut off.
+	// When ctx ends first, Close disconnects at once.
 	Close(ctx context.Context) error
 }
 
@@ -75,13 +92,13 @@ func NewSubscribeOptions(options ...SubscribeOption) SubscribeOptions {
 	return o
 }
 
-// Prefetch bounds the messages that are delivered and not yet acknowledged.
-func Prefetch(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Prefetch = n } }
+// WithPrefetch bounds the messages that are delivered and not yet acknowledged.
+func WithPrefetch(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Prefetch = n } }
 
-// Concurrency bounds the handlers that run at once. With 1 (the default) messages are handled in the queue's order.
-func Concurrency(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Concurrency = n } }
+// WithConcurrency bounds the handlers that run at once. With 1, the default, messages are handled in the queue's order.
+func WithConcurrency(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Concurrency = n } }
 
-// Exclusive makes this the queue's only consumer: Subscribe fails with ErrQueueInUse if the queue has one, and so
-// does every later Subscribe on it. RabbitMQ doesn't know exclusive consumers of quorum queues: there, only those that
-// ask for it keep each other out.
-func Exclusive() SubscribeOption { return func(o *SubscribeOptions) { o.Exclusive = true } }
+// WithExclusive makes this the queue's only consumer: Subscribe fails with ErrQueueInUse if the queue has another one, and
+// so does every later Subscribe. RabbitMQ has no exclusive consumers of quorum queues. There, only consumers with this
+// option exclude each other.
+func WithExclusive() SubscribeOption { return func(o *SubscribeOptions) { o.Exclusive = true } }

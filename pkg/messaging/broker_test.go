@@ -15,19 +15,19 @@ func TestNewSubscribeOptions(t *testing.T) {
 	}{
 		"defaults": {nil, messaging.SubscribeOptions{Prefetch: messaging.DefaultPrefetch, Concurrency: 1}},
 		"all": {
-			[]messaging.SubscribeOption{messaging.Prefetch(7), messaging.Concurrency(3), messaging.Exclusive()},
+			[]messaging.SubscribeOption{messaging.WithPrefetch(7), messaging.WithConcurrency(3), messaging.WithExclusive()},
 			messaging.SubscribeOptions{Prefetch: 7, Concurrency: 3, Exclusive: true},
 		},
 		"prefetch below concurrency": {
-			[]messaging.SubscribeOption{messaging.Prefetch(2), messaging.Concurrency(100)},
+			[]messaging.SubscribeOption{messaging.WithPrefetch(2), messaging.WithConcurrency(100)},
 			messaging.SubscribeOptions{Prefetch: 100, Concurrency: 100},
 		},
 		"too small": {
-			[]messaging.SubscribeOption{messaging.Prefetch(-1), messaging.Concurrency(0)},
+			[]messaging.SubscribeOption{messaging.WithPrefetch(-1), messaging.WithConcurrency(0)},
 			messaging.SubscribeOptions{Prefetch: 1, Concurrency: 1},
 		},
 		"too large": {
-			[]messaging.SubscribeOption{messaging.Prefetch(1 << 20)},
+			[]messaging.SubscribeOption{messaging.WithPrefetch(1 << 20)},
 			messaging.SubscribeOptions{Prefetch: 1<<16 - 1, Concurrency: 1},
 		},
 	} {

@@ -7,9 +7,11 @@ import (
 
 // The errors that brokers return, wrapped with what was tried.
 var (
-	// ErrUnavailable: the broker is away, or refuses messages for now (RabbitMQ's memory and disk alarms). What
-	// Send was given has not been sent; what Publish was given may have been.
+	// ErrUnavailable means that the message was not sent: the broker is away, or refuses messages for now (RabbitMQ's
+	// memory and disk alarms, a full queue).
 	ErrUnavailable = errors.New("broker unavailable")
+	// ErrUnconfirmed means that Publish handed the message over and no confirm came. The broker may have taken it.
+	ErrUnconfirmed = errors.New("message unconfirmed")
 	// ErrUnroutable: no queue takes the message.
 	ErrUnroutable = errors.New("message unroutable")
 	// ErrQueueInUse: another consumer holds the queue exclusively, or an exclusive consumer is not alone.

@@ -79,10 +79,16 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	return o
 }
 
+// Transport is what calls need of a messaging.Broker.
+type Transport interface {
+	messaging.Sender
+	messaging.Subscriber
+}
+
 // Client calls methods and waits for their replies on one callback queue, however many methods there are. Its
 // methods may be called concurrently.
 type Client struct {
-	broker  messaging.Broker
+	broker  Transport
 	options ClientOptions
 	pending *registry
 	do      Func
@@ -92,7 +98,7 @@ type Client struct {
 }
 
 // NewClient returns a client, which Start makes ready.
-func NewClient(broker messaging.Broker, options ClientOptions) *Client {
+func NewClient(broker Transport, options ClientOptions) *Client {
 	options = options.withDefaults()
 	c := &Client{
 		broker:  broker,
@@ -111,7 +117,7 @@ func (c *Client) Start(ctx context.Context) error {
 		q.Expiry = c.options.InstanceExpiry
 	}
 	subscription, err := c.broker.Subscribe(ctx, q, c.receive,
-		messaging.Exclusive(), messaging.Concurrency(1), messaging.Prefetch(c.options.Prefetch))
+		messaging.WithExclusive(), messaging.WithConcurrency(1), messaging.WithPrefetch(c.options.Prefetch))
 	if errors.Is(err, messaging.ErrQueueInUse) {
 		return fmt.Errorf("consume the callback queue %s: %w: each process needs an instance name of its own", q.Name, err)
 	}

@@ -39,7 +39,7 @@ func (m *method) subscribe(ctx context.Context) (messaging.Subscription, error) 
 		q.DeadLetter = m.queue + ".dead"
 	}
 	return m.broker.Subscribe(ctx, q, m.receive,
-		messaging.Concurrency(m.concurrency), messaging.Prefetch(cmp.Or(m.options.Prefetch, m.concurrency)))
+		messaging.WithConcurrency(m.concurrency), messaging.WithPrefetch(cmp.Or(m.options.Prefetch, m.concurrency)))
 }
 
 // receive handles one message. The reply is sent first, and then the request is acknowledged by returning nil: a

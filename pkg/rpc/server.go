@@ -73,7 +73,7 @@ type Server struct {
 
 // methods is what a server and the views that With returns have in common.
 type methods struct {
-	broker  messaging.Broker
+	broker  Transport
 	options ServerOptions
 
 	mu            sync.Mutex // guards the fields below
@@ -85,7 +85,7 @@ type methods struct {
 }
 
 // NewServer returns a server without methods.
-func NewServer(broker messaging.Broker, options ServerOptions) *Server {
+func NewServer(broker Transport, options ServerOptions) *Server {
 	return &Server{methods: &methods{broker: broker, options: options.withDefaults()}}
 }
 

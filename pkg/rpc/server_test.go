@@ -582,7 +582,7 @@ func TestRegistrationErrors(t *testing.T) {
 
 func TestStartFails(t *testing.T) {
 	server := inmem.NewServer()
-	other, err := connect(t, server).Subscribe(t.Context(), messaging.Queue{Name: "b", Durable: true}, nil, messaging.Exclusive())
+	other, err := connect(t, server).Subscribe(t.Context(), messaging.Queue{Name: "b", Durable: true}, nil, messaging.WithExclusive())
 	noError(t, err)
 	defer func() { noError(t, other.Drain(t.Context())) }()
 	b := connect(t, server)
@@ -593,7 +593,7 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("got %v, want ErrQueueInUse", err)
 	}
 	// The queue that it did get is free again.
-	subscribe(t, b, "a", nil, messaging.Exclusive())
+	subscribe(t, b, "a", nil, messaging.WithExclusive())
 }
 
 // refusesB refuses the queue b while it subscribes to another.

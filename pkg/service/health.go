@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
-
-	"example.com/warren/pkg/messaging"
 )
 
 // phase is how far a service has come.
@@ -21,7 +19,7 @@ func (p phase) String() string { return [...]string{"starting", "running", "stop
 
 // health answers /livez and /readyz.
 type health struct {
-	broker messaging.Broker
+	broker interface{ Ready() error }
 	phase  atomic.Int32
 }
 

@@ -77,7 +77,7 @@ func crash(t *testing.T, user, queue string) {
 
 func consume(t *testing.T, b messaging.Broker, queue string, h messaging.Handler) messaging.Subscription {
 	t.Helper()
-	s, err := b.Subscribe(t.Context(), messaging.Queue{Name: queue, Durable: true}, h, messaging.Prefetch(1))
+	s, err := b.Subscribe(t.Context(), messaging.Queue{Name: queue, Durable: true}, h, messaging.WithPrefetch(1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func TestDeliveryLimitCountsLostConnections(t *testing.T) {
 		subscribe(t, b, q, func(ctx context.Context, _ messaging.Message) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}, messaging.Concurrency(2))
+		}, messaging.WithConcurrency(2))
 		publish(t, b, "q", "one")
 		for range 2 {
 			synctest.Wait()
@@ -198,7 +198,7 @@ func TestRedeliveryKeepsPlace(t *testing.T) {
 				return errHandler
 			}
 			return nil
-		}, messaging.Prefetch(1))
+		}, messaging.WithPrefetch(1))
 		publish(t, b, "q", "one", "two", "three")
 		wantTexts(t, &handled, "one", "one", "two", "three")
 	})

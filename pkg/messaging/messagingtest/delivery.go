@@ -57,7 +57,7 @@ func testCompetingConsumers(t *tester) {
 					return err
 				}
 				return received.handle(ctx, m)
-			}, messaging.Prefetch(1))
+			}, messaging.WithPrefetch(1))
 		}
 		texts := numbers(100)
 		t.publish(consumers[0], q, texts...)
@@ -94,7 +94,7 @@ func testPrefetch(t *tester) {
 			return err
 		}
 		return held.handle(ctx, m)
-	}, messaging.Prefetch(prefetch), messaging.Concurrency(2))
+	}, messaging.WithPrefetch(prefetch), messaging.WithConcurrency(2))
 	texts := numbers(all)
 	t.publish(quick, q, texts...)
 
@@ -119,7 +119,7 @@ func testConcurrency(t *tester) {
 				return err
 			}
 			return received.handle(ctx, m)
-		}, messaging.Concurrency(concurrency), messaging.Prefetch(10*concurrency))
+		}, messaging.WithConcurrency(concurrency), messaging.WithPrefetch(10*concurrency))
 
 		texts := numbers(20 * concurrency)
 		t.publish(b, q, texts...)

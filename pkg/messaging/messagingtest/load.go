@@ -20,8 +20,8 @@ func testManySenders(t *tester)    { t.testMany(messaging.Broker.Send) }
 // testMany has many goroutines publish on one connection, and two connections consume.
 func (t *tester) testMany(publish func(messaging.Broker, context.Context, string, messaging.Message) error) {
 	b, other, q, received := t.connect(), t.connect(), t.newQueue(), newInbox()
-	t.subscribe(b, q, received.handle, messaging.Concurrency(8), messaging.Prefetch(200))
-	t.subscribe(other, q, received.handle, messaging.Concurrency(8), messaging.Prefetch(200))
+	t.subscribe(b, q, received.handle, messaging.WithConcurrency(8), messaging.WithPrefetch(200))
+	t.subscribe(other, q, received.handle, messaging.WithConcurrency(8), messaging.WithPrefetch(200))
 	texts := numbers(loadMessages)
 	group, ctx := errgroup.WithContext(t.ctx)
 	for publisher := range loadPublishers {

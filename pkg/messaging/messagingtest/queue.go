@@ -107,9 +107,9 @@ func testQueueGone(t *tester) {
 
 func testExclusiveFirst(t *tester) {
 	b, q, received := t.connect(), t.newQueue(), newInbox()
-	t.subscribe(b, q, received.handle, messaging.Exclusive())
+	t.subscribe(b, q, received.handle, messaging.WithExclusive())
 	for _, second := range []messaging.Broker{b, t.connect()} {
-		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.Exclusive())
+		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.WithExclusive())
 		t.wantError("Subscribe with Exclusive beside an exclusive consumer", err, messaging.ErrQueueInUse)
 		if q.Type != messaging.Quorum {
 			_, err = second.Subscribe(t.ctx, q, newInbox().handle)
@@ -125,7 +125,7 @@ func testExclusiveSecond(t *tester) {
 	b, q, received := t.connect(), t.newClassicQueue(), newInbox()
 	t.subscribe(b, q, received.handle)
 	for _, second := range []messaging.Broker{b, t.connect()} {
-		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.Exclusive())
+		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.WithExclusive())
 		t.wantError("Subscribe with Exclusive beside a consumer", err, messaging.ErrQueueInUse)
 		t.publish(second, q, "one", "two")
 		t.expect(received, "one", "two")
@@ -137,13 +137,13 @@ func testExclusiveDrained(t *tester) {
 	for range 3 {
 		for _, b := range []messaging.Broker{first, second} {
 			received := newInbox()
-			s := t.subscribe(b, q, received.handle, messaging.Exclusive())
+			s := t.subscribe(b, q, received.handle, messaging.WithExclusive())
 			t.publish(b, q, "one")
 			t.expect(received, "one")
 			t.drain(s)
 		}
 	}
-	s := t.subscribe(first, q, newInbox().handle, messaging.Exclusive())
+	s := t.subscribe(first, q, newInbox().handle, messaging.WithExclusive())
 	if err := first.Close(t.ctx); err != nil && !errors.Is(err, messaging.ErrClosed) {
 		t.Fatalf("Close: %v", err)
 	}

@@ -2,6 +2,7 @@ package messagingtest
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -91,10 +92,14 @@ func testCancelledContext(t *tester) {
 	t.subscribe(b, q, received.handle)
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()
-	t.wantError("Publish", b.Publish(ctx, q.Name, newMessage("cancelled")), context.Canceled)
+	err := b.Publish(ctx, q.Name, newMessage("cancelled"))
+	t.wantError("Publish", err, context.Canceled)
+	if errors.Is(err, messaging.ErrUnconfirmed) {
+		t.Errorf("Publish with a cancelled context handed the message over: %v", err)
+	}
 	t.wantError("Send", b.Send(ctx, q.Name, newMessage("cancelled")), context.Canceled)
 	t.wantError("Ensure", b.Ensure(ctx, t.newQueue()), context.Canceled)
-	_, err := b.Subscribe(ctx, q, newInbox().handle)
+	_, err = b.Subscribe(ctx, q, newInbox().handle)
 	t.wantError("Subscribe", err, context.Canceled)
 	t.publish(b, q, "marker")
 	t.expect(received, "marker")

@@ -135,12 +135,13 @@ func (t *tester) awaitTime(when time.Time) {
 }
 
 // awaitNoQueue returns when the broker has no queue of that name. It publishes to find out. RabbitMQ 3.10 closes
-// the channel (ErrUnavailable) when it is published to a quorum queue that goes just then.
+// the channel (ErrUnconfirmed, then ErrUnavailable until it is open again) when it is published to a quorum queue that goes just then.
 func (t *tester) awaitNoQueue(b messaging.Broker, q messaging.Queue) {
 	t.Helper()
 	awaittest.Until(t, "the queue to go", func() bool {
 		err := b.Publish(t.ctx, q.Name, newMessage("probe"))
-		if err != nil && !errors.Is(err, messaging.ErrUnroutable) && !errors.Is(err, messaging.ErrUnavailable) {
+		if err != nil && !errors.Is(err, messaging.ErrUnroutable) && !errors.Is(err, messaging.ErrUnconfirmed) &&
+			!errors.Is(err, messaging.ErrUnavailable) {
 			t.Fatalf("Publish: %v", err)
 		}
 		return errors.Is(err, messaging.ErrUnroutable)

@@ -210,10 +210,16 @@ func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message
 
 // orClosed names the cause of errors that Close made.
 func (b *Broker) orClosed(err error) error {
-	if b.closed.Load() && errors.Is(err, messaging.ErrUnavailable) {
+	switch {
+	case !b.closed.Load():
+		return err
+	case errors.Is(err, messaging.ErrUnconfirmed):
+		return fmt.Errorf("%w: %w", messaging.ErrClosed, err)
+	case errors.Is(err, messaging.ErrUnavailable):
 		return messaging.ErrClosed
+	default:
+		return err
 	}
-	return err
 }
 
 // OnReturn implements messaging.Broker.

@@ -57,8 +57,7 @@ func openBrowser(s *session) error {
 // Close disconnects. What the broker was told before, it has then done, unless it doesn't answer within a second.
 func (b *Browser) Close() { b.session.close(true) }
 
-// Publish returns once the broker has confirmed m: see messaging.Broker. After another error than ErrUnroutable and
-// ErrInvalidMessage it may have been taken.
+// Publish returns once the broker has confirmed m; see messaging.Publisher.
 func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message) error {
 	if err := validate(queue, &m); err != nil {
 		return fmt.Errorf("publish to queue %.40s: %w", queue, err)
@@ -70,7 +69,10 @@ func (b *Browser) publish(ctx context.Context, queue string, m messaging.Message
 	limited, cancel := context.WithTimeout(ctx, browserPatience)
 	defer cancel()
 	err := b.session.publish(limited, queue, &m)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	switch timedOut := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; {
+	case timedOut && errors.Is(err, messaging.ErrUnconfirmed):
+		err = fmt.Errorf("%w within %s", messaging.ErrUnconfirmed, browserPatience)
+	case timedOut:
 		err = b.session.noAnswer()
 	}
 	if err != nil {

@@ -307,7 +307,7 @@ func TestBrowserRefused(t *testing.T) {
 	}
 	broker := newTestBroker(t, Options{})
 	if _, err := broker.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error { return nil },
-		messaging.Exclusive()); err != nil {
+		messaging.WithExclusive()); err != nil {
 		t.Fatal(err)
 	}
 	c, err := b.Open(testContext(t), q.Name)

@@ -185,7 +185,7 @@ func (s *session) publish(ctx context.Context, queue string, m *messaging.Messag
 		}
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", messaging.ErrUnconfirmed, ctx.Err())
 	}
 }
 
@@ -269,7 +269,7 @@ func (p *publisher) fail() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, waiter := range p.waiting {
-		waiter.result <- fmt.Errorf("%w: channel lost before the confirm", messaging.ErrUnavailable)
+		waiter.result <- fmt.Errorf("%w: channel lost before the confirm", messaging.ErrUnconfirmed)
 	}
 	p.waiting = nil
 }

@@ -152,7 +152,7 @@ func TestLateAcknowledgementTouchesNoOtherMessage(t *testing.T) {
 		<-release[g]
 		finished <- struct{}{}
 		return nil
-	}, messaging.Concurrency(3*n), messaging.Prefetch(3*n))
+	}, messaging.WithConcurrency(3*n), messaging.WithPrefetch(3*n))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestSubscriptionSurvivesManyDeletedQueues(t *testing.T) {
 	if _, err := consuming.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
 		signal(received)
 		return nil
-	}, messaging.Concurrency(8)); err != nil {
+	}, messaging.WithConcurrency(8)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -485,7 +485,7 @@ func TestDeliveryLimitOutlivesTheConsumer(t *testing.T) {
 				deliveries <- struct{}{}
 				<-hang
 				return nil
-			}, messaging.Concurrency(10*limit)); err != nil {
+			}, messaging.WithConcurrency(10*limit)); err != nil {
 				t.Fatal(err)
 			}
 			defer close(hang)
@@ -544,10 +544,10 @@ func TestExclusiveOnAQueueOfAnotherType(t *testing.T) {
 		t.Fatal(err)
 	}
 	ignore := func(context.Context, messaging.Message) error { return nil }
-	if _, err := first.Subscribe(testContext(t), q, ignore, messaging.Exclusive()); err != nil {
+	if _, err := first.Subscribe(testContext(t), q, ignore, messaging.WithExclusive()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := second.Subscribe(testContext(t), q, ignore, messaging.Exclusive()); !errors.Is(err, messaging.ErrQueueInUse) {
+	if _, err := second.Subscribe(testContext(t), q, ignore, messaging.WithExclusive()); !errors.Is(err, messaging.ErrQueueInUse) {
 		t.Errorf("a second consumer: %v, want %v", err, messaging.ErrQueueInUse)
 	}
 }
@@ -614,7 +614,7 @@ func TestDrainGivesBackAtOnce(t *testing.T) {
 		close(running)
 		<-finish
 		return nil
-	}, messaging.Prefetch(10))
+	}, messaging.WithPrefetch(10))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -647,7 +647,7 @@ func TestWorkersStartAsNeeded(t *testing.T) {
 		running <- struct{}{}
 		<-finish
 		return nil
-	}, messaging.Concurrency(64))
+	}, messaging.WithConcurrency(64))
 	if err != nil {
 		t.Fatal(err)
 	}
