@@ -1,9 +1,11 @@
 package service
 
 import (
+	"io"
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/settings"
 )
 
 // Config holds the settings that every service has.
@@ -33,3 +35,22 @@ type Config struct {
 
 // Validate reports relations between settings that cannot hold.
 func (c *Config) Validate() error { return c.Broker.Validate() }
+
+// Settings returns the settings of s in the order of --help: its own, then those of Config.
+func Settings(s Service) ([]settings.Setting, error) { return program(s, new(Config)).List() }
+
+// parse sets the fields of s.Config and returns the shared settings.
+func parse(s Service, args []string, stdout io.Writer) (*Config, error) {
+	shared := new(Config)
+	return shared, program(s, shared).Parse(args, stdout)
+}
+
+func program(s Service, shared *Config) settings.Program {
+	return settings.Program{
+		Name:    s.Name,
+		Version: ReadBuild().String(),
+		Own:     s.Config,
+		Shared:  shared,
+		Vars:    map[string]string{"admin_addr": s.AdminAddr},
+	}
+}

@@ -27,6 +27,8 @@ import (
 	"syscall"
 
 	"go.uber.org/fx"
+
+	"example.com/warren/pkg/settings"
 )
 
 // Service describes one service to the chassis.
@@ -57,7 +59,7 @@ func Main(s Service) {
 
 func exitStatus(ctx context.Context, s Service, args []string, o options) int {
 	config, err := parse(s, args, o.stdout)
-	if errors.Is(err, errPrinted) {
+	if errors.Is(err, settings.ErrPrinted) {
 		return 0
 	}
 	if err != nil {
@@ -84,7 +86,7 @@ func Run(ctx context.Context, s Service, args []string, options ...Option) error
 	} else if o.broker != nil {
 		err = errors.Join(err, closeBroker(ctx, o.broker))
 	}
-	if err == nil || errors.Is(err, errPrinted) {
+	if err == nil || errors.Is(err, settings.ErrPrinted) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", s.Name, err)

@@ -1,8 +1,7 @@
-package service
+package settings
 
 import (
 	"io"
-	"slices"
 	"testing"
 	"time"
 
@@ -27,12 +26,16 @@ func TestNamesAreDerived(t *testing.T) {
 		ignored        int
 		OtherwiseKnown string `env:"KNOWN_AS" help:"Another variable."`
 	}{}
-	settings, err := Settings(Service{Name: "access-control", AdminAddr: "127.0.0.1:9092", Config: config})
+	shared := &struct {
+		AdminAddr string `default:"${admin_addr}" validate:"omitempty,hostport" help:"Address of the probes."`
+	}{}
+	p := Program{
+		Name: "access-control", Version: "v0.1.0", Own: config, Shared: shared, Vars: map[string]string{"admin_addr": "127.0.0.1:9092"},
+	}
+	got, err := p.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	isShared := func(s Setting) bool { return s.Shared }
-	own := settings[:slices.IndexFunc(settings, isShared)]
 	want := []Setting{
 		{Flag: "--access-control-token-lifetime", Variable: "ACCESS_CONTROL_TOKEN_LIFETIME", Default: "15m", Help: "How long a token lasts."},
 		{Flag: "--access-control-cors-origins", Variable: "ACCESS_CONTROL_CORS_ORIGINS", Allowed: "a list, each like https://example.com", Help: "Origins of pages."},
@@ -43,20 +46,13 @@ func TestNamesAreDerived(t *testing.T) {
 		{Flag: "--access-control-database", Variable: "ACCESS_CONTROL_DATABASE", Default: "a.db", Help: "SQLite file.", File: true},
 		{Flag: "--access-control-bcrypt-cost", Variable: "ACCESS_CONTROL_BCRYPT_COST", Default: "12", Help: "Work."},
 		{Flag: "--access-control-otherwise-known", Variable: "KNOWN_AS", Help: "Another variable."},
+		{
+			Flag: "--admin-addr", Variable: "ADMIN_ADDR", Default: "127.0.0.1:9092", Allowed: "host:port or empty",
+			Help: "Address of the probes.", Shared: true,
+		},
 	}
-	if diff := cmp.Diff(want, own); diff != "" {
-		t.Errorf("own settings (-want +got):\n%s", diff)
-	}
-	shared := settings[len(own):]
-	if i := slices.IndexFunc(shared, func(s Setting) bool { return !s.Shared }); i >= 0 {
-		t.Errorf("%s is not shared", shared[i].Variable)
-	}
-	admin := Setting{
-		Flag: "--admin-addr", Variable: "ADMIN_ADDR", Default: "127.0.0.1:9092", Allowed: "host:port or empty",
-		Help: "Address of /livez, /readyz and /metrics; empty turns them off.", Shared: true,
-	}
-	if !slices.Contains(shared, admin) {
-		t.Errorf("no %v in %v", admin, shared)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 }
 
@@ -66,8 +62,8 @@ func TestDerivedNamesAreRead(t *testing.T) {
 		Signing signingConfig `embed:""`
 		Size    int
 	}{}
-	s := Service{Name: "access-control", Config: config}
-	if _, err := parse(s, []string{"--access-control-size=7"}, io.Discard); err != nil {
+	p := Program{Name: "access-control", Own: config, Shared: &struct{}{}}
+	if err := p.Parse([]string{"--access-control-size=7"}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if config.Signing.Issuer != "tokens" || config.Size != 7 {
