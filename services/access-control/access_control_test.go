@@ -1,8 +1,6 @@
 package accesscontrol
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -10,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +17,7 @@ import (
 
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
 	"example.com/warren/services/access-control/internal/adapters/sqlite"
 )
 
@@ -33,64 +30,20 @@ func setEnvironment(t *testing.T, environment map[string]string) {
 	}
 }
 
-// testEnvironment keeps everything in a directory, and passwords cheap.
+// testEnvironment returns settings that keep the files in directory, and password checks short.
 func testEnvironment(directory string) map[string]string {
 	return map[string]string{
 		"ACCESS_CONTROL_DATABASE":    filepath.Join(directory, "access-control.db"),
 		"ACCESS_CONTROL_KEYS":        filepath.Join(directory, "keys"),
 		"ACCESS_CONTROL_BCRYPT_COST": "10",
-		"ADMIN_ADDR":                 "",
 		"LOG_LEVEL":                  "debug",
 		"DEMO_DATA":                  "true",
 	}
 }
 
-// run starts the service on queues and returns once it serves; stop, or the end of the test, ends it. stop returns its
-// log.
-func run(t *testing.T, queues *inmem.Server) (stop func() string) {
+func run(t *testing.T, queues *inmem.Server) *servicetest.Instance {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	ready := make(chan service.Info, 1)
-	done := make(chan error, 1)
-	var log bytes.Buffer // read once the service has ended
-	go func() {
-		done <- service.Run(ctx, New(), nil,
-			service.WithBroker(queues.Connect()),
-			service.WithOutput(&log, &log),
-			service.WithReady(func(info service.Info) { ready <- info }),
-		)
-	}()
-	select {
-	case <-ready:
-	case err := <-done:
-		cancel()
-		t.Fatalf("%v\n%s", err, log.String())
-	}
-	stop = sync.OnceValue(func() string {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		return log.String()
-	})
-	t.Cleanup(func() { stop() })
-	return stop
-}
-
-func newClient(t *testing.T, queues *inmem.Server) *rpc.Client {
-	t.Helper()
-	broker := queues.Connect()
-	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "test", Timeout: time.Minute})
-	if err := client.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		if err := errors.Join(client.Close(ctx), broker.Close(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
-	return client
+	return servicetest.Run(t, New(), queues.ConnectAs("access-control"))
 }
 
 type credentials struct {
@@ -153,8 +106,8 @@ func logout(t *testing.T, client *rpc.Client, who introspection) {
 func TestLoginValidateLogout(t *testing.T) {
 	setEnvironment(t, testEnvironment(t.TempDir()))
 	queues := inmem.NewServer()
-	client := newClient(t, queues)
-	stop := run(t, queues)
+	client := servicetest.NewClient(t, queues)
+	service := run(t, queues)
 
 	token, other := login(t, client, "demo", "demo"), login(t, client, "demo", "demo")
 	who := validate(t, client, token)
@@ -169,7 +122,7 @@ func TestLoginValidateLogout(t *testing.T) {
 		t.Errorf("the token lasts for %s", left)
 	}
 	if got := validate(t, client, token[:len(token)-8]); got.Active || got.Subject != "" {
-		t.Errorf("a token that was cut: %+v", got)
+		t.Errorf("a truncated token: %+v", got)
 	}
 	admin := validate(t, client, login(t, client, "admin", "admin"))
 	if !slices.Contains(admin.Scopes, "orders:all") {
@@ -190,16 +143,17 @@ func TestLoginValidateLogout(t *testing.T) {
 		}
 	}
 	check()
-	log := stop()
+	service.Stop()
+	log := service.Log.String()
 	for _, secret := range []string{token, other, strings.Split(token, ".")[2]} {
 		if strings.Contains(log, secret) {
-			t.Errorf("the log has a token: %s", log)
+			t.Errorf("the log contains a token: %s", log)
 		}
 	}
 
-	stop = run(t, queues)
+	service = run(t, queues)
 	check()
-	stop()
+	service.Stop()
 }
 
 func wantUnauthorized(t *testing.T, client *rpc.Client, who credentials) {
@@ -233,12 +187,12 @@ func TestLoginLimits(t *testing.T) {
 	setEnvironment(t, map[string]string{
 		"ACCESS_CONTROL_LOGIN_FAILURES_PER_USER":    "2",
 		"ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS": "3",
-		"ACCESS_CONTROL_LOGIN_WINDOW":               "24h", // nothing comes back during the test
+		"ACCESS_CONTROL_LOGIN_WINDOW":               "24h", // no failure is forgotten during the test
 	})
 	queues := inmem.NewServer()
-	client := newClient(t, queues)
-	stop := run(t, queues)
-	demo, guess, nobody := credentials{"demo", "demo"}, credentials{"demo", "guess"}, credentials{"nobody", "guess"}
+	client := servicetest.NewClient(t, queues)
+	service := run(t, queues)
+	demo, guess, unknown := credentials{"demo", "demo"}, credentials{"demo", "guess"}, credentials{"nobody", "guess"}
 	admin := credentials{"admin", "admin"}
 	tests := []struct {
 		name    string
@@ -246,18 +200,18 @@ func TestLoginLimits(t *testing.T) {
 		address string
 		want    int
 	}{
-		{"a success, which counts for nothing", demo, "192.0.2.1", http.StatusOK},
+		{"a success, which does not count", demo, "192.0.2.1", http.StatusOK},
 		{"first guess", guess, "192.0.2.1", http.StatusUnauthorized},
 		{"second guess", guess, "192.0.2.1", http.StatusUnauthorized},
 		{"third guess", guess, "192.0.2.1", http.StatusTooManyRequests},
 		{"the right password", demo, "192.0.2.1", http.StatusTooManyRequests},
 		{"from elsewhere", demo, "192.0.2.2", http.StatusTooManyRequests},
 		{"another user, by a service", admin, "", http.StatusOK},
-		{"first guess at nobody", nobody, "192.0.2.1", http.StatusUnauthorized},
+		{"first guess of an unknown user", unknown, "192.0.2.1", http.StatusUnauthorized},
 		{"the address's limit", admin, "192.0.2.1", http.StatusTooManyRequests},
 		{"another address", admin, "192.0.2.2", http.StatusOK},
-		{"second guess at nobody", nobody, "192.0.2.2", http.StatusUnauthorized},
-		{"third guess at nobody", nobody, "192.0.2.2", http.StatusTooManyRequests},
+		{"second guess of an unknown user", unknown, "192.0.2.2", http.StatusUnauthorized},
+		{"third guess of an unknown user", unknown, "192.0.2.2", http.StatusTooManyRequests},
 	}
 	for _, test := range tests {
 		reply := tryLogin(t, client, test.who, test.address)
@@ -268,7 +222,7 @@ func TestLoginLimits(t *testing.T) {
 			t.Errorf("%s: header %v", test.name, reply.Header)
 		}
 	}
-	stop()
+	service.Stop()
 }
 
 // passwordCost returns the bcrypt cost of the user's hash in the database.
@@ -289,15 +243,15 @@ func passwordCost(t *testing.T, username string) int {
 	return cost
 }
 
-// A user who logs in gets a hash of the cost that is set: from then on nobody's takes as long to check.
+// A login renews a hash of another cost, so that unknown users take as long to check as known ones.
 func TestLoginRenewsHash(t *testing.T) {
 	setEnvironment(t, testEnvironment(t.TempDir()))
 	queues := inmem.NewServer()
-	client := newClient(t, queues)
-	run(t, queues)()
+	client := servicetest.NewClient(t, queues)
+	run(t, queues).Stop()
 
 	t.Setenv("ACCESS_CONTROL_BCRYPT_COST", "11")
-	stop := run(t, queues)
+	service := run(t, queues)
 	wantUnauthorized(t, client, credentials{"demo", "Demo"})
 	if got := passwordCost(t, "demo"); got != 10 {
 		t.Errorf("cost %d after a wrong password, want 10", got)
@@ -312,7 +266,7 @@ func TestLoginRenewsHash(t *testing.T) {
 		t.Errorf("cost %d of a user who has not logged in, want 10", got)
 	}
 	wantUnauthorized(t, client, credentials{"demo", "Demo"})
-	stop()
+	service.Stop()
 }
 
 func TestAlgorithmOfTheFirstKey(t *testing.T) {
@@ -320,7 +274,7 @@ func TestAlgorithmOfTheFirstKey(t *testing.T) {
 	setEnvironment(t, testEnvironment(directory))
 	t.Setenv("ACCESS_CONTROL_ALGORITHM", "RS256")
 	t.Setenv("DEMO_DATA", "false")
-	run(t, inmem.NewServer())()
+	run(t, inmem.NewServer()).Stop()
 	if _, err := os.Stat(filepath.Join(directory, "keys", "0001-rs256.pem")); err != nil {
 		t.Error(err)
 	}
@@ -331,27 +285,16 @@ func TestNoDemoDataUnlessAskedFor(t *testing.T) {
 	delete(environment, "DEMO_DATA")
 	setEnvironment(t, environment)
 	queues := inmem.NewServer()
-	stop := run(t, queues)
-	client := newClient(t, queues)
+	service := run(t, queues)
+	client := servicetest.NewClient(t, queues)
 	wantUnauthorized(t, client, credentials{"demo", "demo"})
-	stop()
+	service.Stop()
 }
 
-// start runs the service where it is expected to end by itself, and returns what it says.
-func start(t *testing.T, args ...string) (output string, err error) {
+// startError runs the service and returns the error that it ends with.
+func startError(t *testing.T) error {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var out bytes.Buffer
-	err = service.Run(ctx, New(), args,
-		service.WithBroker(inmem.NewServer().Connect()),
-		service.WithOutput(&out, &out),
-		service.WithReady(func(service.Info) {
-			t.Error("the service has started")
-			cancel()
-		}),
-	)
-	return out.String(), err
+	return servicetest.Start(t, New(), inmem.New()).Wait()
 }
 
 func TestWrongSettings(t *testing.T) {
@@ -383,11 +326,11 @@ func TestWrongSettings(t *testing.T) {
 			directory := t.TempDir()
 			setEnvironment(t, testEnvironment(directory))
 			t.Setenv(test.name, test.value)
-			if _, err := start(t); err == nil || !strings.Contains(err.Error(), test.want) {
+			if err := startError(t); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}
 			if entries, err := os.ReadDir(directory); err != nil || len(entries) != 0 {
-				t.Errorf("files were made: %v, %v", entries, err)
+				t.Errorf("the start left files: %v, %v", entries, err)
 			}
 		})
 	}
@@ -421,7 +364,7 @@ func TestStartFails(t *testing.T) {
 			directory := t.TempDir()
 			setEnvironment(t, testEnvironment(directory))
 			test.spoil(t, directory)
-			if _, err := start(t); err == nil || !strings.Contains(err.Error(), test.want) {
+			if err := startError(t); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -429,10 +372,11 @@ func TestStartFails(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	help, err := start(t, "--help")
-	if err != nil {
+	service := servicetest.Start(t, New(), inmem.New(), "--help")
+	if err := service.Wait(); err != nil {
 		t.Fatal(err)
 	}
+	help := service.Log.String()
 	for _, name := range []string{
 		"ACCESS_CONTROL_DATABASE", "ACCESS_CONTROL_KEYS", "ACCESS_CONTROL_ALGORITHM", "ACCESS_CONTROL_ISSUER",
 		"ACCESS_CONTROL_AUDIENCE", "ACCESS_CONTROL_TOKEN_LIFETIME", "ACCESS_CONTROL_LEEWAY", "ACCESS_CONTROL_BCRYPT_COST",

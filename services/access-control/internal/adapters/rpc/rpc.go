@@ -18,13 +18,14 @@ import (
 
 // Register registers the service's methods with server.
 func Register(server *rpc.Server, accessControl *app.AccessControl) {
+	methods := server.With(rpc.WithErrors(problem))
 	h := handlers{accessControl}
 	// A password check keeps a processor busy. Leave half of them to the token checks.
 	logins := max(runtime.GOMAXPROCS(0)/2, 1)
 	// A request with a password or a token must not end up in a dead-letter queue, where operators read it.
-	rpc.Handle(server, "access-control.login", h.login, rpc.WithConcurrency(logins), rpc.WithoutDeadLetters())
-	rpc.Handle(server, "access-control.validateToken", h.validateToken, rpc.WithoutDeadLetters())
-	rpc.Handle(server, "access-control.logout", h.logout)
+	rpc.Handle(methods, "access-control.login", h.login, rpc.WithConcurrency(logins), rpc.WithoutDeadLetters())
+	rpc.Handle(methods, "access-control.validateToken", h.validateToken, rpc.WithoutDeadLetters())
+	rpc.Handle(methods, "access-control.logout", h.logout)
 }
 
 type handlers struct{ accessControl *app.AccessControl }
@@ -46,12 +47,12 @@ type accessToken struct {
 
 func (h handlers) login(ctx context.Context, in credentials) (accessToken, error) {
 	if err := domain.ValidatePassword(in.Password); err != nil {
-		return accessToken{}, problem(err)
+		return accessToken{}, err
 	}
 	address, _ := netip.ParseAddr(in.ClientAddress) // on failure the zero Addr, which stands for an unknown address
 	token, err := h.accessControl.Login(ctx, in.Username, in.Password, address)
 	if err != nil {
-		return accessToken{}, problem(err)
+		return accessToken{}, err
 	}
 	rpc.ReplyHeader(ctx).Set("Cache-Control", "no-store")
 	return accessToken{AccessToken: token.Token, TokenType: "Bearer", ExpiresIn: int64(token.Lifetime / time.Second)}, nil
@@ -115,7 +116,7 @@ func (h handlers) logout(ctx context.Context, _ rpc.Empty) (rpc.Empty, error) {
 	if identity == nil {
 		return rpc.Empty{}, unauthorized("log in first")
 	}
-	return rpc.Empty{}, problem(h.accessControl.Logout(ctx, identity.TokenID, identity.ExpiresAt))
+	return rpc.Empty{}, h.accessControl.Logout(ctx, identity.TokenID, identity.ExpiresAt)
 }
 
 // problem translates the errors that the caller may see. Any other error becomes status 500.
@@ -123,7 +124,7 @@ func problem(err error) error {
 	limited, isLimited := errors.AsType[*domain.TooManyFailedLoginsError](err)
 	switch {
 	case errors.Is(err, domain.ErrInvalidCredentials):
-		return unauthorized(domain.ErrInvalidCredentials.Error())
+		return unauthorized(domain.ErrInvalidCredentials.Error()).WithReason("invalid-credentials")
 	case errors.Is(err, domain.ErrTokenInvalid): // the caller was authenticated without a token
 		return unauthorized("there is no token to revoke").WithCause(err)
 	case errors.Is(err, domain.ErrInvalidPassword):
@@ -131,7 +132,8 @@ func problem(err error) error {
 		return rpc.Unprocessable("invalid input").WithFields(rpc.FieldError{Field: "password", Message: message})
 	case isLimited:
 		seconds := max(int(math.Ceil(limited.RetryAfter.Seconds())), 1)
-		return rpc.TooManyRequests("too many failed logins: try again later").WithHeader("Retry-After", strconv.Itoa(seconds))
+		return rpc.TooManyRequests("too many failed logins: try again later").WithReason("too-many-failed-logins").
+			WithHeader("Retry-After", strconv.Itoa(seconds))
 	default:
 		return err
 	}

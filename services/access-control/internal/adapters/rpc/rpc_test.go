@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,9 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/service/servicetest"
 	"example.com/warren/services/access-control/internal/app"
 	"example.com/warren/services/access-control/internal/domain"
 )
@@ -35,9 +34,9 @@ var (
 	errBroken = errors.New("broken")
 )
 
-// world is all that the use cases need. Its tokens are "good" or the text of the error that they get.
+// world fakes the ports of the use cases, but for Tokens.
 type world struct {
-	err        error         // of everything, if not nil
+	err        error         // returned by every call, if not nil
 	retryAfter time.Duration // of logins, if not 0
 
 	mu        sync.Mutex
@@ -98,6 +97,7 @@ func (w *world) IsRevoked(_ context.Context, tokenID string) (bool, error) {
 	return revoked, w.err
 }
 
+// tokens fakes Tokens: a token is "good", "without scopes", or the text of the error that Verify returns.
 type tokens struct{}
 
 func (tokens) Sign(claims domain.Claims) (string, error) {
@@ -122,46 +122,29 @@ func (tokens) Verify(token string) (domain.Claims, error) {
 		domain.ErrTokenMalformed, domain.ErrTokenInvalid, domain.ErrTokenNotYetValid, domain.ErrTokenExpired,
 	} {
 		if token == err.Error() {
-			return domain.Claims{}, fmt.Errorf("%w: because", err)
+			return domain.Claims{}, fmt.Errorf("%w: details", err)
 		}
 	}
 	return domain.Claims{}, errBroken
 }
 
-// recorder is a broker that keeps where requests go that are given up.
-type recorder struct {
-	messaging.Broker
-
-	mu          sync.Mutex
-	deadLetters map[string]string // by queue; complete once the server has started
-}
-
-func (r *recorder) Subscribe(
-	ctx context.Context, q messaging.Queue, h messaging.Handler, options ...messaging.SubscribeOption,
-) (messaging.Subscription, error) {
-	r.mu.Lock()
-	r.deadLetters[q.Name] = q.DeadLetter
-	r.mu.Unlock()
-	return r.Broker.Subscribe(ctx, q, h, options...)
-}
-
 // fixture is the service behind a broker, and a client of it.
 type fixture struct {
 	client *rpc.Client
-	broker *recorder // the service's
+	broker *servicetest.Recorder // the service's connection
 	world  *world
-	log    *bytes.Buffer // read once the test's calls have been answered and stop was called
-	stop   func()
+	log    *servicetest.Log
+	stop   func() // stops the service
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	var log bytes.Buffer
-	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := new(servicetest.Log)
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w := &world{revoked: map[string]time.Time{}}
 	queues := inmem.NewServer()
-	serverBroker, clientBroker := &recorder{Broker: queues.Connect(), deadLetters: map[string]string{}}, queues.Connect()
-	server := rpc.NewServer(serverBroker, rpc.ServerOptions{
+	broker := servicetest.Record(queues.ConnectAs("access-control"))
+	server := rpc.NewServer(broker, rpc.ServerOptions{
 		Name: "access-control", Logger: logger, Interceptors: []rpc.Interceptor{rpc.Logging(logger, slog.LevelDebug)},
 	})
 	Register(server, app.NewAccessControl(app.Ports{
@@ -171,19 +154,14 @@ func newFixture(t *testing.T) *fixture {
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	client := rpc.NewClient(clientBroker, rpc.ClientOptions{Name: "test", Logger: logger})
-	if err := client.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	stop := sync.OnceFunc(func() {
-		for _, stop := range []func(context.Context) error{client.Close, server.Drain, clientBroker.Close, serverBroker.Close} {
-			if err := stop(context.WithoutCancel(t.Context())); err != nil {
-				t.Error(err)
-			}
+		ctx := context.WithoutCancel(t.Context())
+		if err := errors.Join(server.Drain(ctx), broker.Close(ctx)); err != nil {
+			t.Error(err)
 		}
 	})
 	t.Cleanup(stop)
-	return &fixture{client: client, broker: serverBroker, world: w, log: &log, stop: stop}
+	return &fixture{client: servicetest.NewClient(t, queues), broker: broker, world: w, log: log, stop: stop}
 }
 
 func (f *fixture) call(t *testing.T, queue, body string, identity *rpc.Identity) *rpc.Reply {
@@ -228,6 +206,9 @@ func TestLoginTellsNothingOfTheUser(t *testing.T) {
 			t.Errorf("%s: status %d, header %v", body, reply.Status, reply.Header)
 		}
 		problem := object(t, reply)
+		if problem["type"] != "urn:problem-type:invalid-credentials" {
+			t.Errorf("%s: type %s", body, problem["type"])
+		}
 		delete(problem, "correlation_id")
 		replies = append(replies, problem)
 	}
@@ -259,7 +240,7 @@ func TestTooManyFailedLogins(t *testing.T) {
 				problem := object(t, reply)
 				delete(problem, "correlation_id")
 				want := map[string]any{
-					"type": "urn:problem-type:too-many-requests", "title": "Too Many Requests", "status": 429.,
+					"type": "urn:problem-type:too-many-failed-logins", "title": "Too Many Requests", "status": 429.,
 					"detail": "too many failed logins: try again later",
 				}
 				if diff := cmp.Diff(want, problem); diff != "" || reply.Status != http.StatusTooManyRequests {
@@ -278,14 +259,14 @@ func TestLoginAddress(t *testing.T) {
 		header http.Header
 		want   netip.Addr
 	}{
-		"none":         {nil, netip.Addr{}},
-		"IPv4":         {http.Header{"X-Forwarded-For": {"192.0.2.7"}}, netip.MustParseAddr("192.0.2.7")},
-		"IPv6":         {http.Header{"X-Forwarded-For": {"2001:db8::7"}}, netip.MustParseAddr("2001:db8::7")},
-		"another's":    {http.Header{"Forwarded": {"for=192.0.2.7"}, "X-Real-Ip": {"192.0.2.7"}}, netip.Addr{}},
-		"no address":   {http.Header{"X-Forwarded-For": {"localhost"}}, netip.Addr{}},
-		"several":      {http.Header{"X-Forwarded-For": {"192.0.2.7, 192.0.2.8"}}, netip.Addr{}},
-		"with a port":  {http.Header{"X-Forwarded-For": {"192.0.2.7:80"}}, netip.Addr{}},
-		"empty string": {http.Header{"X-Forwarded-For": {""}}, netip.Addr{}},
+		"none":          {nil, netip.Addr{}},
+		"IPv4":          {http.Header{"X-Forwarded-For": {"192.0.2.7"}}, netip.MustParseAddr("192.0.2.7")},
+		"IPv6":          {http.Header{"X-Forwarded-For": {"2001:db8::7"}}, netip.MustParseAddr("2001:db8::7")},
+		"other headers": {http.Header{"Forwarded": {"for=192.0.2.7"}, "X-Real-Ip": {"192.0.2.7"}}, netip.Addr{}},
+		"no address":    {http.Header{"X-Forwarded-For": {"localhost"}}, netip.Addr{}},
+		"several":       {http.Header{"X-Forwarded-For": {"192.0.2.7, 192.0.2.8"}}, netip.Addr{}},
+		"with a port":   {http.Header{"X-Forwarded-For": {"192.0.2.7:80"}}, netip.Addr{}},
+		"empty string":  {http.Header{"X-Forwarded-For": {""}}, netip.Addr{}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -304,7 +285,7 @@ func TestLoginAddress(t *testing.T) {
 	}
 }
 
-func TestLoginRefusesBadInput(t *testing.T) {
+func TestLoginRejectsBadInput(t *testing.T) {
 	f := newFixture(t)
 	of := func(username, password string) string {
 		body, err := json.Marshal(map[string]string{"username": username, "password": password})
@@ -337,7 +318,7 @@ func TestLoginRefusesBadInput(t *testing.T) {
 				t.Errorf("status %d, want %d", reply.Status, test.want)
 			}
 			if test.field != "" && !strings.Contains(string(reply.Body), `"field":"`+test.field+`"`) {
-				t.Errorf("the field %s is not named: %s", test.field, reply.Body)
+				t.Errorf("the reply does not name the field %s: %s", test.field, reply.Body)
 			}
 		})
 	}
@@ -378,7 +359,7 @@ func TestValidateToken(t *testing.T) {
 	}
 }
 
-func TestValidateTokenRefusesBadInput(t *testing.T) {
+func TestValidateTokenRejectsBadInput(t *testing.T) {
 	f := newFixture(t)
 	for body, want := range map[string]int{
 		"":             http.StatusUnprocessableEntity,
@@ -400,7 +381,7 @@ func TestValidateTokenRefusesBadInput(t *testing.T) {
 func TestLogout(t *testing.T) {
 	f := newFixture(t)
 	identity := &rpc.Identity{Subject: "user-1", Username: "ann", TokenID: "token-1", ExpiresAt: expiry}
-	for range 2 { // twice is not an error
+	for range 2 { // a logout is idempotent
 		reply := f.call(t, "access-control.logout", "", identity)
 		if reply.Status != http.StatusNoContent || len(reply.Body) != 0 {
 			t.Errorf("status %d, body %s", reply.Status, reply.Body)
@@ -418,7 +399,7 @@ func TestLogout(t *testing.T) {
 func TestLogoutWithoutToken(t *testing.T) {
 	f := newFixture(t)
 	for name, identity := range map[string]*rpc.Identity{
-		"nobody":    nil,
+		"anonymous": nil,
 		"no token":  {Subject: "user-1", ExpiresAt: expiry},
 		"no expiry": {Subject: "user-1", TokenID: "token-1"},
 	} {
@@ -432,7 +413,7 @@ func TestLogoutWithoutToken(t *testing.T) {
 	}
 }
 
-// When it is not known whether a token is good, the answer must be neither yes nor no.
+// While it is unknown whether a token is valid, the reply must say neither.
 func TestBrokenStore(t *testing.T) {
 	f := newFixture(t)
 	f.world.err = errBroken
@@ -456,24 +437,28 @@ func TestLogHasNoSecrets(t *testing.T) {
 	f.call(t, "access-control.login", `{"username":"ann","password":"`+password+strings.Repeat("x", 72)+`"}`, nil)
 	f.call(t, "access-control.validateToken", `{"token":"`+token+`"}`, nil)
 	f.call(t, "access-control.logout", "", &rpc.Identity{TokenID: "token-1"})
-	f.stop()
+	f.stop() // the log is complete
 	log := f.log.String()
 	if !strings.Contains(log, "access-control.login") || !strings.Contains(log, errBroken.Error()) {
-		t.Errorf("the log lacks the calls: %s", log)
+		t.Errorf("the log does not contain the calls: %s", log)
 	}
 	if strings.Contains(log, password) || strings.Contains(log, token) {
-		t.Errorf("the log has a secret: %s", log)
+		t.Errorf("the log contains a secret: %s", log)
 	}
 }
 
-// What holds a password or a token is not kept where operators read it.
+// Messages with a password or a token are not kept in a dead-letter queue, where operators read them.
 func TestDeadLettersHaveNoSecrets(t *testing.T) {
+	got := map[string]string{}
+	for name, queue := range newFixture(t).broker.Subscribed() {
+		got[name] = queue.DeadLetter
+	}
 	want := map[string]string{
 		"access-control.login":         "",
 		"access-control.validateToken": "",
 		"access-control.logout":        "access-control.logout.dead",
 	}
-	if diff := cmp.Diff(want, newFixture(t).broker.deadLetters); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -19,25 +19,23 @@ const scopeAll = "orders:all"
 
 // Register registers the service's methods with server.
 func Register(server *rpc.Server, orders *app.Orders) {
+	methods := server.With(rpc.WithErrors(problem))
 	h := handlers{orders}
-	handle(server, "orders.getAll", h.getAll)
-	handle(server, "orders.get", h.get)
-	handle(server, "orders.create", h.create, rpc.WithStatus(http.StatusCreated))
-	handle(server, "orders.cancel", h.cancel)
+	rpc.Handle(methods, "orders.getAll", asCaller(h.getAll))
+	rpc.Handle(methods, "orders.get", asCaller(h.get))
+	rpc.Handle(methods, "orders.create", asCaller(h.create), rpc.WithStatus(http.StatusCreated))
+	rpc.Handle(methods, "orders.cancel", asCaller(h.cancel))
 }
 
-// handle registers a method of authenticated callers. It passes the caller to the handler and translates its errors.
-func handle[In, Out any](
-	server *rpc.Server, queue string,
-	handler func(ctx context.Context, caller app.Caller, in In) (Out, error), options ...rpc.HandleOption,
-) {
-	rpc.Handle(server, queue, func(ctx context.Context, in In) (out Out, err error) {
+// asCaller passes the authenticated caller to handler. It rejects requests without one.
+func asCaller[In, Out any](
+	handler func(ctx context.Context, caller app.Caller, in In) (Out, error),
+) func(ctx context.Context, in In) (Out, error) {
+	return func(ctx context.Context, in In) (out Out, err error) {
 		identity := rpc.IdentityFrom(ctx)
 		if identity == nil {
 			return out, rpc.Unauthorized("log in first").WithHeader("WWW-Authenticate", "Bearer")
 		}
-		caller := app.Caller{CustomerID: identity.Subject, ReadsAll: identity.HasScope(scopeAll)}
-		out, err = handler(ctx, caller, in)
-		return out, problem(err)
-	}, options...)
+		return handler(ctx, app.Caller{CustomerID: identity.Subject, ReadsAll: identity.HasScope(scopeAll)}, in)
+	}
 }
