@@ -104,6 +104,13 @@ func between(name string, value, low, high int) error {
 	return nil
 }
 
+// Route is one line of the API's route table.
+type Route = http.Route
+
+// Routes returns the route table of the API for tools, in the order of routes.go. The error has one line for each mistake
+// in routes.go.
+func Routes() ([]Route, error) { return http.Routes() }
+
 // New describes the gateway to the chassis.
 func New() service.Service {
 	return service.Service{

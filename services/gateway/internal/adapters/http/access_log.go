@@ -6,34 +6,42 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 )
 
-// observe answers errors, then logs and counts the request: one line for each. Neither query nor headers are logged,
-// they may hold secrets.
+// observe gives each request its correlation ID, turns errors into responses, and logs and counts the request. Neither the
+// query nor headers are logged, because they may hold secrets.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
+		info := &requestInfo{id: uuid.NewString(), began: time.Now()}
+		c.Set(requestInfoKey, info)
+		c.Response().Header().Set(headerCorrelationID, info.id)
 		if err := next(c); err != nil {
-			c.Error(err) // not flushed: that may wait for a body that nobody has read
+			s.writeError(c, info, err) // not flushed: net/http would first wait for a body that was not read
 		} else {
-			c.Response().Flush() // the client need not wait for the rest
+			c.Response().Flush() // the client need not wait for the log
 		}
-		x, status := exchangeOf(c), c.Response().Status
-		duration := time.Since(x.began)
-		method := methodLabel(c.Request().Method)
-		s.metrics.requests.WithLabelValues(method, routeLabel(c), strconv.Itoa(status)).Inc()
-		s.metrics.durations.WithLabelValues(method, routeLabel(c)).Observe(duration.Seconds())
-		s.log(c, x, status, duration)
+		status, duration := c.Response().Status, time.Since(info.began)
+		s.metricsFor(c, info).observe(status, duration)
+		s.log(c, info, status, duration)
 		return nil
 	}
 }
 
-func (s *Server) log(c echo.Context, x *exchange, status int, duration time.Duration) {
+// metricsFor returns the metrics of the request's route. They are only looked up for requests that reached no route.
+func (s *Server) metricsFor(c echo.Context, info *requestInfo) routeMetrics {
+	if info.route != nil {
+		return info.route.metrics
+	}
+	return s.metrics.of(methodLabel(c.Request().Method), routeLabel(c))
+}
+
+func (s *Server) log(c echo.Context, info *requestInfo, status int, duration time.Duration) {
 	r := c.Request()
 	level := levelOf(status)
 	if !s.logger.Enabled(r.Context(), level) {
@@ -45,14 +53,14 @@ func (s *Server) log(c echo.Context, x *exchange, status int, duration time.Dura
 		slog.Int("status", status),
 		slog.Duration("duration", duration),
 		slog.Int64("bytes", c.Response().Size),
-		slog.String("correlation_id", x.id),
+		slog.String("correlation_id", info.id),
 		slog.String("remote_ip", c.RealIP()),
 	}
-	if x.identity != nil {
-		attributes = append(attributes, slog.String("subject", x.identity.Subject))
+	if info.identity != nil {
+		attributes = append(attributes, slog.String("subject", info.identity.Subject))
 	}
-	if x.err != nil {
-		attributes = append(attributes, slog.String("error", x.err.Error()))
+	if info.err != nil {
+		attributes = append(attributes, slog.String("error", info.err.Error()))
 	}
 	s.logger.LogAttrs(r.Context(), level, "request", attributes...)
 }

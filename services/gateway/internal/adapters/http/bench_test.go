@@ -39,11 +39,11 @@ func BenchmarkRequest(b *testing.B) {
 	c.SetPath("/v1/orders/:id")
 	c.SetParamNames("id")
 	c.SetParamValues("0190a6d0-0000-7000-8000-000000000042")
-	c.Set(exchangeKey, &exchange{id: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f", identity: &user})
-	room := s.newBodyRoom()
+	info := &requestInfo{id: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f", identity: &user}
+	h := s.newRouteHandler(Route{Method: http.MethodGet, Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.request(c, "orders.get", &requestBody{room: room}); err != nil {
+		if _, err := h.request(c, info, &requestBody{room: h.bodyRoom}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -51,14 +51,13 @@ func BenchmarkRequest(b *testing.B) {
 
 // From a reply to an HTTP response.
 func BenchmarkWriteReply(b *testing.B) {
-	s := newBenchServer(b)
 	e, w := echo.New(), discarding{http.Header{}}
 	reply := &rpc.Reply{
 		Status: http.StatusOK, Header: http.Header{"Etag": {`"1"`}}, ContentType: "application/json", Body: make([]byte, 1024),
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := s.writeReply(e.NewContext(nil, w), reply); err != nil {
+		if err := writeReply(e.NewContext(nil, w), reply); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -109,12 +109,12 @@ func (b *requestBody) growIfFull(size int64) error {
 }
 
 // readBody reads a request's body up to the limit; more is a *http.MaxBytesError.
-func (s *Server) readBody(c echo.Context, b *requestBody) error {
+func (h *routeHandler) readBody(c echo.Context, b *requestBody) error {
 	r := c.Request()
 	if r.ContentLength == 0 || r.Body == nil {
 		return nil
 	}
-	limit := s.options.MaxBodyBytes
+	limit := h.maxBodyBytes
 	if r.ContentLength > limit {
 		return &http.MaxBytesError{Limit: limit}
 	}

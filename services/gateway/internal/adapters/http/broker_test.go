@@ -94,10 +94,18 @@ func newBrokerFixture(t testing.TB, o Options) *brokerFixture {
 			}
 		}
 	})
-	for _, queue := range f.Queues() {
+	for _, queue := range queuesOf(routeTable(t)) {
 		f.serve(t, services, queue)
 	}
 	return f
+}
+
+func queuesOf(routes []Route) []string {
+	queues := make([]string, 0, len(routes))
+	for _, r := range routes {
+		queues = append(queues, r.Queue)
+	}
+	return queues
 }
 
 // serve answers what comes to a queue.

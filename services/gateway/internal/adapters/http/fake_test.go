@@ -100,9 +100,15 @@ type fixture struct {
 
 func newFixture(t testing.TB, o Options) *fixture {
 	t.Helper()
+	return newFixtureOf(t, o, routes)
+}
+
+// newFixtureOf returns a fixture with the routes that declare declares.
+func newFixtureOf(t testing.TB, o Options, declare func(*table)) *fixture {
+	t.Helper()
 	f := &fixture{caller: &caller{}, authenticator: &authenticator{identity: user}, log: &bytes.Buffer{}}
 	var err error
-	f.Server, err = NewServer(o, f.caller, f.authenticator,
+	f.Server, err = newServer(declare, o, f.caller, f.authenticator,
 		slog.New(slog.NewTextHandler(f.log, nil)), prometheus.NewPedanticRegistry())
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	server := newBrokerFixture(f, patient())
+	server, queues := newBrokerFixture(f, patient()), queuesOf(routeTable(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(data)))
 		if err != nil {
@@ -68,7 +68,7 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("status %d, delivered: %t", w.Code, d != nil)
 		}
 		if d != nil {
-			checkRequestMessage(t, server.Queues(), *d, w.Header().Get("X-Correlation-Id"), r.Header["Authorization"])
+			checkRequestMessage(t, queues, *d, w.Header().Get("X-Correlation-Id"), r.Header["Authorization"])
 		}
 	})
 }

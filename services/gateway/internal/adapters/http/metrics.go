@@ -3,6 +3,8 @@ package http
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +29,24 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}),
 	}
 	return m, errors.Join(registerer.Register(m.requests), registerer.Register(m.durations), registerer.Register(m.inFlight))
+}
+
+// routeMetrics are the metrics of one HTTP method and route.
+type routeMetrics struct {
+	requests *prometheus.CounterVec // by status
+	duration prometheus.Observer
+}
+
+func (m *metrics) of(method, route string) routeMetrics {
+	return routeMetrics{
+		requests: m.requests.MustCurryWith(prometheus.Labels{"method": method, "route": route}),
+		duration: m.durations.WithLabelValues(method, route),
+	}
+}
+
+func (m routeMetrics) observe(status int, duration time.Duration) {
+	m.requests.WithLabelValues(strconv.Itoa(status)).Inc()
+	m.duration.Observe(duration.Seconds())
 }
 
 // routeLabel is the path's pattern: the paths themselves would make series without end.

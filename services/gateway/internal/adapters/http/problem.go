@@ -59,9 +59,8 @@ func unavailable(detail string) *rpc.Error {
 func isClientGone(err error) bool { return errors.Is(err, context.Canceled) }
 
 // writeError answers a request that failed.
-func (s *Server) writeError(err error, c echo.Context) {
-	x := exchangeOf(c)
-	x.err = err
+func (s *Server) writeError(c echo.Context, info *requestInfo, err error) {
+	info.err = err
 	if c.Response().Committed {
 		return
 	}
@@ -70,7 +69,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 		c.Response().Header().Set(echo.HeaderConnection, "close")
 	}
 	// Also to a client that has gone: one that only closed its sending side must not take silence for success.
-	if err := s.writeReply(c, s.problem(err).Reply(x.id)); err != nil {
-		x.err = errors.Join(x.err, err)
+	if err := writeReply(c, s.problem(err).Reply(info.id)); err != nil {
+		info.err = errors.Join(info.err, err)
 	}
 }

@@ -13,40 +13,10 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// proxy answers a route by calling the method of a queue.
-func (s *Server) proxy(queue string) echo.HandlerFunc {
-	s.queues = append(s.queues, queue)
-	room := s.newBodyRoom()
-	return func(c echo.Context) error {
-		reply, err := s.call(c, queue, room)
-		if err != nil {
-			return err
-		}
-		if reply.Status >= http.StatusBadRequest && len(reply.Body) == 0 {
-			// Not every service speaks problem+json; no caller should be left without a word.
-			problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(exchangeOf(c).id)
-			problem.Header = reply.Header
-			reply = problem
-		}
-		return s.writeReply(c, reply)
-	}
-}
-
-// call makes the call. The body's room is free again before the reply is written, which may take its client a while.
-func (s *Server) call(c echo.Context, queue string, room bodyRoom) (*rpc.Reply, error) {
-	body := &requestBody{room: room}
-	defer body.release()
-	request, err := s.request(c, queue, body)
-	if err != nil {
-		return nil, err
-	}
-	return s.caller.Do(c.Request().Context(), request)
-}
-
 // request maps an HTTP request to a call. The client decides what is in it, and nothing about where it goes or for whom
 // it speaks.
-func (s *Server) request(c echo.Context, queue string, body *requestBody) (*rpc.Request, error) {
-	x, r := exchangeOf(c), c.Request()
+func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestBody) (*rpc.Request, error) {
+	r := c.Request()
 	params, err := params(c)
 	if err != nil {
 		return nil, err
@@ -56,24 +26,24 @@ func (s *Server) request(c echo.Context, queue string, body *requestBody) (*rpc.
 		return nil, rpc.BadRequest("the query can't be parsed").WithCause(err)
 	}
 	began := time.Now()
-	if err := s.readBody(c, body); err != nil {
+	if err := h.readBody(c, body); err != nil {
 		return nil, err
 	}
-	x.limitFrom = x.limitFrom.Add(time.Since(began)) // a slow upload is not the service's fault
-	header := forwardable(r.Header, x.forward, c.RealIP())
+	info.deadline = info.deadline.Add(time.Since(began)) // a slow upload leaves the service its time
+	header := forwardable(r.Header, h.forward, c.RealIP())
 	return &rpc.Request{
-		Queue:       queue,
-		ID:          x.id,
+		Queue:       h.Queue,
+		ID:          info.id,
 		Method:      r.Method,
 		Path:        r.URL.Path,
-		Route:       c.Path(),
+		Route:       h.Path,
 		Params:      params,
 		Query:       query,
 		Header:      header,
-		Identity:    rpcIdentity(x.identity),
+		Identity:    rpcIdentity(info.identity),
 		ContentType: r.Header.Get(echo.HeaderContentType),
 		Body:        body.bytes,
-		Deadline:    x.deadline(),
+		Deadline:    info.deadline,
 		Idempotent:  isIdempotent(r.Method, header),
 	}, nil
 }
@@ -105,7 +75,7 @@ func params(c echo.Context) (map[string]string, error) {
 }
 
 // writeReply maps a reply to the HTTP response.
-func (s *Server) writeReply(c echo.Context, reply *rpc.Reply) error {
+func writeReply(c echo.Context, reply *rpc.Reply) error {
 	response := c.Response()
 	header := response.Header()
 	returnable(reply.Header, header)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 
 	"example.com/warren/pkg/rpc"
 )
@@ -144,13 +142,12 @@ func TestHeldBackHeaders(t *testing.T) {
 }
 
 func TestForwardingRoute(t *testing.T) {
-	f := newFixture(t, options())
-	e := echo.New()
-	e.Use(f.identify)
-	e.GET("/", f.proxy("any.queue"), forwarding("Cookie"))
-	r := newRequest(http.MethodGet, "/", "")
+	f := newFixtureOf(t, options(), func(api *table) {
+		api.group("/v1").GET("/any", proxy("any.queue"), public, forwarding("Cookie"))
+	})
+	r := newRequest(http.MethodGet, "/v1/any", "")
 	r.Header.Set("Cookie", "a=b")
-	e.ServeHTTP(httptest.NewRecorder(), r)
+	f.do(r)
 	if got := f.caller.last.Header; got.Get("Cookie") != "a=b" || got.Get("Authorization") != "" {
 		t.Errorf("headers %v, want the cookie and no token", got)
 	}
@@ -236,26 +233,5 @@ func TestCORS(t *testing.T) {
 	r.Header.Set("Origin", "https://evil.example.com")
 	if w := newFixture(t, o).do(r); w.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("allowed %q", w.Header().Get("Access-Control-Allow-Origin"))
-	}
-}
-
-func TestRoutesTable(t *testing.T) {
-	tests := map[string]string{
-		"POST /v1/login":             "access-control.login",
-		"POST /v1/logout":            "access-control.logout",
-		"GET /v1/orders":             "orders.getAll",
-		"HEAD /v1/orders":            "orders.getAll",
-		"POST /v1/orders":            "orders.create",
-		"GET /v1/orders/7":           "orders.get",
-		"POST /v1/orders/7/cancel":   "orders.cancel",
-		"GET /v1/orders?queue=other": "orders.getAll",
-	}
-	for target, queue := range tests {
-		f := newFixture(t, options())
-		method, path, _ := strings.Cut(target, " ")
-		f.do(newRequest(method, path, ""))
-		if f.caller.last == nil || f.caller.last.Queue != queue {
-			t.Errorf("%s called %+v, want %s", target, f.caller.last, queue)
-		}
 	}
 }

@@ -1,66 +1,109 @@
 package http
 
 import (
+	"net/http"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/gateway/internal/domain"
 )
 
-// exchange is what the gateway knows of one request, beside the request itself.
-type exchange struct {
-	id        string    // the correlation id, in the response and in every message
-	began     time.Time // when the headers were here
-	limitFrom time.Time // when the limit begins: later than began by what the body took to arrive
-	limit     time.Duration
-	forward   map[string]bool // headers that this route passes on although others don't
-	token     string
-	identity  *domain.Identity // nil: nobody, or not checked yet
-	err       error            // what the response's status comes from, for the log
+// routeHandler serves the requests of one route. Everything that follows from the route alone is computed once, when the
+// server is built.
+type routeHandler struct {
+	Route
+	caller        Caller
+	authenticator Authenticator
+	timeout       time.Duration
+	forward       map[string]bool // the canonical names of Route.Forward
+	missingScope  *rpc.Error
+	maxBodyBytes  int64
+	bodyRoom      bodyRoom
+	metrics       routeMetrics
 }
 
-const exchangeKey = "exchange"
-
-func exchangeOf(c echo.Context) *exchange {
-	x, _ := c.Get(exchangeKey).(*exchange)
-	return x
-}
-
-// identify gives each request its correlation id, which the caller can quote and every log line carries.
-func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		now := time.Now()
-		x := &exchange{id: uuid.NewString(), began: now, limitFrom: now, limit: s.options.Timeout}
-		c.Set(exchangeKey, x)
-		c.Response().Header().Set(headerCorrelationID, x.id)
-		return next(c)
+func (s *Server) newRouteHandler(r Route) *routeHandler {
+	h := &routeHandler{
+		Route:         r,
+		caller:        s.caller,
+		authenticator: s.authenticator,
+		timeout:       s.timeout(r),
+		forward:       canonicalSet(r.Forward...),
+		maxBodyBytes:  s.options.MaxBodyBytes,
+		bodyRoom:      s.newBodyRoom(),
+		metrics:       s.metrics.of(r.Method, r.Path),
 	}
+	if r.Scope != "" {
+		h.missingScope = missingScope(r.Scope)
+	}
+	return h
 }
 
-// within bounds a route's token check and call together, in place of the default. It stands before requireToken.
-func (s *Server) within(limit time.Duration) echo.MiddlewareFunc {
-	s.longestLimit = max(s.longestLimit, limit)
-	return forExchange(func(x *exchange) { x.limit = limit })
+// timeout limits the token check and the call of a route together.
+func (s *Server) timeout(r Route) time.Duration {
+	if r.Timeout > 0 {
+		return r.Timeout
+	}
+	return s.options.Timeout
 }
 
-// deadline is when the answer to the client must be known.
-func (x *exchange) deadline() time.Time {
-	return x.limitFrom.Add(x.limit)
-}
-
-// forwarding has a route pass on headers that are held back by default, e.g. Cookie.
-func forwarding(names ...string) echo.MiddlewareFunc {
-	set := canonicalSet(names...)
-	return forExchange(func(x *exchange) { x.forward = set })
-}
-
-func forExchange(f func(*exchange)) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			f(exchangeOf(c))
-			return next(c)
+// serve checks the token, makes the call and writes the response.
+func (h *routeHandler) serve(c echo.Context) error {
+	info := infoOf(c)
+	info.route = h
+	info.deadline = info.began.Add(h.timeout)
+	if h.RequireToken {
+		if err := h.authorize(c.Request(), info); err != nil {
+			return err
 		}
 	}
+	reply, err := h.call(c, info)
+	if h.ForgetToken {
+		h.authenticator.Forget(info.token) // also when the call failed: access-control may have done its part
+	}
+	if err != nil {
+		return err
+	}
+	return writeReply(c, reply)
+}
+
+// call makes the call. It releases the body before the response is written, because a slow client may take long to read it.
+func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, error) {
+	body := &requestBody{room: h.bodyRoom}
+	defer body.release()
+	request, err := h.request(c, info, body)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := h.caller.Do(c.Request().Context(), request)
+	if err != nil {
+		return nil, err
+	}
+	if reply.Status >= http.StatusBadRequest && len(reply.Body) == 0 {
+		// A service that is not written with package rpc may send a status alone. Clients always get a problem.
+		problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(info.id)
+		problem.Header = reply.Header
+		reply = problem
+	}
+	return reply, nil
+}
+
+// requestInfo is what the gateway knows about one request, beside the request itself.
+type requestInfo struct {
+	id       string        // the correlation ID, in the response and in every message
+	began    time.Time     // when the headers had arrived
+	route    *routeHandler // nil until the route's handler runs
+	deadline time.Time     // for the token check and the call together
+	token    string
+	identity *domain.Identity // nil: public route, or not checked yet
+	err      error            // the cause of the response's status, for the log
+}
+
+const requestInfoKey = "requestInfo"
+
+func infoOf(c echo.Context) *requestInfo {
+	info, _ := c.Get(requestInfoKey).(*requestInfo)
+	return info
 }

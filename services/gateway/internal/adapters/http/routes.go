@@ -1,19 +1,14 @@
 package http
 
-import (
-	"time"
+import "time"
 
-	"github.com/labstack/echo/v4"
-)
+// routes is the whole API: each line maps an HTTP method and path to the queue of a service's method, and says what the
+// caller needs. Queues are named here and nowhere else: nothing in a request can choose one.
+func routes(api *table) {
+	v1 := api.group("/v1")
 
-// routes is the whole API: a path, the method that answers it, and what it asks of the caller. A queue is named here
-// and nowhere else; nothing in a request can choose one.
-func (s *Server) routes(e *echo.Echo) {
-	proxy, within, requireToken := s.proxy, s.within, s.requireToken
-
-	v1 := e.Group("/v1")
-	v1.POST("/login", proxy("access-control.login"), within(10*time.Second)) // hashing a password takes its time
-	v1.POST("/logout", proxy("access-control.logout"), requireToken, s.forgetToken)
+	v1.POST("/login", proxy("access-control.login"), public, within(10*time.Second)) // hashing a password takes time
+	v1.POST("/logout", proxy("access-control.logout"), requireToken, forgetToken)
 
 	v1.GET("/orders", proxy("orders.getAll"), requireToken, scope("orders:read"))
 	v1.POST("/orders", proxy("orders.create"), requireToken, scope("orders:write"))

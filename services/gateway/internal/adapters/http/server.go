@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -67,8 +66,6 @@ type Server struct {
 	bodyRoom      *semaphore.Weighted // in bytes
 	http          *http.Server
 	fail          func(error)
-	longestLimit  time.Duration // of the routes
-	queues        []string      // that the routes call
 
 	listener net.Listener  // nil before Start
 	served   chan struct{} // closed when no more connections are accepted
@@ -78,6 +75,16 @@ type Server struct {
 func NewServer(options Options, caller Caller, authenticator Authenticator, logger *slog.Logger,
 	registerer prometheus.Registerer,
 ) (*Server, error) {
+	return newServer(routes, options, caller, authenticator, logger, registerer)
+}
+
+func newServer(declare func(*table), options Options, caller Caller, authenticator Authenticator, logger *slog.Logger,
+	registerer prometheus.Registerer,
+) (*Server, error) {
+	routes, err := record(declare)
+	if err != nil {
+		return nil, err
+	}
 	m, err := newMetrics(registerer)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -90,15 +97,13 @@ func NewServer(options Options, caller Caller, authenticator Authenticator, logg
 		metrics:       m,
 		bodyRoom:      semaphore.NewWeighted(options.MaxBodiesBytes),
 		fail:          func(error) {},
-		longestLimit:  options.Timeout,
 		served:        make(chan struct{}),
 	}
-	handler := s.handler()
-	if options.WriteTimeout <= s.longestLimit {
-		return nil, fmt.Errorf("the write time-out %s is not longer than the longest call, %s", options.WriteTimeout, s.longestLimit)
+	if err := s.checkTimeouts(routes); err != nil {
+		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           handler,
+		Handler:           s.handler(routes),
 		MaxHeaderBytes:    parseableHeaderBytes,
 		ReadHeaderTimeout: options.ReadHeaderTimeout,
 		ReadTimeout:       options.ReadTimeout,
@@ -109,13 +114,24 @@ func NewServer(options Options, caller Caller, authenticator Authenticator, logg
 	return s, nil
 }
 
+// checkTimeouts makes sure that a response can still be written when a call has taken all its time.
+func (s *Server) checkTimeouts(routes []Route) error {
+	longest := s.options.Timeout
+	for _, r := range routes {
+		longest = max(longest, s.timeout(r))
+	}
+	if s.options.WriteTimeout <= longest {
+		return fmt.Errorf("the write time-out %s is not longer than the longest call, %s", s.options.WriteTimeout, longest)
+	}
+	return nil
+}
+
 // handler is the API with all that concerns every request, the outermost first.
-func (s *Server) handler() http.Handler {
+func (s *Server) handler(routes []Route) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.options.TrustedProxies)
-	e.HTTPErrorHandler = s.writeError
-	e.Use(s.identify, s.observe, s.recover)
+	e.Use(s.observe, s.recover)
 	if len(s.options.CORSOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.options.CORSOrigins,
@@ -124,7 +140,9 @@ func (s *Server) handler() http.Handler {
 		}))
 	}
 	e.Use(s.limitHeaders)
-	s.routes(e)
+	for _, r := range routes {
+		e.Add(r.Method, r.Path, s.newRouteHandler(r).serve)
+	}
 	return headAsGet(e)
 }
 
@@ -160,9 +178,6 @@ func (s *Server) Start(ctx context.Context) error {
 	}()
 	return nil
 }
-
-// Queues are those that the routes call, once for each route.
-func (s *Server) Queues() []string { return slices.Clone(s.queues) }
 
 // Addr is where the server listens, once it is started.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }

@@ -16,27 +16,15 @@ import (
 
 const headerChallenge = "WWW-Authenticate"
 
-// requireToken lets a request in whose bearer token is valid (RFC 6750). If nobody can be asked, nobody is let in.
-func (s *Server) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if err := s.checkToken(c); err != nil {
-			return err
-		}
-		return next(c)
-	}
-}
-
-// checkToken notes whom the request's token speaks for, or says why it is refused. What it needs is off the stack while the
-// call waits.
-func (s *Server) checkToken(c echo.Context) error {
-	token, err := bearerToken(c.Request().Header)
+// authorize checks the request's token (RFC 6750) and the route's scope. If the token can't be checked, the request is refused.
+func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
+	token, err := bearerToken(r.Header)
 	if err != nil {
 		return err
 	}
-	x := exchangeOf(c)
-	ctx, cancel := context.WithDeadline(c.Request().Context(), x.deadline())
+	ctx, cancel := context.WithDeadline(r.Context(), info.deadline)
 	defer cancel()
-	identity, err := s.authenticator.Authenticate(ctx, token)
+	identity, err := h.authenticator.Authenticate(ctx, token)
 	if errors.Is(err, domain.ErrInvalidToken) {
 		return rpc.Unauthorized("the token is not valid: log in again").WithCause(err).
 			WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_token"`)
@@ -44,7 +32,10 @@ func (s *Server) checkToken(c echo.Context) error {
 	if err != nil {
 		return checkFailed(err)
 	}
-	x.token, x.identity = token, &identity
+	info.token, info.identity = token, &identity
+	if h.missingScope != nil && !identity.HasScope(h.Scope) {
+		return h.missingScope
+	}
 	return nil
 }
 
@@ -80,27 +71,9 @@ func isToken(s string) bool {
 	return unpadded != "" && strings.Trim(unpadded, tokenCharacters) == ""
 }
 
-// scope refuses callers whose token does not carry the scope. It stands behind requireToken.
-func scope(name string) echo.MiddlewareFunc {
-	refusal := rpc.Forbidden("the scope %s is required", name).
-		WithHeader(headerChallenge, fmt.Sprintf(`Bearer realm="warren", error="insufficient_scope", scope=%q`, name))
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if identity := exchangeOf(c).identity; identity == nil || !identity.HasScope(name) {
-				return refusal
-			}
-			return next(c)
-		}
-	}
-}
-
-// forgetToken drops what is remembered of the token, whatever became of the call behind it.
-func (s *Server) forgetToken(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		err := next(c)
-		s.authenticator.Forget(exchangeOf(c).token)
-		return err
-	}
+func missingScope(scope string) *rpc.Error {
+	return rpc.Forbidden("the scope %s is required", scope).
+		WithHeader(headerChallenge, fmt.Sprintf(`Bearer realm="warren", error="insufficient_scope", scope=%q`, scope))
 }
 
 // rpcIdentity returns the identity as messages carry it.
