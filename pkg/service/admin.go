@@ -1,35 +1,75 @@
 package service
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"example.com/warren/pkg/messaging"
 )
 
-func adminHandler(h *health, registry *prometheus.Registry) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", h.live)
-	mux.HandleFunc("GET /readyz", h.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
-	return mux
+// phase is how far a service has come.
+type phase string
+
+const (
+	starting phase = "starting"
+	running  phase = "running"
+	stopping phase = "stopping"
+)
+
+// health answers /livez and /readyz.
+type health struct {
+	broker messaging.Broker
+	phase  atomic.Value // phase; nil: starting
 }
 
-// admin is the listener for operators. Its zero value is off.
+func (h *health) live(w http.ResponseWriter, _ *http.Request) { writeHealth(w, nil) }
+
+func (h *health) ready(w http.ResponseWriter, _ *http.Request) {
+	reasons := map[string]string{}
+	if p, _ := h.phase.Load().(phase); p != running {
+		reasons["service"] = string(cmp.Or(p, starting))
+	}
+	if err := h.broker.Ready(); err != nil {
+		reasons["broker"] = err.Error()
+	}
+	writeHealth(w, reasons)
+}
+
+// writeHealth reports that the service is unavailable for the reasons, or fine if there are none.
+func writeHealth(w http.ResponseWriter, reasons map[string]string) {
+	status, text := http.StatusOK, "ok"
+	if len(reasons) > 0 {
+		status, text = http.StatusServiceUnavailable, "unavailable"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct {
+		Status  string            `json:"status"`
+		Reasons map[string]string `json:"reasons,omitempty"`
+	}{text, reasons}) // an error means that the client has disconnected
+}
+
+// admin is the listener for operators. The zero value does not listen.
 type admin struct {
 	addr   string
 	server *http.Server
 	served chan struct{} // closed when the server has ended
 }
 
-// startAdmin listens on addr, unless it is empty. fail is told if the listener breaks.
-func startAdmin(ctx context.Context, addr string, handler http.Handler, logger *slog.Logger, fail Fail) (*admin, error) {
+// startAdmin listens on addr, unless it is empty. It calls fail if the listener breaks.
+func startAdmin(ctx context.Context, addr string, h *health, registry *prometheus.Registry, logger *slog.Logger, fail Fail) (*admin, error) {
 	if addr == "" {
 		return &admin{}, nil
 	}
@@ -37,10 +77,14 @@ func startAdmin(ctx context.Context, addr string, handler http.Handler, logger *
 	if err != nil {
 		return nil, fmt.Errorf("open the admin listener (ADMIN_ADDR): %w", err)
 	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", h.live)
+	mux.HandleFunc("GET /readyz", h.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	a := &admin{
 		addr: listener.Addr().String(),
 		server: &http.Server{
-			Handler:           handler,
+			Handler:           mux,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      30 * time.Second,
@@ -59,14 +103,14 @@ func startAdmin(ctx context.Context, addr string, handler http.Handler, logger *
 	return a, nil
 }
 
-// stop answers the requests that run, until ctx ends.
+// stop waits for the requests in flight until ctx ends.
 func (a *admin) stop(ctx context.Context) error {
 	if a.server == nil {
 		return nil
 	}
 	err := a.server.Shutdown(ctx)
 	if err != nil {
-		err = a.server.Close() // a prober that is cut off is no failure of the service
+		err = a.server.Close() // cutting off a prober is no failure of the service
 	}
 	<-a.served
 	return err

@@ -12,29 +12,37 @@ import (
 	"example.com/warren/pkg/service"
 )
 
+// greeterConfig declares GREETER_GREETING, which --greeter-greeting overrides.
 type greeterConfig struct {
-	Greeting string `name:"greeter-greeting" env:"GREETER_GREETING" default:"Hello" help:"What to say."`
+	Greeting string `default:"Hello" validate:"required" help:"How to greet."`
 }
 
-type greet struct {
+type greetInput struct {
 	Name string `json:"name" validate:"required"`
 }
 
-// newGreeter describes a service with one method. A service's main gives it to service.Main.
-func newGreeter() service.Service {
+// greeter has the service's one method.
+type greeter struct{ greeting string }
+
+func newGreeter(config *greeterConfig) *greeter { return &greeter{config.Greeting} }
+
+func (g *greeter) greet(_ context.Context, in greetInput) (string, error) {
+	return g.greeting + ", " + in.Name, nil
+}
+
+func register(server *rpc.Server, g *greeter) { rpc.Handle(server, "greeter.greet", g.greet) }
+
+// New describes the service. Its command consists of func main() { service.Main(New()) }.
+func New() service.Service {
 	return service.Service{
 		Name:      "greeter",
 		AdminAddr: "127.0.0.1:9099",
-		Config:    &greeterConfig{},
-		Module: fx.Invoke(func(server *rpc.Server, config *greeterConfig) {
-			rpc.Handle(server, "greeter.greet", func(_ context.Context, in greet) (string, error) {
-				return config.Greeting + ", " + in.Name, nil
-			})
-		}),
+		Config:    new(greeterConfig),
+		Module:    fx.Module("greeter", fx.Provide(fx.Private, newGreeter), fx.Invoke(register)),
 	}
 }
 
-// Two services in one process, over the broker inside it.
+// A whole service, and a second one that calls it. Both run in this process, over the in-memory broker.
 func Example() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -43,26 +51,38 @@ func Example() {
 
 	ready, stopped := make(chan service.Info), make(chan error)
 	go func() {
-		stopped <- service.Run(ctx, newGreeter(), []string{"--admin-addr=", "--greeter-greeting=Good morning"},
-			service.WithBroker(broker.Connect()), quiet, service.WithReady(func(i service.Info) { ready <- i }))
+		stopped <- service.Run(ctx, New(), []string{"--admin-addr=", "--greeter-greeting=Good morning"},
+			service.WithBroker(broker.ConnectAs("greeter")), quiet, service.WithReady(func(i service.Info) { ready <- i }))
 	}()
 	<-ready
 
-	visitor := service.Service{
-		Name: "visitor",
-		Module: fx.Invoke(func(l fx.Lifecycle, client *rpc.Client) {
-			l.Append(fx.StartHook(func(ctx context.Context) error {
-				text, err := rpc.Call[greet, string](ctx, client, "greeter.greet", greet{Name: "Ada"})
-				fmt.Println(text)
-				return err
-			}))
-		}),
+	visit := func(lifecycle fx.Lifecycle, client *rpc.Client) {
+		lifecycle.Append(fx.StartHook(func(ctx context.Context) error {
+			text, err := rpc.Call[greetInput, string](ctx, client, "greeter.greet", greetInput{Name: "Ada"})
+			fmt.Println(text)
+			return err
+		}))
 	}
-	err := service.Run(ctx, visitor, nil, service.WithBroker(broker.Connect()), quiet,
+	visitor := service.Service{Name: "visitor", Module: fx.Invoke(visit)}
+	err := service.Run(ctx, visitor, nil, service.WithBroker(broker.ConnectAs("visitor")), quiet,
 		service.WithReady(func(service.Info) { cancel() }))
 	fmt.Println(err, <-stopped)
 
 	// Output:
 	// Good morning, Ada
 	// <nil> <nil>
+}
+
+// Settings lists what --help prints.
+func ExampleSettings() {
+	list, err := service.Settings(New())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	first := list[0]
+	fmt.Println(first.Variable, first.Flag, first.Default, "-", first.Help)
+
+	// Output:
+	// GREETER_GREETING --greeter-greeting Hello - How to greet.
 }

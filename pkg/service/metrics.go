@@ -14,42 +14,36 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// newRegistry returns a registry of this service's own, so that several services fit in one process.
-func newRegistry() *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
-	return registry
-}
-
-// metrics are what the chassis counts. The values of their labels are bounded: queues are named by code, a status is
-// one of HTTP's or a word of callStatus.
+// metrics are what the chassis measures. The values of their labels are bounded: code names the queues, and a status is
+// an HTTP status or one of callErrors.
 type metrics struct {
-	factory promauto.Factory
-
-	server, client      callMetrics
-	expired, unroutable prometheus.Counter
-	orphans, forged     prometheus.Counter
-	resent, reconnects  prometheus.Counter
+	registry       *prometheus.Registry // of this service alone: several can run in one process
+	factory        promauto.Factory
+	server, client callMetrics
+	observer       rpc.Observer
+	reconnects     prometheus.Counter
 }
 
-func newMetrics(registry prometheus.Registerer) *metrics {
+func newMetrics() *metrics {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	factory := promauto.With(registry)
 	counter := func(name, help string) prometheus.Counter {
 		return factory.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	return &metrics{
-		factory:    factory,
-		server:     newCallMetrics(factory, "server", "handled"),
-		client:     newCallMetrics(factory, "client", "made"),
-		expired:    counter("rpc_server_expired_requests_total", "Requests that came past their deadline and were dropped."),
-		unroutable: counter("rpc_server_unroutable_replies_total", "Replies whose callback queue was gone."),
-		orphans:    counter("rpc_client_orphan_replies_total", "Replies that nobody waited for."),
-		forged:     counter("rpc_client_forged_replies_total", "Replies of another user than the service that was called."),
-		resent:     counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost."),
-		reconnects: counter("broker_reconnects_total", "Lost connections to the broker that stand again."),
+		registry: registry,
+		factory:  factory,
+		server:   newCallMetrics(factory, "server", "handled"),
+		client:   newCallMetrics(factory, "client", "made"),
+		observer: rpc.Observer{
+			ExpiredRequest:  counter("rpc_server_expired_requests_total", "Requests dropped because they arrived past their deadline.").Inc,
+			UnroutableReply: counter("rpc_server_unroutable_replies_total", "Replies dropped because their callback queue was gone.").Inc,
+			OrphanReply:     counter("rpc_client_orphan_replies_total", "Replies dropped because no call waited for them.").Inc,
+			ForgedReply:     counter("rpc_client_forged_replies_total", "Replies dropped because another user than the called service sent them.").Inc,
+			ResentRequest:   counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost.").Inc,
+		},
+		reconnects: counter("broker_reconnects_total", "Reconnections to the broker."),
 	}
 }
 
@@ -70,7 +64,7 @@ func (m *metrics) gauge(name, help string, value func() float64) {
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 }
 
-// callMetrics count the calls of one side.
+// callMetrics measure the calls of one side.
 type callMetrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
@@ -96,7 +90,7 @@ func newCallMetrics(factory promauto.Factory, side, done string) callMetrics {
 	}
 }
 
-// interceptor counts every call under the word that status finds for it.
+// interceptor measures every call and counts it under the status that status returns.
 func (m callMetrics) interceptor(status func(*rpc.Reply, error) string) rpc.Interceptor {
 	return func(next rpc.Func) rpc.Func {
 		return func(ctx context.Context, request *rpc.Request) (*rpc.Reply, error) {
@@ -112,27 +106,31 @@ func (m callMetrics) interceptor(status func(*rpc.Reply, error) string) rpc.Inte
 	}
 }
 
-// handledStatus is the status of the reply that the server sends.
+// handledStatus returns the status of the reply that the server sends.
 func handledStatus(reply *rpc.Reply, err error) string { return strconv.Itoa(rpc.Status(reply, err)) }
 
-// callStatus is the status of the reply that came, or a word for why none did.
+// callErrors are the statuses of calls without a reply.
+var callErrors = []struct {
+	err    error
+	status string
+}{
+	{rpc.ErrTimeout, "timeout"},
+	{context.Canceled, "canceled"},
+	{rpc.ErrTooManyPending, "too_many_pending"},
+	{messaging.ErrUnavailable, "unavailable"},
+	{messaging.ErrUnroutable, "unroutable"},
+	{rpc.ErrMalformedReply, "malformed_reply"},
+}
+
+// callStatus returns the status of the reply, or a word for why there is none.
 func callStatus(reply *rpc.Reply, err error) string {
-	switch {
-	case err == nil:
+	if err == nil {
 		return strconv.Itoa(reply.Status)
-	case errors.Is(err, rpc.ErrTimeout):
-		return "timeout"
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case errors.Is(err, rpc.ErrTooManyPending):
-		return "too_many_pending"
-	case errors.Is(err, messaging.ErrUnavailable):
-		return "unavailable"
-	case errors.Is(err, messaging.ErrUnroutable):
-		return "unroutable"
-	case errors.Is(err, rpc.ErrMalformedReply):
-		return "malformed_reply"
-	default:
-		return "error"
 	}
+	for _, e := range callErrors {
+		if errors.Is(err, e.err) {
+			return e.status
+		}
+	}
+	return "error"
 }

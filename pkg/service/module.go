@@ -14,22 +14,23 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// CallbackQueue is where the replies to a service's own calls arrive. A module that supplies one changes the default:
-// one queue, for the only process of the service.
+// CallbackQueue is where the replies to the service's own calls arrive. Without one in the module, all calls of the
+// service have one queue, which only one process can use.
 type CallbackQueue struct {
 	Name     string // default: "<service>.rpc.response"
-	Instance string // set: the queue is this process's own, "<Name>.<Instance>"
-	Variable string // the environment variable behind Instance, for the error of a second process that has none
+	Instance string // set: the queue belongs to this process and is named "<Name>.<Instance>"
+	Variable string // environment variable that sets Instance; the error of a second process without one names it
 }
 
-// module is what the service's own module is given, and after it the start of the server.
+// module returns the service's module with what it may depend on.
 func (c *chassis) module() fx.Option {
 	options := []fx.Option{
 		fx.WithLogger(c.eventLogger),
 		fx.Supply(c.config, c.logger, c.fail),
 		fx.Provide(
-			func() messaging.Broker { return c.broker },
-			func() prometheus.Registerer { return c.registry },
+			fx.Annotate(func() messaging.Broker { return c.broker }, fx.As(fx.Self()),
+				fx.As(new(messaging.Publisher)), fx.As(new(messaging.Sender)), fx.As(new(messaging.Subscriber))),
+			func() prometheus.Registerer { return c.metrics.registry },
 			c.newServer,
 			c.newClient,
 		),
@@ -44,19 +45,17 @@ func (c *chassis) module() fx.Option {
 	if c.service.Module != nil {
 		options = append(options, c.service.Module)
 	}
-	// Invokes run in order, those of inner modules first: the server's hook is the last of all.
-	return fx.Options(append(options, fx.Invoke(serve))...)
+	// fx runs invokes in order, those of inner modules first. The server's hook is therefore the last one.
+	return fx.Options(append(options, fx.Invoke(func(l fx.Lifecycle, server *rpc.Server) {
+		l.Append(fx.Hook{OnStart: server.Start, OnStop: server.Drain})
+	}))...)
 }
 
 func (c *chassis) eventLogger() fxevent.Logger {
 	logger := &fxevent.SlogLogger{Logger: c.logger}
 	logger.UseLogLevel(slog.LevelDebug)
-	logger.UseErrorLevel(slog.LevelDebug) // errors are returned by Run
+	logger.UseErrorLevel(slog.LevelDebug) // Run returns the errors
 	return logger
-}
-
-func serve(l fx.Lifecycle, server *rpc.Server) {
-	l.Append(fx.Hook{OnStart: server.Start, OnStop: server.Drain})
 }
 
 func (c *chassis) newServer() *rpc.Server {
@@ -69,10 +68,7 @@ func (c *chassis) newServer() *rpc.Server {
 		Persistent:    c.config.RPCPersistent,
 		Logger:        c.logger,
 		Interceptors:  []rpc.Interceptor{c.metrics.server.interceptor(handledStatus), rpc.Logging(c.logger, slog.LevelDebug)},
-		Observer: rpc.Observer{
-			ExpiredRequest:  c.metrics.expired.Inc,
-			UnroutableReply: c.metrics.unroutable.Inc,
-		},
+		Observer:      c.metrics.observer,
 	})
 }
 
@@ -83,7 +79,7 @@ type clientParams struct {
 	Callback  CallbackQueue `optional:"true"`
 }
 
-// newClient is called only if the module asks for a client: one that nobody uses would hold a callback queue.
+// newClient runs only if the module depends on a client: an unused client would still hold a callback queue.
 func (c *chassis) newClient(p clientParams) *rpc.Client {
 	client := rpc.NewClient(c.broker, rpc.ClientOptions{
 		Name:               c.service.Name,
@@ -98,11 +94,7 @@ func (c *chassis) newClient(p clientParams) *rpc.Client {
 		QueueType:          c.config.RPCQueueType,
 		Logger:             c.logger,
 		Interceptors:       []rpc.Interceptor{c.metrics.client.interceptor(callStatus), rpc.Logging(c.logger, slog.LevelDebug)},
-		Observer: rpc.Observer{
-			OrphanReply:   c.metrics.orphans.Inc,
-			ForgedReply:   c.metrics.forged.Inc,
-			ResentRequest: c.metrics.resent.Inc,
-		},
+		Observer:           c.metrics.observer,
 	})
 	c.metrics.observeClient(client)
 	p.Lifecycle.Append(fx.Hook{

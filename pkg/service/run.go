@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 
@@ -16,24 +15,23 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq"
 )
 
-// stopGrace is what stop hooks get that go on after their context has ended, before they are left behind.
+// stopGrace is how long Run waits for stop hooks that continue after their context has ended.
 const stopGrace = time.Second
 
 // chassis is one run of a service.
 type chassis struct {
-	service  Service
-	config   *Config
-	logger   *slog.Logger
-	registry *prometheus.Registry
-	metrics  *metrics
-	broker   messaging.Broker
-	health   *health
-	admin    *admin
-	ready    func(Info)
-	fail     Fail
-
+	service      Service
+	config       *Config
+	logger       *slog.Logger
+	metrics      *metrics
+	ready        func(Info)
+	fail         Fail
 	startContext context.Context        // ends when the service is to stop
 	stopContext  func() context.Context // ends STOP_TIMEOUT after the first call
+
+	broker messaging.Broker // set by run or open, as are the fields below
+	health *health
+	admin  *admin
 }
 
 // run runs the service until ctx ends or something fails, and stops it.
@@ -42,18 +40,16 @@ func run(ctx context.Context, s Service, config *Config, logger *slog.Logger, o 
 	defer cancel(nil)
 	stopContext, release := newStopContext(ctx, config.StopTimeout)
 	defer release()
-	registry := newRegistry()
 	c := &chassis{
 		service:      s,
 		config:       config,
 		logger:       logger,
-		registry:     registry,
-		metrics:      newMetrics(registry),
-		broker:       o.broker,
+		metrics:      newMetrics(),
 		ready:        o.ready,
 		fail:         func(err error) { cancel(ending{err}) },
 		startContext: ctx,
 		stopContext:  stopContext,
+		broker:       o.broker,
 	}
 	err := c.open()
 	if err == nil {
@@ -64,7 +60,7 @@ func run(ctx context.Context, s Service, config *Config, logger *slog.Logger, o 
 	return err
 }
 
-// newStopContext returns the context of all stop hooks, whose time begins when the first asks for it.
+// newStopContext returns the context of all stop hooks. Its time begins with the first call of get.
 func newStopContext(ctx context.Context, limit time.Duration) (get func() context.Context, release func()) {
 	base, release := context.WithCancel(context.WithoutCancel(ctx))
 	get = sync.OnceValue(func() context.Context {
@@ -75,7 +71,7 @@ func newStopContext(ctx context.Context, limit time.Duration) (get func() contex
 	return get, release
 }
 
-// open brings up what must be there before the module, and answers probes while it starts.
+// open creates what the module depends on. From then on, probes are answered.
 func (c *chassis) open() (err error) {
 	if c.broker == nil {
 		if c.broker, err = c.connect(); err != nil {
@@ -84,7 +80,7 @@ func (c *chassis) open() (err error) {
 	}
 	c.metrics.observeBroker(c.broker)
 	c.health = &health{broker: c.broker}
-	c.admin, err = startAdmin(c.startContext, c.config.AdminAddr, adminHandler(c.health, c.registry), c.logger, c.fail)
+	c.admin, err = startAdmin(c.startContext, c.config.AdminAddr, c.health, c.metrics.registry, c.logger, c.fail)
 	if err != nil {
 		return err
 	}
@@ -120,13 +116,13 @@ func (c *chassis) runModule() error {
 	if err := app.Start(context.Background()); err != nil {
 		return c.startError(err)
 	}
-	c.health.enter(running)
+	c.health.phase.Store(running)
 	c.logger.Info("service started")
 	c.ready(Info{AdminAddr: c.admin.addr})
 
 	<-c.startContext.Done()
 	failure := failureOf(c.startContext)
-	c.health.enter(stopping)
+	c.health.phase.Store(stopping)
 	c.logger.Info("service stopping")
 	if failure == nil {
 		<-time.After(c.config.StopDelay)
@@ -134,21 +130,18 @@ func (c *chassis) runModule() error {
 	return errors.Join(failure, c.stop(app))
 }
 
-// startError returns why a start failed: err, unless it is only that the start was called off.
+// startError returns why a start failed. An error that only says that the start was cancelled is no failure.
 func (c *chassis) startError(err error) error {
-	if c.startContext.Err() == nil {
-		return err
-	}
-	if errors.Is(err, c.startContext.Err()) {
+	cancelled := c.startContext.Err()
+	if cancelled != nil && errors.Is(err, cancelled) {
 		return failureOf(c.startContext)
 	}
 	return errors.Join(failureOf(c.startContext), err)
 }
 
-// stop runs the stop hooks. Their own context ends before fx's, so that each of them is run, however late.
+// stop runs the stop hooks. Their context ends before fx's, so that fx runs every hook, however late.
 func (c *chassis) stop(app *fx.App) error {
-	hooks := c.stopContext()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(hooks), c.config.StopTimeout+stopGrace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.stopContext()), c.config.StopTimeout+stopGrace)
 	defer cancel()
 	if err := app.Stop(ctx); err != nil {
 		return fmt.Errorf("stop: %w", err)
@@ -156,7 +149,7 @@ func (c *chassis) stop(app *fx.App) error {
 	return nil
 }
 
-// close takes down what open has brought up.
+// close releases what open has created.
 func (c *chassis) close() error {
 	ctx := c.stopContext()
 	var errs []error

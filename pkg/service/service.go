@@ -1,26 +1,43 @@
-// Package service is the chassis of a service: it reads the settings, connects to the broker, starts what the service's
-// module needs in order, answers /livez, /readyz and /metrics, and stops all of it in order.
+// Package service is the chassis of a service. It reads the settings, connects to the broker, starts what the service
+// consists of, answers probes, serves metrics, and stops everything in order.
 //
-// A service describes itself with a Service value. Its Module is given, as fx dependencies:
+// # Writing a service
 //
-//   - its own settings, as the pointer that Service.Config holds, and *Config, the settings that all services share
-//   - *slog.Logger and prometheus.Registerer
-//   - messaging.Broker, *rpc.Server and *rpc.Client
-//   - Fail, for goroutines that can't go on
+// A service describes itself with a [Service] value, which its main function passes to [Main]. The example of this
+// package is a whole service. Package [servicetest] runs a service in a test.
 //
-// The module registers its handlers in an fx.Invoke and closes its resources in fx.Lifecycle hooks. The server consumes
-// once all start hooks of the module have run, and has drained before the first of its stop hooks runs. A client that
-// the module asks for starts before those who asked for it, and is closed after them. Then the broker is closed, and last
-// the admin listener.
+// [Service.Config] holds the service's own settings; package [settings] explains how to declare one. [Config] holds the
+// settings that every service has. The flag --help lists both, and --version prints the version and the commit.
 //
-// The context of a start hook ends when the service is told to stop; there is no other limit, since a service waits for
-// its broker. The context of a stop hook ends with STOP_TIMEOUT.
+// # What a module is given
+//
+// [Service.Module] is an option of [fx]. Its constructors and invokes may depend on:
+//   - the service's own settings, as the pointer that Service.Config holds, and [*Config]
+//   - [*slog.Logger] and [prometheus.Registerer]
+//   - [*rpc.Server] to register methods with, and [*rpc.Client] to call the methods of other services
+//   - [messaging.Broker], or the role that is needed: [messaging.Publisher], [messaging.Sender] or [messaging.Subscriber]
+//   - [Fail], for goroutines that cannot continue
+//
+// A client is created, with its callback queue, only if the module depends on one.
+//
+// # Start and stop
+//
+// The chassis starts, in this order, the admin listener (/livez, /readyz and /metrics), the module's start hooks in the
+// order of fx, and the server, which then consumes. The service is ready once all of them have returned. The stop runs
+// backwards: the server drains first, then the stop hooks run, the broker is closed, and the admin listener ends last.
+//
+// The context of a start hook ends when the service is told to stop. It has no other limit, since a service waits for
+// its broker. The context of a stop hook ends after STOP_TIMEOUT, which all stop hooks share.
+//
+// [servicetest]: https://pkg.go.dev/example.com/warren/pkg/service/servicetest
+// [fx]: https://pkg.go.dev/go.uber.org/fx
 package service
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -28,18 +45,16 @@ import (
 
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/settings"
 )
 
 // Service describes one service to the chassis.
 type Service struct {
-	Name      string // e.g. "orders"
-	AdminAddr string // the default of ADMIN_ADDR
-	// Config points to the service's own settings: a struct whose fields carry kong's tags
-	// (https://github.com/alecthomas/kong), among them env. If it has a method Validate() error, that is called when the
-	// settings are read. nil: there are none.
-	Config any
-	Module fx.Option // what the service is made of
+	Name      string    // prefix of its queues and settings, e.g. "orders"
+	AdminAddr string    // default of ADMIN_ADDR
+	Config    any       // pointer to the struct of its own settings; nil: none
+	Module    fx.Option // what the service consists of
 }
 
 // The exit statuses of Main.
@@ -48,12 +63,12 @@ const (
 	exitUsage   = 2
 )
 
-// Main runs the service with the process's environment and arguments until SIGINT or SIGTERM, and ends the process: with
-// status 0 after an orderly stop, 1 after an error, 2 if the settings can't be used. A second signal ends it at once.
+// Main runs the service with the process's environment and arguments until SIGINT or SIGTERM, and ends the process. The
+// status is 0 after an orderly stop, 1 after an error, and 2 if the settings are unusable. A second signal ends the
+// process at once.
 func Main(s Service) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// From the first signal on, signals do what they do by default.
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, stop)                              // the second signal has its default effect
 	os.Exit(exitStatus(ctx, s, os.Args[1:], newOptions(nil))) //nolint:revive // a service's main consists of this call
 }
 
@@ -63,7 +78,7 @@ func exitStatus(ctx context.Context, s Service, args []string, o options) int {
 		return 0
 	}
 	if err != nil {
-		for line := range strings.Lines(err.Error()) { // one for each setting at fault
+		for line := range strings.Lines(err.Error()) { // one for each wrong setting
 			_, _ = fmt.Fprintf(o.stderr, "%s: %s\n", s.Name, strings.TrimSpace(line))
 		}
 		return exitUsage
@@ -76,10 +91,11 @@ func exitStatus(ctx context.Context, s Service, args []string, o options) int {
 	return 0
 }
 
-// Run runs the service inside a process, with the process's environment and the flags in args, which override it. It
-// returns when ctx has ended or something has failed, and all is stopped; the error is what went wrong. After --help and --version it returns at once, without an error.
-func Run(ctx context.Context, s Service, args []string, options ...Option) error {
-	o := newOptions(options)
+// Run runs the service inside a process, with the process's environment and the flags in args, which override it. Run
+// returns once ctx has ended or something has failed, and everything is stopped. After --help and --version it returns
+// nil at once.
+func Run(ctx context.Context, s Service, args []string, list ...Option) error {
+	o := newOptions(list)
 	config, err := parse(s, args, o.stdout)
 	if err == nil {
 		err = run(ctx, s, config, newLogger(o.stderr, s.Name, config), o)
@@ -90,4 +106,37 @@ func Run(ctx context.Context, s Service, args []string, options ...Option) error
 		return nil
 	}
 	return fmt.Errorf("%s: %w", s.Name, err)
+}
+
+// Option changes how Run runs a service.
+type Option func(*options)
+
+type options struct {
+	broker         messaging.Broker
+	stdout, stderr io.Writer
+	ready          func(Info)
+}
+
+func newOptions(list []Option) options {
+	o := options{stdout: os.Stdout, stderr: os.Stderr, ready: func(Info) {}}
+	for _, option := range list {
+		option(&o)
+	}
+	return o
+}
+
+// WithBroker makes the service use b instead of the broker at BROKER_URL. Run closes b in every case.
+func WithBroker(b messaging.Broker) Option { return func(o *options) { o.broker = b } }
+
+// WithOutput sets where --help and --version print, and where the log goes. The default is the process's output.
+func WithOutput(stdout, stderr io.Writer) Option {
+	return func(o *options) { o.stdout, o.stderr = stdout, stderr }
+}
+
+// WithReady calls f once, when the service has started. f must not block.
+func WithReady(f func(Info)) Option { return func(o *options) { o.ready = f } }
+
+// Info describes a running service.
+type Info struct {
+	AdminAddr string // address of the admin listener, with the actual port; empty: no listener
 }

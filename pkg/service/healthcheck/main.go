@@ -1,6 +1,6 @@
-// Command healthcheck asks the service of the same container whether it is ready: images without a shell have nothing
-// else to ask with. It takes the address from ADMIN_ADDR, as the service does, and ends with status 1 and the reason
-// if the service is not ready.
+// Command healthcheck reports whether the service in the same container is ready. It exists because the images have no
+// shell and no curl. It reads the address from ADMIN_ADDR, as the service does. If the service is not ready, it prints
+// the reason and exits with status 1.
 package main
 
 import (
@@ -26,15 +26,15 @@ func main() {
 	}
 }
 
-// check returns why the service whose admin listener is at addr is not ready. An address without a host, or with
-// 0.0.0.0, is this machine's.
+// check returns why the service with the admin listener at addr is not ready. An addr without a host, or with 0.0.0.0,
+// means this machine.
 func check(ctx context.Context, addr string) error {
 	if addr == "" {
 		return errors.New("ADMIN_ADDR is not set")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://service/readyz", http.NoBody)
 	if err != nil {
-		return fmt.Errorf("ask whether the service is ready: %w", err)
+		return fmt.Errorf("create a request to /readyz: %w", err)
 	}
 	client := http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -44,12 +44,12 @@ func check(ctx context.Context, addr string) error {
 	}}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask whether the service is ready: %w", err)
+		return fmt.Errorf("request /readyz: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	reason, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10)) // what can be read of it
+	reason, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10)) // part of it is better than nothing
 	return fmt.Errorf("not ready: %s: %s", response.Status, reason)
 }

@@ -12,11 +12,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // which must not be asked
+	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // a proxy must not be used
 	goleak.VerifyTestMain(m)
 }
 
-// serve answers /readyz and returns the listener's port.
+// serve responds to /readyz and returns the listener's port.
 func serve(t *testing.T, status int, body string) (port string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -48,7 +48,7 @@ func TestCheckNotReady(t *testing.T) {
 	}{
 		{"unavailable", "127.0.0.1:" + serve(t, http.StatusServiceUnavailable, "broker away"), "503 Service Unavailable: broker away"},
 		{"not a service", "127.0.0.1:" + serve(t, http.StatusNotFound, "what?"), "404"},
-		{"nobody listens", "127.0.0.1:1", "connection refused"},
+		{"no listener", "127.0.0.1:1", "connection refused"},
 		{"no address", "", "ADMIN_ADDR is not set"},
 		{"no port", "127.0.0.1:port", "unknown port"},
 	}
