@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 func BenchmarkRegistry(b *testing.B) {
@@ -29,42 +30,13 @@ func BenchmarkRegistry(b *testing.B) {
 	})
 }
 
-func BenchmarkEncodeRequest(b *testing.B) {
-	request := fullRequest()
-	b.ReportAllocs()
-	for b.Loop() {
-		_ = encodeRequest(request, "gateway.rpc.response", "gateway", false, testNow)
-	}
-}
-
-func BenchmarkDecodeRequest(b *testing.B) {
-	m := encodeRequest(fullRequest(), "gateway.rpc.response", "gateway", false, testNow).Normalize()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := decodeRequest("orders.create", m); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkDecodeReply(b *testing.B) {
-	reply := &Reply{Status: 200, ContentType: contentTypeJSON, Body: []byte(`{}`)}
-	m := encodeReply(reply, testID, "orders", false, testDeadline, testNow).Normalize()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := decodeReply(&m); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // From a message to the reply's message: decoding, binding, validation, handler, encoding.
 func BenchmarkTypedHandler(b *testing.B) {
 	s := newTestServer(&hooked{send: func(context.Context, string, messaging.Message) error { return nil }}, ServerOptions{})
 	Handle(s, "orders.create", func(_ context.Context, in input) (line, error) { return line{SKU: in.Name}, nil })
-	request := fullRequest()
+	request := shopRequest()
 	request.Deadline = time.Now().Add(time.Hour)
-	m := encodeRequest(request, "gateway.rpc.response", "gateway", false, time.Now()).Normalize()
+	m := protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, time.Now()).Normalize()
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := s.all[0].receive(b.Context(), m); err != nil {
@@ -97,7 +69,7 @@ func BenchmarkDo(b *testing.B) {
 // A call and its reply through the in-process broker, from goroutine to goroutine.
 func BenchmarkRoundTrip(b *testing.B) {
 	broker := newBroker(b)
-	reply := &Reply{Status: 200, ContentType: contentTypeJSON, Body: make([]byte, 1024)}
+	reply := &Reply{Status: 200, ContentType: "application/json", Body: make([]byte, 1024)}
 	serve(b, broker, ServerOptions{}, "orders.get", func(context.Context, *Request) (*Reply, error) { return reply, nil })
 	c := startClient(b, broker, ClientOptions{})
 	b.ReportAllocs()

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+
+	"example.com/warren/pkg/rpc/internal/binding"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 // CallOption changes a call.
@@ -21,11 +24,11 @@ func WithIdempotent() CallOption { return func(r *Request) { r.Idempotent = true
 // Within a handler, the call is made on behalf of that handler's caller: its Identity goes along.
 func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, options ...CallOption) (Out, error) {
 	var out Out
-	b, err := bindingOf(reflect.TypeFor[In]())
+	b, err := binding.Of(reflect.TypeFor[In]())
 	if err != nil {
 		return out, fmt.Errorf("call %s: %w", queue, err)
 	}
-	request, err := b.encode(in)
+	request, err := b.Encode(in)
 	if err != nil {
 		return out, fmt.Errorf("call %s: %w", queue, err)
 	}
@@ -38,13 +41,13 @@ func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, opti
 	if err != nil {
 		return out, err
 	}
-	if reply.Status >= http.StatusBadRequest {
-		return out, replyError(reply)
+	if err := reply.Err(); err != nil {
+		return out, err
 	}
 	if _, empty := any(out).(Empty); empty || reply.Status == http.StatusNoContent {
 		return out, nil
 	}
-	if !isJSON(reply.ContentType) {
+	if !protocol.IsJSON(reply.ContentType) {
 		return out, fmt.Errorf("call %s: %w: content type %q is not JSON", queue, ErrMalformedReply, reply.ContentType)
 	}
 	if err := json.Unmarshal(reply.Body, &out); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 // The errors of a client's Do, next to those of package messaging and ctx's own.
@@ -20,6 +21,8 @@ var (
 	ErrTimeout = errors.New("no reply in time")
 	// ErrClosed: the client was closed before the call, or before its reply came.
 	ErrClosed = errors.New("client closed")
+	// ErrMalformedReply: a reply came and can't be decoded.
+	ErrMalformedReply = protocol.ErrMalformedReply
 
 	errNotStarted = errors.New("client not started")
 )
@@ -79,17 +82,12 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	return o
 }
 
-// Transport is what calls need of a messaging.Broker.
-type Transport interface {
-	messaging.Sender
-	messaging.Subscriber
-}
-
 // Client calls methods and waits for their replies on one callback queue, however many methods there are. Its
 // methods may be called concurrently.
 type Client struct {
 	broker  Transport
 	options ClientOptions
+	encoder protocol.Encoder
 	pending *registry
 	do      Func
 
@@ -103,6 +101,7 @@ func NewClient(broker Transport, options ClientOptions) *Client {
 	c := &Client{
 		broker:  broker,
 		options: options,
+		encoder: protocol.Encoder{AppID: options.Name, ReplyTo: options.CallbackQueue, Persistent: options.Persistent},
 		pending: newRegistry(options),
 	}
 	c.do = chain(c.roundTrip, options.Interceptors)
@@ -216,7 +215,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 		case o.err != nil:
 			return nil, callError(ctx, r, o.err)
 		default:
-			reply, err := decodeReply(o.reply)
+			reply, err := protocol.DecodeReply(o.reply)
 			if err != nil {
 				return nil, callError(ctx, r, err)
 			}
@@ -241,8 +240,7 @@ func (c *Client) send(ctx context.Context, r *Request) error {
 	if err := c.broker.Ensure(ctx, q); err != nil {
 		return err
 	}
-	return c.broker.Send(ctx, r.Queue,
-		encodeRequest(r, c.options.CallbackQueue, c.options.Name, c.options.Persistent, time.Now()))
+	return c.broker.Send(ctx, r.Queue, c.encoder.Request(r, time.Now()))
 }
 
 // callError names the call. A deadline of ctx is a time-out, whoever set it; a cancellation stays one.
@@ -270,7 +268,7 @@ func (c *Client) receive(ctx context.Context, m messaging.Message) error {
 }
 
 func (c *Client) receiveReturn(r messaging.Return) {
-	if r.Message.Type == typeRequest && r.Message.ReplyTo == c.options.CallbackQueue {
+	if protocol.IsRequest(r.Message) && r.Message.ReplyTo == c.options.CallbackQueue {
 		c.pending.returned(r.Message.CorrelationID)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 const (
@@ -78,7 +79,7 @@ func TestRequestMessage(t *testing.T) {
 	_, err := c.Do(t.Context(), &Request{Queue: "orders.get"})
 	noError(t, err)
 	m := awaittest.Receive(t, requests, "the request")
-	if m.Type != typeRequest || m.AppID != "gateway" || m.ReplyTo != "gateway.rpc.response" || !m.Persistent {
+	if !protocol.IsRequest(m) || m.AppID != "gateway" || m.ReplyTo != "gateway.rpc.response" || !m.Persistent {
 		t.Errorf("got %+v", m)
 	}
 	if len(m.CorrelationID) != 36 || m.CorrelationID[14] != '4' || m.ID != m.CorrelationID {

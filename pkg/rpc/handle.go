@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+
+	"example.com/warren/pkg/rpc/internal/binding"
 )
 
 // Empty is no input, or a reply of status 204 without a body.
@@ -21,10 +23,10 @@ type Empty struct{}
 //
 // Out is marshalled to JSON.
 func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in In) (Out, error), options ...HandleOption) {
-	b, err := bindingOf(reflect.TypeFor[In]())
+	b, err := binding.Of(reflect.TypeFor[In]())
 	s.Handle(queue, func(ctx context.Context, request *Request) (*Reply, error) {
 		var in In
-		if err := b.decode(request, &in); err != nil {
+		if err := b.Decode(request, &in); err != nil {
 			return nil, err
 		}
 		out, err := f(ctx, in)
@@ -49,5 +51,5 @@ func encodeOutput(out any) (*Reply, error) {
 	if err != nil {
 		return nil, fmt.Errorf("marshal the output: %w", err)
 	}
-	return &Reply{ContentType: contentTypeJSON, Body: body}, nil
+	return &Reply{ContentType: "application/json", Body: body}, nil
 }

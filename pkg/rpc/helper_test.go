@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -92,6 +94,23 @@ func noError(t testing.TB, err error) {
 
 func ok(context.Context, *Request) (*Reply, error) {
 	return &Reply{ContentType: "text/plain", Body: []byte("ok")}, nil
+}
+
+// shopRequest has what a request of the gateway has.
+func shopRequest() *Request {
+	return &Request{
+		Queue:       "orders.create",
+		ID:          "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f",
+		Method:      "POST",
+		Path:        "/v1/shops/7/orders",
+		Route:       "/v1/shops/:shop/orders",
+		Params:      map[string]string{"shop": "7"},
+		Query:       url.Values{"dry": {"true"}, "tag": {"a", "b"}},
+		Header:      http.Header{"Accept": {"application/json"}, "Idempotency-Key": {"k-1"}},
+		Identity:    &Identity{Subject: "u-1", Username: "demo", Scopes: []string{"orders:read", "orders:write"}, TokenID: "t-1"},
+		ContentType: "application/json",
+		Body:        []byte(`{"sku":"A-1","quantity":2}`),
+	}
 }
 
 // echo replies with the body.

@@ -14,6 +14,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 // replyPatience bounds how long a reply to a request without a deadline is retried while the broker is away.
@@ -45,7 +46,7 @@ func (m *method) subscribe(ctx context.Context) (messaging.Subscription, error) 
 // receive handles one message. The reply is sent first, and then the request is acknowledged by returning nil: a
 // process that dies in between replies twice rather than never.
 func (m *method) receive(ctx context.Context, message messaging.Message) error {
-	request, err := decodeRequest(m.queue, message)
+	request, err := protocol.DecodeRequest(m.queue, message)
 	if err != nil {
 		return m.refuse(ctx, message, err)
 	}
@@ -120,7 +121,7 @@ func (m *method) run(ctx context.Context, request *Request) (reply *Reply, err e
 		out := *reply
 		out.Status = cmp.Or(m.status, http.StatusOK)
 		return &out, nil
-	case !validStatus(reply.Status):
+	case !protocol.ValidStatus(reply.Status):
 		return nil, fmt.Errorf("handler returned status %d, not in 200 to 599", reply.Status)
 	default:
 		return reply, nil
@@ -129,7 +130,7 @@ func (m *method) run(ctx context.Context, request *Request) (reply *Reply, err e
 
 // logCause logs the cause of an error, which the caller does not see.
 func (m *method) logCause(ctx context.Context, request *Request, failure *Error) {
-	if failure.cause == nil {
+	if failure.Unwrap() == nil {
 		return
 	}
 	level := slog.LevelError
@@ -140,7 +141,7 @@ func (m *method) logCause(ctx context.Context, request *Request, failure *Error)
 		level = slog.LevelWarn
 	}
 	m.options.Logger.LogAttrs(ctx, level, "request failed", slog.String("queue", m.queue),
-		slog.String("correlation_id", request.ID), slog.Int("status", failure.Status), slog.Any("error", failure.cause))
+		slog.String("correlation_id", request.ID), slog.Int("status", failure.Status), slog.Any("error", failure.Unwrap()))
 }
 
 // withHeader returns reply with more headers; the reply's own win. It does not change reply, which may be shared.
@@ -189,8 +190,7 @@ func (m *method) send(ctx context.Context, to string, request *Request, reply *R
 	if expired(request.Deadline) {
 		return context.DeadlineExceeded
 	}
-	message := encodeReply(reply, request.ID, m.options.Name, m.options.Persistent, request.Deadline, time.Now())
-	return m.broker.Send(ctx, to, message)
+	return m.broker.Send(ctx, to, m.encoder.Reply(reply, request.ID, request.Deadline, time.Now()))
 }
 
 // resend sends until the request's deadline, or for replyPatience if it has none.

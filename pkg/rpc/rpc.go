@@ -1,25 +1,67 @@
-// Package rpc is request and reply over queues.
+// Package rpc makes remote procedure calls over queues.
 //
-// A method is a queue: a Server answers what arrives on "orders.get", a Client sends a Request to that queue and waits
-// for the Reply with the same correlation id on its callback queue. Requests and replies speak HTTP's vocabulary
-// (method, header, status), so a gateway maps one to the other without knowing the methods.
+// A method is named service.method, "orders.get", and so is the queue where its requests wait. Requests and replies have
+// HTTP's vocabulary (method, path, headers, status), so that a gateway maps one to the other without knowing the methods.
 //
-// The bytes are written down in PROTOCOL.md; a service in another language can join from that page alone.
+// # Servers
+//
+// [NewServer] returns a [Server]. [Handle] registers a method by a function with typed input and output, and
+// [Server.Handle] by a function of [Request] and [Reply]. [Server.With] gives several methods the same options, such as
+// [WithErrors]. A handler's context ends at the caller's deadline, and [RequestFrom], [IdentityFrom] and [ReplyHeader] take
+// it.
+//
+// # Clients
+//
+// [NewClient] returns a [Client], which has one callback queue for the replies of all its calls. [Call] calls a method with
+// typed input and output, and [Client.Do] sends a [Request] and returns its [Reply]. A handler that calls another service
+// passes its own context, and with it the deadline and the identity of its caller.
+//
+// # Errors
+//
+// An [Error] has a status, a reason and a text, which reach the caller; [NotFound], [Conflict] and the like make one. Any
+// other error of a handler becomes status 500, and its text is only logged. On the wire an error is problem+json (RFC 9457).
+//
+// # Interceptors
+//
+// An [Interceptor] wraps all calls of a client or a server: logging, metrics, tracing. [Logging] is one. An [Observer]
+// is notified of events that belong to no call.
+//
+// # Messages
+//
+// Package [example.com/warren/pkg/rpc/protocol] has the messages, and PROTOCOL.md their bytes for services in other languages.
 package rpc
 
 import (
 	"context"
 	"slices"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
-// Func handles a request, or carries it to the one who does: a server's handlers and a client's Do have this form.
-// A nil error comes with a reply; a *Error becomes the reply that it describes, any other error status 500.
+// The messages and errors of package protocol, so that services import this package alone.
+type (
+	Request    = protocol.Request
+	Reply      = protocol.Reply
+	Identity   = protocol.Identity
+	Error      = protocol.Error
+	FieldError = protocol.FieldError
+)
+
+// Transport is what clients and servers need of a [messaging.Broker].
+type Transport interface {
+	messaging.Sender
+	messaging.Subscriber
+}
+
+// Func handles a request, or sends it and waits for the reply: handlers and Client.Do have this form. It returns either a
+// reply or an error.
 type Func func(ctx context.Context, request *Request) (*Reply, error)
 
-// Interceptor wraps a Func with what concerns every call: logging, metrics, tracing, recovery. One type serves
-// servers and clients.
+// Interceptor wraps a Func with what concerns every call. Servers and clients share this type.
 //
-// An interceptor may change the request's own fields; maps it must copy first, since the caller may use them too.
+// An interceptor may change the request's own fields. It must copy the request's maps before it changes them, since the
+// caller may use them too.
 type Interceptor func(next Func) Func
 
 // chain wraps f so that the first interceptor is the outermost.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 // ServerOptions are the settings of a Server. Zero values are the defaults.
@@ -75,6 +76,7 @@ type Server struct {
 type methods struct {
 	broker  Transport
 	options ServerOptions
+	encoder protocol.Encoder
 
 	mu            sync.Mutex // guards the fields below
 	started       bool
@@ -86,7 +88,11 @@ type methods struct {
 
 // NewServer returns a server without methods.
 func NewServer(broker Transport, options ServerOptions) *Server {
-	return &Server{methods: &methods{broker: broker, options: options.withDefaults()}}
+	return &Server{methods: &methods{
+		broker:  broker,
+		options: options.withDefaults(),
+		encoder: protocol.Encoder{AppID: options.Name, Persistent: options.Persistent},
+	}}
 }
 
 // With returns a view of s: methods that are registered on it belong to s and have these options before their own.
@@ -115,7 +121,7 @@ func (s *methods) register(m *method) {
 		s.errs = append(s.errs, fmt.Errorf("handle %s: %w", m.queue, m.err))
 	case m.queue == "":
 		s.errs = append(s.errs, errors.New("a method without a queue"))
-	case m.status != 0 && !validStatus(m.status):
+	case m.status != 0 && !protocol.ValidStatus(m.status):
 		s.errs = append(s.errs, fmt.Errorf("handle %s: status %d is not in 200 to 599", m.queue, m.status))
 	case slices.ContainsFunc(s.all, func(other *method) bool { return other.queue == m.queue }):
 		s.errs = append(s.errs, fmt.Errorf("handle %s: it has a handler already", m.queue))
@@ -196,7 +202,7 @@ func (s *methods) drain(ctx context.Context) error {
 
 // receiveReturn counts replies whose callback queue is gone. It does not send them again, since their caller is gone too.
 func (s *methods) receiveReturn(r messaging.Return) {
-	if r.Message.Type != typeReply || r.Message.AppID != s.options.Name {
+	if !protocol.IsReply(r.Message) || r.Message.AppID != s.options.Name {
 		return
 	}
 	notify(s.options.Observer.UnroutableReply)

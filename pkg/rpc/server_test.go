@@ -18,11 +18,22 @@ import (
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 // failing replies with err.
 func failing(err error) Func {
 	return func(context.Context, *Request) (*Reply, error) { return nil, err }
+}
+
+// problem is problem+json as a client of another language reads it.
+type problem struct {
+	Type          string       `json:"type"`
+	Title         string       `json:"title"`
+	Status        int          `json:"status"`
+	Detail        string       `json:"detail"`
+	CorrelationID string       `json:"correlation_id"`
+	Errors        []FieldError `json:"errors"`
 }
 
 func wantProblem(t *testing.T, reply *Reply, want problem) {
@@ -32,7 +43,7 @@ func wantProblem(t *testing.T, reply *Reply, want problem) {
 		t.Errorf("got status %d, %s; want %d, application/problem+json", reply.Status, reply.ContentType, want.Status)
 	}
 	noError(t, json.Unmarshal(reply.Body, &got))
-	want.Type = "urn:problem-type:" + defaultReason(want.Status)
+	want.Type = "urn:problem-type:" + NewError(want.Status, "").Reason
 	want.Title = http.StatusText(want.Status)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -53,8 +64,8 @@ func TestErrorReplies(t *testing.T) {
 		{"a wrapped Error", failing(fmt.Errorf("get: %w", Conflict("it is so"))), problem{Status: 409, Detail: "it is so"}, nil, ""},
 		{
 			"fields and headers",
-			failing(Unprocessable("bad").WithFields(FieldError{"a", "is odd"}).WithHeader("retry-after", "3")),
-			problem{Status: 422, Detail: "bad", Errors: []FieldError{{"a", "is odd"}}}, http.Header{"Retry-After": {"3"}}, "",
+			failing(Unprocessable("bad").WithFields(FieldError{Field: "a", Message: "is odd"}).WithHeader("retry-after", "3")),
+			problem{Status: 422, Detail: "bad", Errors: []FieldError{{Field: "a", Message: "is odd"}}}, http.Header{"Retry-After": {"3"}}, "",
 		},
 		{"a cause", failing(Forbidden("no").WithCause(secret)), problem{Status: 403, Detail: "no"}, nil, "DEBUG"},
 		{"a server error's cause", failing(Unavailable("later").WithCause(secret)), problem{Status: 503, Detail: "later"}, nil, "ERROR"},
@@ -207,7 +218,7 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 			go func() { _, _ = c.Do(t.Context(), &Request{Queue: "slow"}) }()
 			synctest.Wait()
 		}
-		past := encodeRequest(&Request{ID: "3", Deadline: time.Now().Add(-time.Second)}, "caller.rpc.response", "caller", false, time.Now())
+		past := protocol.Encoder{AppID: "caller", ReplyTo: "caller.rpc.response"}.Request(&Request{ID: "3", Deadline: time.Now().Add(-time.Second)}, time.Now())
 		past.TTL = 0
 		noError(t, b.Send(t.Context(), "slow", past))
 		<-time.After(5 * time.Second)
@@ -222,7 +233,7 @@ func TestHandlerOutlivesDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &hooked{Broker: newBroker(t)}
 		b.send = func(ctx context.Context, queue string, m messaging.Message) error {
-			if m.Type == typeReply {
+			if protocol.IsReply(m) {
 				t.Error("a reply was sent past the deadline")
 			}
 			return b.Broker.Send(ctx, queue, m)
@@ -370,7 +381,7 @@ func TestHandleAfterStart(t *testing.T) {
 func awayFor(b messaging.Broker, d time.Duration) *hooked {
 	back := time.Now().Add(d)
 	return &hooked{Broker: b, send: func(ctx context.Context, queue string, m messaging.Message) error {
-		if m.Type == typeReply && time.Now().Before(back) {
+		if protocol.IsReply(m) && time.Now().Before(back) {
 			return messaging.ErrUnavailable
 		}
 		return b.Send(ctx, queue, m)
@@ -406,7 +417,7 @@ func TestReplyWhileBrokerIsAway(t *testing.T) {
 				request := messaging.Message{CorrelationID: "7", ReplyTo: "replies"}
 				if test.deadline > 0 {
 					r := &Request{ID: "7", Deadline: time.Now().Add(test.deadline)}
-					request = encodeRequest(r, "replies", "caller", false, time.Now())
+					request = protocol.Encoder{AppID: "caller", ReplyTo: "replies"}.Request(r, time.Now())
 				}
 				noError(t, b.Send(t.Context(), "works", request))
 				synctest.Wait()
@@ -503,7 +514,7 @@ func TestMalformedRequest(t *testing.T) {
 	m.ReplyTo = "replies"
 	noError(t, b.Send(t.Context(), "works", m))
 	refusal := awaittest.Receive(t, replies, "the reply")
-	reply, err := decodeReply(&refusal)
+	reply, err := protocol.DecodeReply(&refusal)
 	noError(t, err)
 	wantProblem(t, reply, problem{Status: 400, Detail: "malformed request message", CorrelationID: "7"})
 }
@@ -715,5 +726,29 @@ func TestWith(t *testing.T) {
 		if reply.Status != want {
 			t.Errorf("%s: got status %d, want %d", queue, reply.Status, want)
 		}
+	}
+}
+
+// TestReplayIsHandled: as it is, the request of a caller that is gone would be dropped.
+func TestReplayIsHandled(t *testing.T) {
+	b := newBroker(t)
+	expired, handled := make(chan struct{}, 1), make(chan *Request, 1)
+	f := func(_ context.Context, r *Request) (*Reply, error) {
+		handled <- r
+		return &Reply{}, nil
+	}
+	serve(t, b, ServerOptions{Observer: Observer{ExpiredRequest: func() { expired <- struct{}{} }}}, "orders.create", f)
+	request := shopRequest()
+	request.Deadline = time.Now().Add(-time.Minute)
+	m := protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(request, time.Now())
+	m.TTL = 0
+	noError(t, b.Publish(t.Context(), "orders.create", m))
+	awaittest.Receive(t, expired, "the request to be dropped")
+	dead := messaging.DeadLetter(m, "orders.create", messaging.DeadLetterLimit, time.Now())
+	noError(t, b.Publish(t.Context(), "orders.create", protocol.Replay(dead)))
+	want := shopRequest()
+	want.Deadline = time.Time{}
+	if diff := cmp.Diff(want, awaittest.Receive(t, handled, "the request")); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 // letter is a message in a dead-letter queue.
@@ -41,8 +41,8 @@ func (l letter) withoutBody() letter {
 
 // request returns who asked for what, as far as it is known.
 func (l letter) request() (subject, request string) {
-	r, ok := rpc.DecodeRequest(l.death.Queue, l.message)
-	if !ok {
+	r, err := protocol.DecodeRequest(l.death.Queue, l.message)
+	if err != nil || !protocol.IsRequest(l.message) {
 		return "", ""
 	}
 	if r.Identity != nil {

@@ -9,7 +9,7 @@ import (
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
-	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/rpc/protocol"
 )
 
 type replayCommand struct{ selection }
@@ -38,7 +38,7 @@ func replay(ctx context.Context, b *rabbitmq.Browser, l letter) (string, error) 
 	if l.death.Queue == "" {
 		return "", refusal{fmt.Errorf("no header %s says where it came from", messaging.DeadLetterQueueHeader)}
 	}
-	err := b.Publish(ctx, l.death.Queue, rpc.Replay(l.message))
+	err := b.Publish(ctx, l.death.Queue, protocol.Replay(l.message))
 	if errors.Is(err, messaging.ErrUnroutable) || errors.Is(err, messaging.ErrInvalidMessage) {
 		return "", refusal{err}
 	}

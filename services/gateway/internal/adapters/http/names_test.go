@@ -51,11 +51,11 @@ func internalNames(t *testing.T) []string {
 
 var wireConstantName = regexp.MustCompile(`^(header|identity|request|type)[A-Z]|Header$`)
 
-// wireConstants are the values of the constants of packages rpc and messaging that name what is on the wire.
+// wireConstants are the values of the constants of packages protocol and messaging that name what is on the wire.
 func wireConstants(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, file := range slices.Concat(goFiles(t, "rpc"), goFiles(t, "messaging")) {
+	for _, file := range slices.Concat(goFiles(t, "rpc/protocol"), goFiles(t, "messaging")) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
@@ -109,7 +109,7 @@ var protocolRow = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|")
 // protocolNames are those that the tables of PROTOCOL.md explain.
 func protocolNames(t *testing.T) []string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(pkgDir, "rpc", "PROTOCOL.md"))
+	page, err := os.ReadFile(filepath.Join(pkgDir, "rpc", "protocol", "PROTOCOL.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package rpc
+package protocol
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// wireForm is a string in the encoding of forms (application/x-www-form-urlencoded) in the making. It is url.Values without a
-// map and, for what is known beforehand, without a sort.
-type wireForm []byte
+// form is a growing string in the encoding of HTML forms (application/x-www-form-urlencoded). Unlike url.Values it needs no
+// map, and sorts only names that it does not know beforehand.
+type form []byte
 
-func (f wireForm) add(name, value string) wireForm {
+func (f form) add(name, value string) form {
 	if len(f) > 0 {
 		f = append(f, '&')
 	}
@@ -20,16 +20,16 @@ func (f wireForm) add(name, value string) wireForm {
 	return append(f, url.QueryEscape(value)...)
 }
 
-// addIf leaves out what is empty.
-func (f wireForm) addIf(name, value string) wireForm {
+// addIf leaves out an empty value.
+func (f form) addIf(name, value string) form {
 	if value == "" {
 		return f
 	}
 	return f.add(name, value)
 }
 
-// addLists adds names behind a prefix, in their order, each with all its values.
-func (f wireForm) addLists(prefix string, lists map[string][]string) wireForm {
+// addLists adds all values of all names, in the order of the names, each name after a prefix.
+func (f form) addLists(prefix string, lists map[string][]string) form {
 	for _, name := range sortedKeys(lists) {
 		for _, value := range lists[name] {
 			f = f.add(prefix+name, value)
@@ -38,7 +38,7 @@ func (f wireForm) addLists(prefix string, lists map[string][]string) wireForm {
 	return f
 }
 
-// sortedKeys allocates once at most; slices.Sorted(maps.Keys(m)) does so several times, even for an empty map.
+// sortedKeys allocates at most once. slices.Sorted(maps.Keys(m)) allocates several times, even for an empty map.
 func sortedKeys[V any](m map[string]V) []string {
 	if len(m) == 0 {
 		return nil
@@ -51,16 +51,16 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// set puts the form into a table, unless it is empty.
-func (f wireForm) set(table map[string]any, name string) {
+// set stores the form in a header, unless it is empty.
+func (f form) set(headers map[string]any, name string) {
 	if len(f) > 0 {
-		table[name] = string(f)
+		headers[name] = string(f)
 	}
 }
 
-// readForm calls field with each name and value of the form in a table, in their order; not at all if it is not there.
-func readForm(table map[string]any, header string, field func(name, value string)) error {
-	s, err := getString(table, header)
+// readForm calls field with each name and value of the form in a header, in their order.
+func readForm(headers map[string]any, header string, field func(name, value string)) error {
+	s, err := getString(headers, header)
 	if err != nil {
 		return err
 	}

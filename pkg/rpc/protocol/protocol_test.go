@@ -1,4 +1,4 @@
-package rpc
+package protocol
 
 import (
 	"bytes"
@@ -87,7 +87,7 @@ func newGolden(m messaging.Message) golden {
 }
 
 func TestGolden(t *testing.T) {
-	failure := Unprocessable("invalid input").
+	failure := NewError(http.StatusUnprocessableEntity, "invalid input").
 		WithFields(FieldError{Field: "items[0].quantity", Message: "must be at least 1"}).
 		WithHeader("Retry-After", "3")
 	created := &Reply{
@@ -98,10 +98,10 @@ func TestGolden(t *testing.T) {
 		name    string
 		message messaging.Message
 	}{
-		{"full_request", encodeRequest(fullRequest(), "gateway.rpc.response", "gateway", true, testNow)},
-		{"minimal_request", encodeRequest(&Request{ID: testID, Deadline: testDeadline}, "gateway.rpc.response", "gateway", false, testNow)},
-		{"reply", encodeReply(created, testID, "orders", false, testDeadline, testNow)},
-		{"error_reply", encodeReply(failure.Reply(testID), testID, "orders", false, testDeadline, testNow)},
+		{"full_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testNow)},
+		{"minimal_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(&Request{ID: testID, Deadline: testDeadline}, testNow)},
+		{"reply", Encoder{AppID: "orders"}.Reply(created, testID, testDeadline, testNow)},
+		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), testID, testDeadline, testNow)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -134,11 +134,11 @@ func TestGolden(t *testing.T) {
 
 func TestRequestRoundTrip(t *testing.T) {
 	want := fullRequest()
-	m := encodeRequest(want, "gateway.rpc.response", "gateway", true, testNow).Normalize()
+	m := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(want, testNow).Normalize()
 	if m.TTL != 5*time.Second {
 		t.Errorf("TTL is %s", m.TTL)
 	}
-	got, err := decodeRequest("orders.create", m)
+	got, err := DecodeRequest("orders.create", m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +149,8 @@ func TestRequestRoundTrip(t *testing.T) {
 
 func TestReplyRoundTrip(t *testing.T) {
 	want := &Reply{Status: 207, Header: http.Header{"X-A": {"1", "2"}}, ContentType: "text/plain", Body: []byte("x")}
-	m := encodeReply(want, testID, "orders", false, time.Time{}, testNow).Normalize()
-	got, err := decodeReply(&m)
+	m := Encoder{AppID: "orders"}.Reply(want, testID, time.Time{}, testNow).Normalize()
+	got, err := DecodeReply(&m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestTTL(t *testing.T) {
 }
 
 func TestDecodePlainRequest(t *testing.T) {
-	got, err := decodeRequest("orders.get", messaging.Message{
+	got, err := DecodeRequest("orders.get", messaging.Message{
 		CorrelationID: "7", ReplyTo: "q", ContentType: "text/plain", Body: []byte("hi"), Headers: map[string]any{"x": 1},
 	})
 	if err != nil {
@@ -195,7 +195,7 @@ func TestDecodePlainRequest(t *testing.T) {
 
 func TestDecodeRequestTypes(t *testing.T) {
 	for _, version := range []any{1, int8(1), int16(1), int32(1), int64(1), uint8(1), uint16(1), uint32(1)} {
-		got, err := decodeRequest("q", messaging.Message{Headers: map[string]any{
+		got, err := DecodeRequest("q", messaging.Message{Headers: map[string]any{
 			"rpc-version": version,
 			"rpc-unknown": "of a later revision",
 			"rpc-request": "header.x-b=2&header.X-a=1&header.X-B=4&&header.x-B=3&later=1&later.a=2",
@@ -219,7 +219,7 @@ func TestHeadersStayHeaders(t *testing.T) {
 	for _, name := range names {
 		r.Header[name] = []string{"admin"}
 	}
-	got, err := decodeRequest("q", encodeRequest(r, "reply", "app", false, testNow).Normalize())
+	got, err := DecodeRequest("q", Encoder{AppID: "app", ReplyTo: "reply"}.Request(r, testNow).Normalize())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestDecodeMalformedRequest(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := decodeRequest("q", messaging.Message{Headers: test.headers})
+			_, err := DecodeRequest("q", messaging.Message{Headers: test.headers})
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -285,7 +285,7 @@ func TestDecodeReply(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := decodeReply(&messaging.Message{ContentType: "text/plain", Headers: test.headers})
+			got, err := DecodeReply(&messaging.Message{ContentType: "text/plain", Headers: test.headers})
 			if test.want == nil {
 				if !errors.Is(err, ErrMalformedReply) || !strings.Contains(err.Error(), test.problem) {
 					t.Errorf("got %v, want ErrMalformedReply: %s", err, test.problem)
@@ -371,11 +371,11 @@ func FuzzDecodeRequest(f *testing.F) {
 	addGoldenSeeds(f)
 	f.Fuzz(func(t *testing.T, headers []byte, id, contentType string, body []byte) {
 		m := messaging.Message{CorrelationID: id, ReplyTo: "r", ContentType: contentType, Headers: headersFrom(headers), Body: body}
-		first, err := decodeRequest("q", m)
+		first, err := DecodeRequest("q", m)
 		if err != nil {
 			return
 		}
-		second, err := decodeRequest("q", encodeRequest(first, "r", "a", false, testNow).Normalize())
+		second, err := DecodeRequest("q", Encoder{AppID: "a", ReplyTo: "r"}.Request(first, testNow).Normalize())
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)
 		}
@@ -389,16 +389,16 @@ func FuzzDecodeReply(f *testing.F) {
 	addGoldenSeeds(f)
 	f.Fuzz(func(t *testing.T, headers []byte, id, contentType string, body []byte) {
 		m := messaging.Message{CorrelationID: id, ContentType: contentType, Headers: headersFrom(headers), Body: body}
-		first, err := decodeReply(&m)
+		first, err := DecodeReply(&m)
 		if err != nil {
 			if !errors.Is(err, ErrMalformedReply) {
 				t.Errorf("%v is not ErrMalformedReply", err)
 			}
 			return
 		}
-		_ = replyError(first)
-		again := encodeReply(first, id, "a", false, time.Time{}, testNow).Normalize()
-		second, err := decodeReply(&again)
+		_ = first.Err()
+		again := Encoder{AppID: "a"}.Reply(first, id, time.Time{}, testNow).Normalize()
+		second, err := DecodeReply(&again)
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)
 		}

@@ -1,18 +1,56 @@
-package rpc
+package protocol
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"example.com/warren/pkg/messaging"
 )
 
-// encodeRequest returns the message that carries r. Its reply goes to replyTo.
-func encodeRequest(r *Request, replyTo, appID string, persistent bool, now time.Time) messaging.Message {
+// Request is one call of a method.
+type Request struct {
+	Queue string // of the method, e.g. "orders.get"
+	ID    string // the correlation ID, a UUID; the client makes one if it is empty
+
+	// Method, Path, Route, Params, Query and Header describe the HTTP request behind the call. Calls from service to
+	// service may leave them empty.
+	Method string // "GET"
+	Path   string // "/v1/orders/42"
+	Route  string // "/v1/orders/:id"
+	Params map[string]string
+	Query  url.Values
+	Header http.Header
+
+	// Identity is the caller, from a token that the gateway had checked. nil: the route is public, and the caller unknown.
+	// Nothing that a client of the gateway sends reaches this field.
+	Identity *Identity
+
+	ContentType string
+	Body        []byte
+
+	// Deadline is when the caller stops waiting. A server drops a request past it.
+	Deadline time.Time
+
+	// Idempotent tells the client that handling the request twice has the effect of handling it once (RFC 9110, section
+	// 9.2.2), so that it may send the request again when the connection was lost. It is not part of the message.
+	Idempotent bool
+}
+
+// The names in the form of headerRequest.
+const (
+	requestMethod = "method"
+	requestPath   = "path"
+	requestRoute  = "route"
+	requestParam  = "param."
+	requestQuery  = "query."
+	requestHeader = "header."
+)
+
+// Request returns the message that carries r.
+func (e Encoder) Request(r *Request, now time.Time) messaging.Message {
 	headers := make(map[string]any, 3)
 	encodeHTTP(r).set(headers, headerRequest)
 	if r.Identity != nil {
@@ -24,21 +62,21 @@ func encodeRequest(r *Request, replyTo, appID string, persistent bool, now time.
 	return messaging.Message{
 		ID:            r.ID,
 		Type:          typeRequest,
-		AppID:         appID,
+		AppID:         e.AppID,
 		ContentType:   r.ContentType,
 		CorrelationID: r.ID,
-		ReplyTo:       replyTo,
+		ReplyTo:       e.ReplyTo,
 		Headers:       headers,
 		Body:          r.Body,
 		Timestamp:     now,
 		TTL:           ttlUntil(r.Deadline, now),
-		Persistent:    persistent,
+		Persistent:    e.Persistent,
 	}
 }
 
-// encodeHTTP is what a request has of the HTTP request behind it.
-func encodeHTTP(r *Request) wireForm {
-	f := make(wireForm, 0, 512)
+// encodeHTTP encodes the fields that describe the HTTP request behind r.
+func encodeHTTP(r *Request) form {
+	f := make(form, 0, 512)
 	f = f.addIf(requestMethod, r.Method).addIf(requestPath, r.Path).addIf(requestRoute, r.Route)
 	for _, name := range sortedKeys(r.Params) {
 		f = f.add(requestParam+name, r.Params[name])
@@ -46,22 +84,9 @@ func encodeHTTP(r *Request) wireForm {
 	return f.addLists(requestQuery, r.Query).addLists(requestHeader, r.Header)
 }
 
-// encodeIdentity always has a subject, be it empty: an identity must not become nobody on its way.
-func encodeIdentity(i *Identity) wireForm {
-	f := make(wireForm, 0, 256)
-	f = f.add(identitySubject, i.Subject).addIf(identityUsername, i.Username).addIf(identityTokenID, i.TokenID)
-	for _, scope := range i.Scopes {
-		f = f.add(identityScope, scope)
-	}
-	if !i.ExpiresAt.IsZero() {
-		f = f.add(identityExpiresAt, strconv.FormatInt(i.ExpiresAt.Unix(), 10))
-	}
-	return f
-}
-
-// decodeRequest reads a request that arrived on queue. What is not there is empty: a plain requester sends a body and no
-// more, and has neither identity nor deadline.
-func decodeRequest(queue string, m messaging.Message) (*Request, error) {
+// DecodeRequest reads a request that arrived on queue. Fields without a header are empty: the request of a plain client has
+// a body, and neither identity nor deadline.
+func DecodeRequest(queue string, m messaging.Message) (*Request, error) {
 	r := &Request{Queue: queue, ID: m.CorrelationID, ContentType: m.ContentType, Body: m.Body}
 	if err := checkVersion(m.Headers); err != nil {
 		return nil, err
@@ -77,7 +102,7 @@ func decodeRequest(queue string, m messaging.Message) (*Request, error) {
 	return r, err
 }
 
-// readHTTP takes in one field of what encodeHTTP writes.
+// readHTTP reads one field of what encodeHTTP writes.
 func (r *Request) readHTTP(name, value string) {
 	switch name {
 	case requestMethod:
@@ -118,41 +143,4 @@ func decodeDeadline(headers map[string]any) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%s is %d, not after 1970", headerDeadline, ms)
 	}
 	return time.UnixMilli(ms), nil
-}
-
-var errNoSubject = errors.New(headerIdentity + " has no " + identitySubject)
-
-func decodeIdentity(headers map[string]any) (*Identity, error) {
-	if _, ok := headers[headerIdentity]; !ok {
-		return nil, nil //nolint:nilnil // nobody
-	}
-	i, expiry := &Identity{}, ""
-	err := readForm(headers, headerIdentity, func(name, value string) {
-		switch name {
-		case identitySubject:
-			i.Subject = value
-		case identityUsername:
-			i.Username = value
-		case identityTokenID:
-			i.TokenID = value
-		case identityScope:
-			i.Scopes = append(i.Scopes, value)
-		case identityExpiresAt:
-			expiry = value
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	if i.Subject == "" {
-		return nil, errNoSubject
-	}
-	if expiry != "" {
-		seconds, err := strconv.ParseInt(expiry, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s is not a number of seconds", headerIdentity, identityExpiresAt)
-		}
-		i.ExpiresAt = time.Unix(seconds, 0).UTC()
-	}
-	return i, nil
 }

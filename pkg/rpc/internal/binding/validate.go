@@ -1,16 +1,18 @@
-package rpc
+package binding
 
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/go-playground/validator/v10"
+
+	"example.com/warren/pkg/rpc/protocol"
 )
 
-// maxFieldErrors bounds what a large and wrong input can make of its reply.
+// maxFieldErrors bounds the size of the reply to a large and wrong input.
 const maxFieldErrors = 100
 
 // embeddedName stands for an embedded struct in the path of a field, and is cut from it.
@@ -24,15 +26,13 @@ func newValidate() *validator.Validate {
 	return v
 }
 
-// fieldName is the name that the caller knows a field by.
+// fieldName returns the name that the caller knows a field by.
 func fieldName(f reflect.StructField) string {
 	if isEmbedded(f) {
 		return embeddedName
 	}
-	for _, s := range sources {
-		if name := tagName(f, s.tag); name != "" {
-			return name
-		}
+	if from := sourcesOf(f); len(from) > 0 {
+		return tagName(f, string(from[0]))
 	}
 	if name := tagName(f, "json"); name != "-" {
 		return name
@@ -40,20 +40,19 @@ func fieldName(f reflect.StructField) string {
 	return ""
 }
 
-// checkValidation returns what is wrong with the validate tags of a struct type: the library panics over it.
+// checkValidation returns what is wrong with the validate tags of a struct type. The library reports that by a panic.
 func checkValidation(t reflect.Type) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("validate tags of %s: %v", t, value)
 		}
 	}()
-	// What the zero value fails is of no interest.
-	_ = validate.Struct(reflect.New(t).Interface())
+	_ = validate.Struct(reflect.New(t).Interface()) // the zero value need not be valid
 	return nil
 }
 
-// validate checks in, a pointer to a struct of b's type.
-func (b *binding) validate(in any) error {
+// validate checks in, a pointer to a value of the input type.
+func (b *Binding) validate(in any) error {
 	err := validate.Struct(in)
 	var wrong validator.ValidationErrors
 	switch {
@@ -62,23 +61,23 @@ func (b *binding) validate(in any) error {
 	case !errors.As(err, &wrong):
 		return fmt.Errorf("validate the input: %w", err)
 	}
-	fields := make([]FieldError, 0, len(wrong))
+	fields := make([]protocol.FieldError, 0, len(wrong))
 	for _, w := range wrong[:min(len(wrong), maxFieldErrors)] {
 		path := w.Namespace()
 		if name := b.typ.Name(); name != "" {
 			path = strings.TrimPrefix(path, name+".")
 		}
 		path = strings.ReplaceAll(path, embeddedName+".", "")
-		fields = append(fields, FieldError{Field: path, Message: ruleMessage(w)})
+		fields = append(fields, protocol.FieldError{Field: path, Message: ruleMessage(w)})
 	}
 	return invalidInput(fields...)
 }
 
-func invalidInput(fields ...FieldError) *Error {
-	return Unprocessable("invalid input").WithFields(fields...)
+func invalidInput(fields ...protocol.FieldError) *protocol.Error {
+	return protocol.NewError(http.StatusUnprocessableEntity, "invalid input").WithFields(fields...)
 }
 
-// typeMessage says what a value of the type looks like, in the caller's words.
+// typeMessage says how a value of the type must look, in the caller's words.
 func typeMessage(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -97,7 +96,7 @@ func typeMessage(t reflect.Type) string {
 	case reflect.Slice, reflect.Array:
 		return "must be an array"
 	case reflect.Struct, reflect.Map:
-		if t == reflect.TypeFor[time.Time]() {
+		if t == timeType {
 			return "must be a time like 2006-01-02T15:04:05Z"
 		}
 		return "must be an object"
@@ -114,48 +113,43 @@ func valueMessage(t reflect.Type) string {
 	return typeMessage(t)
 }
 
-// ruleMessage words a broken rule without the names of Go fields and types.
-func ruleMessage(w validator.FieldError) string {
-	switch w.Tag() {
-	case "required":
-		return "is required"
-	case "min", "gte":
-		return boundMessage(w, "at least")
-	case "max", "lte":
-		return boundMessage(w, "at most")
-	case "gt":
-		return boundMessage(w, "more than")
-	case "lt":
-		return boundMessage(w, "less than")
-	case "len", "eq":
-		return boundMessage(w, "exactly")
-	case "oneof":
-		return "must be one of " + strings.Join(strings.Fields(w.Param()), ", ")
-	case "unique":
-		return "must not repeat a value"
-	case "uuid", "uuid4":
-		return "must be a UUID"
-	case "email":
-		return "must be an email address"
-	case "url", "http_url":
-		return "must be a URL"
-	case "iso4217":
-		return "must be a currency code like EUR"
-	case "alphanum":
-		return "must have letters and digits only"
-	default:
-		return "is not valid"
-	}
+// ruleMessages words the broken rules without a parameter.
+var ruleMessages = map[string]string{
+	"required": "is required",
+	"unique":   "must not repeat a value",
+	"uuid":     "must be a UUID",
+	"uuid4":    "must be a UUID",
+	"email":    "must be an email address",
+	"url":      "must be a URL",
+	"http_url": "must be a URL",
+	"iso4217":  "must be a currency code like EUR",
+	"alphanum": "must have letters and digits only",
 }
 
-func boundMessage(w validator.FieldError, bound string) string {
+// boundMessages words the broken rules that compare a size or a number with their parameter.
+var boundMessages = map[string]string{
+	"min": "at least", "gte": "at least",
+	"max": "at most", "lte": "at most",
+	"gt": "more than", "lt": "less than",
+	"len": "exactly", "eq": "exactly",
+}
+
+// ruleMessage words a broken rule without the names of Go fields and types.
+func ruleMessage(w validator.FieldError) string {
+	message, bound := ruleMessages[w.Tag()], boundMessages[w.Tag()]
+	switch {
+	case message != "":
+		return message
+	case w.Tag() == "oneof":
+		return "must be one of " + strings.Join(strings.Fields(w.Param()), ", ")
+	case bound == "" || w.Kind() == reflect.Struct: // the bounds of times compare them with now
+		return "is not valid"
+	}
 	switch w.Kind() {
 	case reflect.String:
 		return fmt.Sprintf("must have %s %s characters", bound, w.Param())
 	case reflect.Slice, reflect.Array, reflect.Map:
 		return fmt.Sprintf("must have %s %s items", bound, w.Param())
-	case reflect.Struct: // times, which are compared with now
-		return "is not valid"
 	default:
 		return fmt.Sprintf("must be %s %s", bound, w.Param())
 	}

@@ -1,0 +1,47 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+)
+
+// handling is what a handler's context carries.
+type handling struct {
+	request *Request
+	header  http.Header
+}
+
+type handlingKey struct{}
+
+func withHandling(ctx context.Context, h *handling) context.Context {
+	return context.WithValue(ctx, handlingKey{}, h)
+}
+
+// RequestFrom returns the request that a handler's context belongs to. Outside a handler it returns nil.
+func RequestFrom(ctx context.Context) *Request {
+	if h, ok := ctx.Value(handlingKey{}).(*handling); ok {
+		return h.request
+	}
+	return nil
+}
+
+// IdentityFrom returns the identity of the caller of the handler that ctx belongs to, or nil if the caller is unknown.
+func IdentityFrom(ctx context.Context) *Identity {
+	if request := RequestFrom(ctx); request != nil {
+		return request.Identity
+	}
+	return nil
+}
+
+// ReplyHeader returns headers for the handler to set, which its reply will carry besides its own. Like any http.Header it
+// is not safe for concurrent use. Outside a handler they have no effect.
+func ReplyHeader(ctx context.Context) http.Header {
+	h, ok := ctx.Value(handlingKey{}).(*handling)
+	if !ok {
+		return http.Header{}
+	}
+	if h.header == nil {
+		h.header = http.Header{}
+	}
+	return h.header
+}

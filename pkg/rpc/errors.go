@@ -1,0 +1,90 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"example.com/warren/pkg/rpc/protocol"
+)
+
+// NewError returns an error with any status and the default reason of that status. The functions below name the usual
+// ones.
+func NewError(status int, format string, args ...any) *Error {
+	return protocol.NewError(status, format, args...)
+}
+
+// BadRequest returns an error of status 400: the request can't be read.
+func BadRequest(format string, args ...any) *Error {
+	return NewError(http.StatusBadRequest, format, args...)
+}
+
+// Unauthorized returns an error of status 401: the caller is unknown.
+func Unauthorized(format string, args ...any) *Error {
+	return NewError(http.StatusUnauthorized, format, args...)
+}
+
+// Forbidden returns an error of status 403: the caller is known and may not do this.
+func Forbidden(format string, args ...any) *Error {
+	return NewError(http.StatusForbidden, format, args...)
+}
+
+// NotFound returns an error of status 404.
+func NotFound(format string, args ...any) *Error {
+	return NewError(http.StatusNotFound, format, args...)
+}
+
+// Conflict returns an error of status 409: the state of the thing does not allow this.
+func Conflict(format string, args ...any) *Error {
+	return NewError(http.StatusConflict, format, args...)
+}
+
+// Unprocessable returns an error of status 422: the request can be read and its content is wrong. See Error.WithFields.
+func Unprocessable(format string, args ...any) *Error {
+	return NewError(http.StatusUnprocessableEntity, format, args...)
+}
+
+// TooManyRequests returns an error of status 429. See Error.WithHeader for Retry-After.
+func TooManyRequests(format string, args ...any) *Error {
+	return NewError(http.StatusTooManyRequests, format, args...)
+}
+
+// Unavailable returns an error of status 503: the caller may try again later.
+func Unavailable(format string, args ...any) *Error {
+	return NewError(http.StatusServiceUnavailable, format, args...)
+}
+
+// Status returns the status of a call's outcome, for logs and metrics: the reply's, or that of the reply which a
+// server would make of err. A cancelled context is 499, as web servers log a client that has gone.
+func Status(reply *Reply, err error) int {
+	switch {
+	case err == nil && reply != nil:
+		return reply.Status
+	case errors.Is(err, context.Canceled):
+		return statusClientClosed
+	default:
+		return asError(err).Status
+	}
+}
+
+const statusClientClosed = 499
+
+var (
+	errNoReply    = errors.New("handler returned neither a reply nor an error")
+	internalError = NewError(http.StatusInternalServerError, "internal error")
+)
+
+// asError returns the *Error in err, or makes one that hides err from the caller.
+func asError(err error) *Error {
+	var e *Error
+	switch {
+	case err == nil:
+		return internalError.WithCause(errNoReply)
+	case errors.As(err, &e) && e.Status >= 400 && protocol.ValidStatus(e.Status):
+		return e
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrTimeout):
+		return NewError(http.StatusGatewayTimeout, "the service took too long").WithCause(err)
+	default:
+		return internalError.WithCause(err)
+	}
+}

@@ -1,0 +1,32 @@
+package protocol
+
+import "testing"
+
+func BenchmarkEncodeRequest(b *testing.B) {
+	request := fullRequest()
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, testNow)
+	}
+}
+
+func BenchmarkDecodeRequest(b *testing.B) {
+	m := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(fullRequest(), testNow).Normalize()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := DecodeRequest("orders.create", m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecodeReply(b *testing.B) {
+	reply := &Reply{Status: 200, ContentType: contentTypeJSON, Body: []byte(`{}`)}
+	m := Encoder{AppID: "orders"}.Reply(reply, testID, testDeadline, testNow).Normalize()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := DecodeReply(&m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

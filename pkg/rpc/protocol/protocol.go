@@ -1,0 +1,148 @@
+// Package protocol defines the messages of remote procedure calls: what is in a [Request], a [Reply] and an [Error], and
+// how they are encoded in the properties, headers and body of a [messaging.Message]. PROTOCOL.md, next to this file,
+// describes the bytes for services in other languages; its golden files are in testdata.
+//
+// Services use package rpc, which makes calls and has aliases of the types. This package is for tools that read or
+// write single messages.
+//
+// # Requests and replies
+//
+// An [Encoder] makes the messages of one process; [DecodeRequest] and [DecodeReply] read them. Both decoders accept
+// messages of plain AMQP clients, which have a body and no headers.
+//
+// # Errors
+//
+// [Error.Reply] makes a problem of an error (RFC 9457), and [Reply.Err] makes an error of a problem. An error's reason
+// identifies it to programs.
+//
+// # Dead letters
+//
+// [Replay] makes a request of a dead-lettered one.
+package protocol
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// The names and values on the wire. PROTOCOL.md says what they mean.
+const (
+	version = 1
+
+	typeRequest = "rpc.request"
+	typeReply   = "rpc.reply"
+
+	headerVersion  = "rpc-version"
+	headerRequest  = "rpc-request"
+	headerIdentity = "rpc-identity"
+	headerDeadline = "rpc-deadline"
+	headerStatus   = "rpc-status"
+	headerHeaders  = "rpc-headers"
+
+	contentTypeJSON    = "application/json"
+	contentTypeProblem = "application/problem+json"
+)
+
+// Encoder makes the messages of one process.
+type Encoder struct {
+	AppID      string // the name of the service
+	ReplyTo    string // the callback queue, for requests
+	Persistent bool   // messages survive a restart of the broker
+}
+
+// IsRequest reports whether m is a request of an [Encoder]. It does not recognize the requests of plain clients, which
+// have no type.
+func IsRequest(m messaging.Message) bool { return m.Type == typeRequest }
+
+// IsReply reports whether m is a reply of an [Encoder].
+func IsReply(m messaging.Message) bool { return m.Type == typeReply }
+
+// ValidStatus reports whether a reply can have the status. 1xx is not valid, since HTTP sends it before a response and
+// never as one.
+func ValidStatus[T int | int64](status T) bool { return status >= 200 && status <= 599 }
+
+// IsJSON reports whether a body of the content type is JSON. A missing content type counts as JSON, since plain AMQP
+// clients rarely set one.
+func IsJSON(contentType string) bool {
+	parsed := mediaType(contentType)
+	return contentType == "" || parsed == contentTypeJSON || strings.HasSuffix(parsed, "+json")
+}
+
+// mediaType returns "" for a content type that can't be parsed.
+func mediaType(contentType string) string {
+	if contentType == contentTypeJSON || contentType == contentTypeProblem {
+		return contentType
+	}
+	parsed, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return ""
+	}
+	return parsed
+}
+
+// maxTTL bounds the TTL that a deadline far away leads to. RabbitMQ closes the channel over one beyond 2^32 ms.
+// https://www.rabbitmq.com/docs/ttl
+const maxTTL = 24 * time.Hour
+
+// ttlUntil returns the TTL of a message that expires at deadline: at least a millisecond, since 0 means none.
+func ttlUntil(deadline, now time.Time) time.Duration {
+	if deadline.IsZero() {
+		return 0
+	}
+	return min(max(deadline.Sub(now).Truncate(time.Millisecond), time.Millisecond), maxTTL)
+}
+
+// getInteger reads a header that has any of AMQP's integer types. ok is false if there is no such header.
+func getInteger(headers map[string]any, name string) (n int64, ok bool, err error) {
+	value, ok := headers[name]
+	if !ok {
+		return 0, false, nil
+	}
+	switch v := reflect.ValueOf(value); {
+	case v.CanInt():
+		return v.Int(), true, nil
+	case v.CanUint():
+		return int64(v.Uint()), true, nil //nolint:gosec // AMQP has no unsigned 64-bit integers
+	default:
+		return 0, false, fmt.Errorf("%s is %T, not an integer", name, value)
+	}
+}
+
+// getString returns "" if there is no such header.
+func getString(headers map[string]any, name string) (string, error) {
+	value, ok := headers[name]
+	if !ok {
+		return "", nil
+	}
+	s, ok := value.(string)
+	if !ok {
+		return "", fmt.Errorf("%s is %T, not a string", name, value)
+	}
+	return s, nil
+}
+
+// addHeader adds a value to an HTTP header, whose names do not depend on case.
+func addHeader(header *http.Header, name, value string) {
+	if *header == nil {
+		*header = http.Header{}
+	}
+	header.Add(name, value)
+}
+
+// checkVersion refuses messages of another version. Without a version they have this one.
+func checkVersion(headers map[string]any) error {
+	v, ok, err := getInteger(headers, headerVersion)
+	if err != nil {
+		return err
+	}
+	if ok && v != version {
+		return fmt.Errorf("%s is %d, not %d", headerVersion, v, version)
+	}
+	return nil
+}

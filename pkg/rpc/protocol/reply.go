@@ -1,0 +1,71 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// Reply is the response to a [Request].
+type Reply struct {
+	Status      int // HTTP's
+	Header      http.Header
+	ContentType string
+	Body        []byte
+}
+
+// ErrMalformedReply means that a reply arrived and can't be decoded.
+var ErrMalformedReply = errors.New("malformed reply")
+
+// Reply returns the message that carries the reply to the request with the correlation ID. It expires at the request's
+// deadline.
+func (e Encoder) Reply(r *Reply, correlationID string, deadline, now time.Time) messaging.Message {
+	var headers map[string]any
+	if r.Status != http.StatusOK || len(r.Header) > 0 {
+		headers = map[string]any{headerStatus: int64(r.Status)}
+		form(nil).addLists("", r.Header).set(headers, headerHeaders)
+	}
+	return messaging.Message{
+		Type:          typeReply,
+		AppID:         e.AppID,
+		ContentType:   r.ContentType,
+		CorrelationID: correlationID,
+		Headers:       headers,
+		Body:          r.Body,
+		Timestamp:     now,
+		TTL:           ttlUntil(deadline, now),
+		Persistent:    e.Persistent,
+	}
+}
+
+// DecodeReply reads a reply. Without headers, as plain clients reply, the status is 200. Its errors wrap
+// ErrMalformedReply.
+func DecodeReply(m *messaging.Message) (*Reply, error) {
+	r := &Reply{Status: http.StatusOK, ContentType: m.ContentType, Body: m.Body}
+	if err := r.readHeaders(m.Headers); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformedReply, err)
+	}
+	if m.ContentEncoding != "" {
+		addHeader(&r.Header, "Content-Encoding", m.ContentEncoding)
+	}
+	return r, nil
+}
+
+func (r *Reply) readHeaders(headers map[string]any) error {
+	if err := checkVersion(headers); err != nil {
+		return err
+	}
+	status, ok, err := getInteger(headers, headerStatus)
+	switch {
+	case err != nil:
+		return err
+	case ok && !ValidStatus(status):
+		return fmt.Errorf("%s is %d, not in 200 to 599", headerStatus, status)
+	case ok:
+		r.Status = int(status)
+	}
+	return readForm(headers, headerHeaders, func(name, value string) { addHeader(&r.Header, name, value) })
+}
