@@ -6,6 +6,7 @@ package accesscontrol
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -44,50 +45,41 @@ func New() service.Service {
 var Module = fx.Module("access-control",
 	fx.Provide(
 		fx.Private, // other services in the same process provide the same types
-		newDB,
-		newHasher,
-		newLoginLimiter,
-		newTokens,
+		newStore,
 		newAccessControl,
 	),
 	fx.Invoke(addDemoUsers, rpc.Register),
 )
 
-func newDB(config *Config, lifecycle fx.Lifecycle) *sqlite.DB {
-	db := sqlite.NewDB(config.Database)
-	lifecycle.Append(fx.StartStopHook(db.Open, db.Close))
-	return db
+func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.Store {
+	store := sqlite.NewStore(config.Database, time.Now)
+	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
+	return store
 }
 
-func newHasher(config *Config) (*bcrypt.Hasher, error) {
-	return bcrypt.NewHasher(config.BcryptCost)
-}
-
-func newLoginLimiter(config *Config) *rate.LoginLimiter {
-	return rate.NewLoginLimiter(config.Login, time.Now)
-}
-
-func newTokens(config *Config, logger *slog.Logger) (*jwt.Tokens, error) {
-	keys, err := jwt.LoadKeyRing(config.Tokens)
+func newAccessControl(config *Config, store *sqlite.Store, logger *slog.Logger) (*app.AccessControl, error) {
+	passwords, err := bcrypt.NewHasher(config.BcryptCost)
 	if err != nil {
 		return nil, err
 	}
+	keys, err := jwt.LoadKeyRing(config.Tokens)
+	if err != nil {
+		return nil, fmt.Errorf("load keys: %w", err)
+	}
 	logger.Info("loaded keys", "algorithm", config.Tokens.Algorithm, "signing_key", keys.SigningKeyID())
-	return jwt.NewTokens(config.Tokens, keys, time.Now)
-}
-
-func newAccessControl(
-	config *Config, db *sqlite.DB, passwords *bcrypt.Hasher, limiter *rate.LoginLimiter, tokens *jwt.Tokens, logger *slog.Logger,
-) *app.AccessControl {
+	tokens, err := jwt.NewTokens(config.Tokens, keys, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	return app.NewAccessControl(app.Ports{
-		Users:       sqlite.NewUserStore(db),
-		Revocations: sqlite.NewRevocationStore(db, time.Now),
+		Users:       store,
+		Revocations: store,
 		Passwords:   passwords,
-		Limiter:     limiter,
+		Limiter:     rate.NewLoginLimiter(config.Login, time.Now),
 		Tokens:      tokens,
 		Now:         time.Now,
 		Logger:      logger,
-	}, config.TokenLifetime)
+	}, config.TokenLifetime), nil
 }
 
 func addDemoUsers(config *Config, lifecycle fx.Lifecycle, accessControl *app.AccessControl) {

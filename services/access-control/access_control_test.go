@@ -228,12 +228,12 @@ func TestLoginLimits(t *testing.T) {
 // passwordCost returns the bcrypt cost of the user's hash in the database.
 func passwordCost(t *testing.T, username string) int {
 	t.Helper()
-	db := sqlite.NewDB(os.Getenv("ACCESS_CONTROL_DATABASE"))
-	if err := db.Open(t.Context()); err != nil {
+	store := sqlite.NewStore(os.Getenv("ACCESS_CONTROL_DATABASE"), time.Now)
+	if err := store.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	user, err := sqlite.NewUserStore(db).UserByName(t.Context(), username)
-	if err := errors.Join(err, db.Close()); err != nil {
+	user, err := store.UserByName(t.Context(), username)
+	if err := errors.Join(err, store.Close()); err != nil {
 		t.Fatal(err)
 	}
 	cost, err := bcrypt.Cost([]byte(user.PasswordHash))

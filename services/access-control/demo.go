@@ -30,7 +30,7 @@ func seed(ctx context.Context, accessControl *app.AccessControl) error {
 	for _, user := range demoUsers {
 		err := accessControl.Register(ctx, user)
 		if err != nil && !errors.Is(err, domain.ErrUsernameTaken) {
-			return fmt.Errorf("add demo data: %w", err)
+			return fmt.Errorf("add demo user %s: %w", user.Username, err)
 		}
 	}
 	return nil

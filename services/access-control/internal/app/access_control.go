@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -32,19 +31,19 @@ func NewAccessControl(ports Ports, tokenLifetime time.Duration) *AccessControl {
 	return &AccessControl{ports: ports, tokenLifetime: tokenLifetime}
 }
 
-// ValidateToken returns the claims of a token. It returns one of the domain's ErrToken… errors if the token is not
-// valid; any other error says nothing about the token, which must not be trusted then.
+// ValidateToken returns the claims of a token, or a *domain.TokenError if it is not valid. Any other error says nothing
+// about the token: callers must reject it too.
 func (a *AccessControl) ValidateToken(ctx context.Context, token string) (domain.Claims, error) {
 	claims, err := a.ports.Tokens.Verify(token)
 	if err != nil {
-		return domain.Claims{}, fmt.Errorf("validate token: %w", err)
+		return domain.Claims{}, err
 	}
 	revoked, err := a.ports.Revocations.IsRevoked(ctx, claims.TokenID)
 	if err != nil {
-		return domain.Claims{}, fmt.Errorf("validate token: %w", err)
+		return domain.Claims{}, err
 	}
 	if revoked {
-		return domain.Claims{}, fmt.Errorf("validate token: %w", domain.ErrTokenRevoked)
+		return domain.Claims{}, domain.ErrTokenRevoked
 	}
 	return claims, nil
 }
@@ -54,10 +53,7 @@ func (a *AccessControl) ValidateToken(ctx context.Context, token string) (domain
 func (a *AccessControl) Logout(ctx context.Context, tokenID string, expiresAt time.Time) error {
 	revocation, err := domain.NewRevocation(tokenID, expiresAt)
 	if err != nil {
-		return fmt.Errorf("log out: %w", err)
+		return err
 	}
-	if err := a.ports.Revocations.Revoke(ctx, revocation); err != nil {
-		return fmt.Errorf("log out: %w", err)
-	}
-	return nil
+	return a.ports.Revocations.Revoke(ctx, revocation)
 }

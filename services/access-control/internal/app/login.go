@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -24,11 +23,11 @@ type AccessToken struct {
 func (a *AccessControl) Login(ctx context.Context, username, password string, address netip.Addr) (AccessToken, error) {
 	user, err := a.authenticate(ctx, username, password, address)
 	if err != nil {
-		return AccessToken{}, fmt.Errorf("log in: %w", err)
+		return AccessToken{}, err
 	}
 	token, err := a.ports.Tokens.Sign(domain.NewClaims(rand.Text(), user, a.ports.Now(), a.tokenLifetime))
 	if err != nil {
-		return AccessToken{}, fmt.Errorf("log in: %w", err)
+		return AccessToken{}, err
 	}
 	a.renewHash(ctx, user, password)
 	return AccessToken{Token: token, Lifetime: a.tokenLifetime}, nil

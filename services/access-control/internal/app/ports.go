@@ -48,6 +48,6 @@ type LoginLimiter interface {
 // Tokens issues and checks tokens.
 type Tokens interface {
 	Sign(claims domain.Claims) (string, error)
-	// Verify returns the claims of token, or one of the domain's ErrToken… errors. It does not check revocations.
+	// Verify returns the claims of token, or a *domain.TokenError. It does not check revocations.
 	Verify(token string) (domain.Claims, error)
 }

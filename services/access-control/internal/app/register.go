@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"example.com/warren/services/access-control/internal/domain"
 )
@@ -18,13 +17,6 @@ type Registration struct {
 
 // Register adds a user. It returns domain.ErrUsernameTaken, domain.ErrInvalidUser or domain.ErrInvalidPassword.
 func (a *AccessControl) Register(ctx context.Context, in Registration) error {
-	if err := a.register(ctx, in); err != nil {
-		return fmt.Errorf("register %q: %w", in.Username, err)
-	}
-	return nil
-}
-
-func (a *AccessControl) register(ctx context.Context, in Registration) error {
 	if err := domain.ValidatePassword(in.Password); err != nil {
 		return err
 	}

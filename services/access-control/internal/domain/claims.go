@@ -2,9 +2,9 @@ package domain
 
 import "time"
 
-// Claims are what a token says, under its signature. Times are cut to the second, as tokens carry them.
+// Claims is the signed content of a token. Tokens carry times in whole seconds.
 type Claims struct {
-	TokenID   string // jti: what a logout revokes
+	TokenID   string // jti, which a logout revokes
 	Subject   string // the user's ID
 	Username  string
 	Scopes    []string
@@ -12,7 +12,7 @@ type Claims struct {
 	ExpiresAt time.Time
 }
 
-// NewClaims returns what a token for user says that is made at now.
+// NewClaims returns the claims of a token that is issued to user at now.
 func NewClaims(tokenID string, user User, now time.Time, lifetime time.Duration) Claims {
 	issuedAt := now.UTC().Truncate(time.Second)
 	return Claims{

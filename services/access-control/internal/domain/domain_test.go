@@ -59,7 +59,7 @@ func TestValidatePassword(t *testing.T) {
 			t.Errorf("%q: got %v", test.password, err)
 		}
 		if err != nil && len(test.password) > 1 && strings.Contains(err.Error(), test.password) {
-			t.Errorf("%q: the error has the password: %v", test.password, err)
+			t.Errorf("%q: the error contains the password: %v", test.password, err)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestNewUser(t *testing.T) {
 	}
 }
 
-func TestNewUserRefuses(t *testing.T) {
+func TestNewUserRejects(t *testing.T) {
 	tests := []struct {
 		name, id, username, hash string
 		scopes                   []string
@@ -111,7 +111,7 @@ func TestNewClaims(t *testing.T) {
 	}
 }
 
-// A token is good until its expiry and the leeway; it must stay revoked for as long.
+// A token is valid until its expiry and the leeway. It must stay revoked until then.
 func TestRevocationOutlivesTheToken(t *testing.T) {
 	got, err := NewRevocation("token-1", now)
 	if err != nil {
@@ -122,7 +122,7 @@ func TestRevocationOutlivesTheToken(t *testing.T) {
 	}
 }
 
-func TestNewRevocationRefuses(t *testing.T) {
+func TestNewRevocationRejects(t *testing.T) {
 	if _, err := NewRevocation("", now); !errors.Is(err, ErrTokenInvalid) {
 		t.Errorf("no id: got %v", err)
 	}

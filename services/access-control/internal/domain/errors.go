@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	// ErrInvalidCredentials: no user has this name and this password. Which of the two is wrong is not told.
+	// ErrInvalidCredentials does not tell whether the username or the password is wrong.
 	ErrInvalidCredentials = errors.New("wrong username or password")
 	ErrInvalidPassword    = errors.New("invalid password")
 	ErrInvalidUser        = errors.New("invalid user")
@@ -15,22 +15,28 @@ var (
 	ErrUsernameTaken      = errors.New("username taken")
 )
 
-// Why a token is refused.
-var (
-	ErrTokenMalformed   = errors.New("token malformed")     // not in the form of this service's tokens
-	ErrTokenInvalid     = errors.New("token invalid")       // not signed by this service, or not for this system
-	ErrTokenNotYetValid = errors.New("token not yet valid") // its time is to come
-	ErrTokenExpired     = errors.New("token expired")
-	ErrTokenRevoked     = errors.New("token revoked") // logged out
-)
-
-// TooManyFailedLoginsError refuses to check a password. Whether the user's or the client's address's logins have failed
-// too often is not told.
-type TooManyFailedLoginsError struct {
-	RetryAfter time.Duration // then an attempt is let in, unless others come first
+// TokenError reports that a token is not valid.
+type TokenError struct {
+	Reason string
 }
 
-// Error returns a text for logs.
+func (e *TokenError) Error() string { return "token " + e.Reason }
+
+// Reasons why a token is not valid. They are part of the protocol.
+var (
+	ErrTokenMalformed   = &TokenError{"malformed"} // not in the form of this service's tokens
+	ErrTokenInvalid     = &TokenError{"invalid"}   // not signed by this service, or not for this system
+	ErrTokenNotYetValid = &TokenError{"not_yet_valid"}
+	ErrTokenExpired     = &TokenError{"expired"}
+	ErrTokenRevoked     = &TokenError{"revoked"}
+)
+
+// TooManyFailedLoginsError reports that a password was not checked. It does not tell whether the limit of the user or of
+// the client address was reached.
+type TooManyFailedLoginsError struct {
+	RetryAfter time.Duration // until an attempt is admitted, unless another one comes first
+}
+
 func (e *TooManyFailedLoginsError) Error() string {
 	return fmt.Sprintf("too many failed logins: retry after %s", e.RetryAfter)
 }

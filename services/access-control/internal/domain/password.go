@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// MaxPasswordBytes is as much of a password as bcrypt reads.
+// MaxPasswordBytes is the maximum length of a password, because bcrypt ignores the rest.
 const MaxPasswordBytes = 72
 
-// ValidatePassword reports, as ErrInvalidPassword, why password can't be anybody's. NUL is refused because bcrypt reads
-// "a" and "a\x00a" as the same password.
+// ValidatePassword returns ErrInvalidPassword unless password may be used. It rejects NUL because bcrypt takes "a" and
+// "a\x00a" for the same password.
 func ValidatePassword(password string) error {
 	if password == "" || len(password) > MaxPasswordBytes {
 		return fmt.Errorf("%w: a password has 1 to %d bytes", ErrInvalidPassword, MaxPasswordBytes)
 	}
 	if strings.ContainsRune(password, 0) {
-		return fmt.Errorf("%w: a password has no NUL", ErrInvalidPassword)
+		return fmt.Errorf("%w: a password must not contain NUL", ErrInvalidPassword)
 	}
 	return nil
 }

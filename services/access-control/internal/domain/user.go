@@ -1,4 +1,4 @@
-// Package domain holds who may call, what a token says of them, and the rules of both.
+// Package domain holds users, tokens and their rules. It does no I/O and imports only the standard library.
 package domain
 
 import (
@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// MaxUsernameBytes bounds a username. Usernames are ASCII, so it is also their number of characters.
+// MaxUsernameBytes is the maximum length of a username. Usernames are ASCII: a character is a byte.
 const MaxUsernameBytes = 64
 
-// User is someone who can log in.
+// User is a person or program that can log in.
 type User struct {
-	ID           string // never changes; the subject of their tokens
+	ID           string // never changes; the subject of the user's tokens
 	Username     string
 	PasswordHash string
-	Scopes       []string // what they may do, e.g. "orders:read"; sorted, each once
+	Scopes       []string // e.g. "orders:read"; sorted, without duplicates
 	CreatedAt    time.Time
 }
 
-// NewUser returns a user, or ErrInvalidUser with what is wrong.
+// NewUser returns a user, or ErrInvalidUser.
 func NewUser(id, username, passwordHash string, scopes []string, createdAt time.Time) (User, error) {
 	if id == "" || passwordHash == "" {
 		return User{}, fmt.Errorf("%w: id and password hash are required", ErrInvalidUser)
@@ -43,8 +43,8 @@ func NewUser(id, username, passwordHash string, scopes []string, createdAt time.
 	}, nil
 }
 
-// ValidateUsername reports, as ErrInvalidUser, why nobody can have this name. Letters are ASCII alone: names that look
-// alike and differ are how people get impersonated.
+// ValidateUsername returns ErrInvalidUser unless username may be used. Only ASCII is allowed, because an attacker can
+// impersonate a user with a name that looks the same in Unicode.
 func ValidateUsername(username string) error {
 	if username == "" || len(username) > MaxUsernameBytes {
 		return fmt.Errorf("%w: a username has 1 to %d characters", ErrInvalidUser, MaxUsernameBytes)
@@ -59,8 +59,7 @@ func isUsernameRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._@+-", r)
 }
 
-// validateScope holds a scope to the characters of RFC 6749, section 3.3, because tokens carry scopes in one string,
-// with spaces between them.
+// validateScope allows the characters of RFC 6749, section 3.3. Spaces separate the scopes in a token.
 func validateScope(scope string) error {
 	invalid := func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r > '~' }
 	if scope == "" || strings.ContainsFunc(scope, invalid) {

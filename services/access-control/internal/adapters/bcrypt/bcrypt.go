@@ -11,18 +11,17 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// Hasher is an app.PasswordHasher.
+// Hasher implements app.PasswordHasher.
 type Hasher struct {
 	cost  int
-	dummy []byte // the hash of a password that nobody knows
+	dummy []byte // the hash of a random password, which stands in for unknown users
 }
 
-// NewHasher returns a Hasher whose hashes cost 2^cost rounds: 12 takes about a quarter of a second. An error if bcrypt
-// knows no such cost.
+// NewHasher returns a Hasher whose hashes take 2^cost rounds. A cost of 12 takes about a quarter of a second.
 func NewHasher(cost int) (*Hasher, error) {
-	// The library would take another cost than the one asked for.
+	// The library silently replaces a cost that is too low.
 	if cost < bcrypt.MinCost || cost > bcrypt.MaxCost {
-		return nil, fmt.Errorf("bcrypt cost %d: from %d to %d are possible", cost, bcrypt.MinCost, bcrypt.MaxCost)
+		return nil, fmt.Errorf("bcrypt cost %d is not in %d to %d", cost, bcrypt.MinCost, bcrypt.MaxCost)
 	}
 	dummy, err := bcrypt.GenerateFromPassword([]byte(rand.Text()), cost)
 	if err != nil {
@@ -31,7 +30,7 @@ func NewHasher(cost int) (*Hasher, error) {
 	return &Hasher{cost: cost, dummy: dummy}, nil
 }
 
-// Hash returns a hash with a salt of its own, or domain.ErrInvalidPassword.
+// Hash implements app.PasswordHasher. It returns domain.ErrInvalidPassword for a password that bcrypt would truncate.
 func (h *Hasher) Hash(password string) (string, error) {
 	if err := domain.ValidatePassword(password); err != nil {
 		return "", err
@@ -43,7 +42,7 @@ func (h *Hasher) Hash(password string) (string, error) {
 	return string(hash), nil
 }
 
-// IsOutdated implements app.PasswordHasher: the time that a check takes depends on the hash's cost alone.
+// IsOutdated implements app.PasswordHasher. The time of a check depends only on the cost of the hash.
 func (h *Hasher) IsOutdated(hash string) bool {
 	cost, err := bcrypt.Cost([]byte(hash))
 	return err != nil || cost != h.cost
@@ -51,7 +50,7 @@ func (h *Hasher) IsOutdated(hash string) bool {
 
 // Verify implements app.PasswordHasher.
 func (h *Hasher) Verify(hash, password string) error {
-	// bcrypt would compare the first 72 bytes of a longer password and be satisfied.
+	// bcrypt compares only the first 72 bytes of a longer password.
 	if err := domain.ValidatePassword(password); err != nil {
 		return domain.ErrInvalidCredentials
 	}

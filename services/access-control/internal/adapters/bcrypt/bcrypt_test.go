@@ -44,7 +44,7 @@ func TestVerify(t *testing.T) {
 		{"empty", hash, "", domain.ErrInvalidCredentials},
 		{"longest", mustHash(t, hasher, longest), longest, nil},
 		{"longer than bcrypt reads", mustHash(t, hasher, longest), longest + "y", domain.ErrInvalidCredentials},
-		{"repeated, which bcrypt can't tell from once", hash, "secret\x00secret", domain.ErrInvalidCredentials},
+		{"repeated after a NUL", hash, "secret\x00secret", domain.ErrInvalidCredentials},
 		{"unknown user", "", "secret", domain.ErrInvalidCredentials},
 	}
 	for _, test := range tests {
@@ -56,18 +56,18 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// The checks of length and of NUL are there for what bcrypt itself accepts.
+// TestBcryptReadsLessThanItIsGiven shows why Hasher checks passwords for length and NUL.
 func TestBcryptReadsLessThanItIsGiven(t *testing.T) {
 	longest := strings.Repeat("x", domain.MaxPasswordBytes)
 	for _, pair := range [][2]string{{longest, longest + "y"}, {"secret", "secret\x00secret"}} {
 		hash := mustHash(t, testHasher(t), pair[0])
 		if err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(pair[1])); err != nil {
-			t.Errorf("%q: %v: the check can go", pair, err)
+			t.Errorf("%q: %v: bcrypt now checks this itself", pair, err)
 		}
 	}
 }
 
-// An unknown user costs what a known one costs.
+// Checking an unknown user takes the same work as checking a known one.
 func TestDummyHash(t *testing.T) {
 	hasher := testHasher(t)
 	cost, err := bcrypt.Cost(hasher.dummy)
@@ -79,11 +79,11 @@ func TestDummyHash(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cost != known {
-		t.Errorf("cost %d, a user's is %d", cost, known)
+		t.Errorf("cost %d, want %d as for a known user", cost, known)
 	}
 }
 
-func TestDummyPasswordIsNobodys(t *testing.T) {
+func TestDummyPasswordMatchesNoUser(t *testing.T) {
 	hasher := testHasher(t)
 	hasher.dummy = []byte(mustHash(t, hasher, "secret"))
 	if err := hasher.Verify("", "secret"); !errors.Is(err, domain.ErrInvalidCredentials) {
@@ -102,11 +102,11 @@ func TestHashHasItsOwnSalt(t *testing.T) {
 	hasher := testHasher(t)
 	first, second := mustHash(t, hasher, "secret"), mustHash(t, hasher, "secret")
 	if first == second {
-		t.Error("the same password has the same hash")
+		t.Error("two hashes of one password are equal")
 	}
 }
 
-func TestHashRefuses(t *testing.T) {
+func TestHashRejects(t *testing.T) {
 	for _, password := range []string{"", strings.Repeat("x", domain.MaxPasswordBytes+1), "a\x00b"} {
 		if _, err := testHasher(t).Hash(password); !errors.Is(err, domain.ErrInvalidPassword) {
 			t.Errorf("%q: got %v", password, err)
@@ -124,7 +124,7 @@ func TestCost(t *testing.T) {
 
 func TestIsOutdated(t *testing.T) {
 	hasher := testHasher(t)
-	dearer, err := NewHasher(bcrypt.MinCost + 1)
+	costlier, err := NewHasher(bcrypt.MinCost + 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,9 +135,9 @@ func TestIsOutdated(t *testing.T) {
 		hash   string
 		want   bool
 	}{
-		{"its own", hasher, hash, false},
-		{"too cheap", dearer, hash, true},
-		{"too dear", hasher, mustHash(t, dearer, "secret"), true},
+		{"same cost", hasher, hash, false},
+		{"lower cost", costlier, hash, true},
+		{"higher cost", hasher, mustHash(t, costlier, "secret"), true},
 		{"not a hash", hasher, "not a hash", true},
 	}
 	for _, test := range tests {

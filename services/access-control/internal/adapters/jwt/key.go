@@ -36,8 +36,6 @@ type key struct {
 	private crypto.Signer
 }
 
-func (k key) algorithm() Algorithm { return Algorithm(k.method.Alg()) }
-
 func generateKey(algorithm Algorithm) (private crypto.Signer, err error) {
 	switch algorithm {
 	case EdDSA:

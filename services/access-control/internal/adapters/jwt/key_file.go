@@ -35,44 +35,30 @@ func makeKeyDirectory(directory string) error {
 }
 
 // makeKeyFile generates the first key of an algorithm. Its name is fixed and os.Link is atomic, so that one of several
-// concurrent processes creates the file and the others keep it.
+// concurrent processes creates the file and the others keep it. readKeyFiles ignores the temporary file.
 func makeKeyFile(directory string, algorithm Algorithm) error {
 	private, err := generateKey(algorithm)
 	if err != nil {
-		return fmt.Errorf("make a key: %w", err)
+		return err
 	}
 	content, err := encodeKey(private)
 	if err != nil {
-		return fmt.Errorf("make a key: %w", err)
+		return err
 	}
-	temporary, err := writeTemporary(directory, content)
+	temporary, err := os.CreateTemp(directory, ".new-*") // with mode 0600
 	if err != nil {
-		return fmt.Errorf("make a key: %w", err)
+		return err
 	}
-	defer func() { _ = os.Remove(temporary) }()
+	defer func() { _ = os.Remove(temporary.Name()) }()
+	_, err = temporary.Write(content)
+	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
 	path := filepath.Join(directory, "0001-"+strings.ToLower(string(algorithm))+keyExtension)
-	if err := os.Link(temporary, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make a key: %w", err)
+	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
 	return nil
-}
-
-// writeTemporary writes a file with mode 0600, which readKeyFiles ignores, and returns its path.
-func writeTemporary(directory string, content []byte) (path string, err error) {
-	file, err := os.CreateTemp(directory, ".new-*")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		err = errors.Join(err, file.Close())
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	if _, err := file.Write(content); err != nil {
-		return "", err
-	}
-	return file.Name(), file.Sync()
 }
 
 // readKeyFiles reads the keys in directory. One unusable key fails the start, because to run without it would reject

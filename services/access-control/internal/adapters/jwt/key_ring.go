@@ -11,34 +11,26 @@ type KeyRing struct {
 // LoadKeyRing reads the keys in the directory config.Keys. If there is none for config.Algorithm, it makes the directory
 // and a key; concurrent processes all get the same key. It fails if other users may read a key or write to the directory.
 func LoadKeyRing(config Config) (*KeyRing, error) {
-	ring, err := loadKeyRing(config.Keys, config.Algorithm)
-	if err != nil {
-		return nil, fmt.Errorf("load keys: %w", err)
-	}
-	return ring, nil
-}
-
-func loadKeyRing(directory string, algorithm Algorithm) (*KeyRing, error) {
-	if err := makeKeyDirectory(directory); err != nil {
+	if err := makeKeyDirectory(config.Keys); err != nil {
 		return nil, err
 	}
-	keys, err := readKeyFiles(directory)
+	keys, err := readKeyFiles(config.Keys)
 	if err != nil {
 		return nil, err
 	}
-	if ring, found := newKeyRing(keys, algorithm); found {
+	if ring, found := newKeyRing(keys, config.Algorithm); found {
 		return ring, nil
 	}
-	if err := makeKeyFile(directory, algorithm); err != nil {
+	if err := makeKeyFile(config.Keys, config.Algorithm); err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	// Read the key even though this process made one: another process may have been first.
+	if keys, err = readKeyFiles(config.Keys); err != nil {
 		return nil, err
 	}
-	// Read the file even though we wrote it: another process may have been first.
-	if keys, err = readKeyFiles(directory); err != nil {
-		return nil, err
-	}
-	ring, found := newKeyRing(keys, algorithm)
+	ring, found := newKeyRing(keys, config.Algorithm)
 	if !found {
-		return nil, fmt.Errorf("%s: no key of %s", directory, algorithm)
+		return nil, fmt.Errorf("%s: no key of %s", config.Keys, config.Algorithm)
 	}
 	return ring, nil
 }
@@ -48,7 +40,7 @@ func newKeyRing(keys []key, algorithm Algorithm) (ring *KeyRing, found bool) {
 	ring = &KeyRing{byID: make(map[string]key, len(keys))}
 	for _, k := range keys {
 		ring.byID[k.id] = k
-		if k.algorithm() == algorithm && k.id > ring.signing.id {
+		if k.method.Alg() == string(algorithm) && k.id > ring.signing.id {
 			ring.signing = k
 			found = true
 		}

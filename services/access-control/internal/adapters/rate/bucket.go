@@ -13,13 +13,11 @@ type bucket struct {
 	pending int // attempts that have not ended; each reserves a token
 }
 
-// wait returns the time until an unreserved token is there, at most: attempts that succeed return theirs earlier.
+// wait returns the time until there is an unreserved token, or 0. The token comes earlier if pending attempts succeed.
 func (b *bucket) wait(now time.Time) time.Duration {
 	missing := float64(b.pending+1) - b.tokens.TokensAt(now)
 	return max(time.Duration(missing/float64(b.tokens.Limit())*float64(time.Second)), 0)
 }
-
-func (b *bucket) begin() { b.pending++ }
 
 // end takes the reserved token if the attempt failed, and releases it otherwise.
 func (b *bucket) end(now time.Time, failed bool) {
@@ -31,15 +29,15 @@ func (b *bucket) end(now time.Time, failed bool) {
 
 // buckets holds the buckets in use. A bucket that was not used for a window is full, like a new one, and forgotten.
 type buckets[K comparable] struct {
-	failures int
-	window   time.Duration
+	failures int        // size of a bucket; 0: unlimited
+	refill   rate.Limit // tokens per second
 	cache    *ttlcache.Cache[K, *bucket]
 }
 
 func newBuckets[K comparable](failures int, config Config) *buckets[K] {
 	return &buckets[K]{
 		failures: failures,
-		window:   config.Window,
+		refill:   rate.Limit(float64(failures) / config.Window.Seconds()),
 		cache: ttlcache.New(
 			ttlcache.WithTTL[K, *bucket](config.Window), // since the last use
 			ttlcache.WithCapacity[K, *bucket](uint64(max(config.LimiterSize, 1))),
@@ -47,19 +45,14 @@ func newBuckets[K comparable](failures int, config Config) *buckets[K] {
 	}
 }
 
-// get returns the bucket of key, or a new one.
+// get returns the bucket of key, which may be new.
 func (b *buckets[K]) get(key K) *bucket {
 	if b.failures == 0 {
 		return unlimited()
 	}
 	b.cache.DeleteExpired()
-	item, _ := b.cache.GetOrSetFunc(key, b.full)
+	item, _ := b.cache.GetOrSetFunc(key, func() *bucket { return &bucket{tokens: rate.NewLimiter(b.refill, b.failures)} })
 	return item.Value()
-}
-
-func (b *buckets[K]) full() *bucket {
-	perSecond := float64(b.failures) / b.window.Seconds()
-	return &bucket{tokens: rate.NewLimiter(rate.Limit(perSecond), b.failures)}
 }
 
 func unlimited() *bucket { return &bucket{tokens: rate.NewLimiter(rate.Inf, 0)} }

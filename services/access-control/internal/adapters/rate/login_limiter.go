@@ -57,8 +57,8 @@ func (l *LoginLimiter) Begin(username string, address netip.Addr) (end func(fail
 	if wait := byUser.wait(now); wait > 0 {
 		return nil, &domain.TooManyFailedLoginsError{RetryAfter: wait}
 	}
-	byAddress.begin()
-	byUser.begin()
+	byAddress.pending++
+	byUser.pending++
 	return func(failed bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()

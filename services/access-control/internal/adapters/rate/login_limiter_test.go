@@ -31,7 +31,7 @@ func newTestLimiter(perUser, perAddress int) *LoginLimiter {
 	}, time.Now)
 }
 
-// retryAfter makes an attempt fail and returns 0, or what its refusal says.
+// retryAfter makes a failing attempt. It returns 0, or the delay that a rejection asks for.
 func retryAfter(t *testing.T, l *LoginLimiter, username string, address netip.Addr) time.Duration {
 	t.Helper()
 	end, err := l.Begin(username, address)
@@ -39,15 +39,15 @@ func retryAfter(t *testing.T, l *LoginLimiter, username string, address netip.Ad
 		end(true)
 		return 0
 	}
-	refused, ok := errors.AsType[*domain.TooManyFailedLoginsError](err)
-	if !ok || refused.RetryAfter <= 0 || end != nil {
+	rejected, ok := errors.AsType[*domain.TooManyFailedLoginsError](err)
+	if !ok || rejected.RetryAfter <= 0 || end != nil {
 		t.Fatalf("got %v", err)
 	}
-	return refused.RetryAfter
+	return rejected.RetryAfter
 }
 
-// failUntilRefused returns how many attempts have failed before one was refused, or 100.
-func failUntilRefused(t *testing.T, l *LoginLimiter, username string, address netip.Addr) int {
+// failUntilRejected returns how many attempts failed before one was rejected, or 100.
+func failUntilRejected(t *testing.T, l *LoginLimiter, username string, address netip.Addr) int {
 	t.Helper()
 	for n := range 100 {
 		if retryAfter(t, l, username, address) != 0 {
@@ -61,7 +61,7 @@ func TestLimits(t *testing.T) {
 	type attempts struct {
 		username string
 		address  netip.Addr
-		want     int // that may fail
+		want     int // how many may fail
 	}
 	addr := netip.MustParseAddr
 	tests := []struct {
@@ -73,13 +73,13 @@ func TestLimits(t *testing.T) {
 		{"a user from everywhere", 3, 10, []attempts{{"ann", home, 3}, {"ann", office, 0}, {"ann", unknown, 0}}},
 		{"each address", 0, 3, []attempts{{"ann", home, 3}, {"bob", home, 0}, {"ann", office, 3}}},
 		{"no address", 5, 3, []attempts{{"ann", unknown, 5}, {"bob", unknown, 5}}},
-		{"refused for the user, counted for nobody", 3, 4, []attempts{{"ann", home, 3}, {"ann", home, 0}, {"bob", home, 1}}},
-		{"refused for the address, counted for nobody", 3, 4, []attempts{
+		{"rejected for the user, not counted", 3, 4, []attempts{{"ann", home, 3}, {"ann", home, 0}, {"bob", home, 1}}},
+		{"rejected for the address, not counted", 3, 4, []attempts{
 			{"ann", home, 3}, {"bob", home, 1}, {"bob", home, 0}, {"bob", office, 2},
 		}},
 		{"none", 0, 0, []attempts{{"ann", home, 100}, {"ann", unknown, 100}}},
 		{"no user and no address", 3, 0, []attempts{{"", unknown, 3}}},
-		{"names differ as they do for the store", 3, 0, []attempts{{"ann", home, 3}, {"Ann", home, 3}}},
+		{"names in another case", 3, 0, []attempts{{"ann", home, 3}, {"Ann", home, 3}}},
 		{"IPv4 written as IPv6", 0, 3, []attempts{{"ann", home, 3}, {"ann", addr("::ffff:192.0.2.1"), 0}}},
 		{"neighbours in IPv4", 0, 3, []attempts{{"ann", addr("192.0.2.1"), 3}, {"ann", addr("192.0.2.0"), 3}}},
 		{"one network in IPv6", 0, 3, []attempts{
@@ -92,7 +92,7 @@ func TestLimits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newTestLimiter(test.perUser, test.perAddress)
 				for _, a := range test.attempts {
-					if got := failUntilRefused(t, l, a.username, a.address); got != a.want {
+					if got := failUntilRejected(t, l, a.username, a.address); got != a.want {
 						t.Errorf("%s from %s: %d attempts, want %d", a.username, a.address, got, a.want)
 					}
 				}
@@ -101,13 +101,13 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A bucket that was emptied has a token after the time that the refusal gives, no earlier, and is full after a window.
+// An empty bucket has a token again after the delay that a rejection asks for, no earlier, and is full after a window.
 func TestRefill(t *testing.T) {
 	for name, limit := range map[string]struct{ perUser, perAddress int }{"user": {4, 0}, "address": {0, 4}, "both": {4, 4}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newTestLimiter(limit.perUser, limit.perAddress)
-				failUntilRefused(t, l, "ann", home)
+				failUntilRejected(t, l, "ann", home)
 				if got := retryAfter(t, l, "ann", home); got != window/4 {
 					t.Errorf("retry after %s, want %s", got, window/4)
 				}
@@ -116,15 +116,15 @@ func TestRefill(t *testing.T) {
 					t.Errorf("a millisecond before a token: retry after %s", got)
 				}
 				<-time.After(time.Millisecond)
-				if got := failUntilRefused(t, l, "ann", home); got != 1 {
+				if got := failUntilRejected(t, l, "ann", home); got != 1 {
 					t.Errorf("%d attempts, want 1", got)
 				}
 				<-time.After(window / 2)
-				if got := failUntilRefused(t, l, "ann", home); got != 2 {
+				if got := failUntilRejected(t, l, "ann", home); got != 2 {
 					t.Errorf("after half a window: %d attempts, want 2", got)
 				}
 				<-time.After(10 * window)
-				if got := failUntilRefused(t, l, "ann", home); got != 4 {
+				if got := failUntilRejected(t, l, "ann", home); got != 4 {
 					t.Errorf("after ten windows: %d attempts, want 4", got)
 				}
 			})
@@ -148,16 +148,16 @@ func TestOnlyFailuresCount(t *testing.T) {
 		succeed()
 		retryAfter(t, l, "ann", home)
 		succeed()
-		if got := failUntilRefused(t, l, "ann", home); got != 2 {
-			t.Errorf("%d attempts after a failure and successes, want 2: a success forgives nothing", got)
+		if got := failUntilRejected(t, l, "ann", home); got != 2 {
+			t.Errorf("%d attempts after a failure and successes, want 2: a success does not refill", got)
 		}
-		if got := failUntilRefused(t, l, "bob", home); got != 2 {
+		if got := failUntilRejected(t, l, "bob", home); got != 2 {
 			t.Errorf("%d attempts of another user, want 2", got)
 		}
 	})
 }
 
-// Attempts that are under way count as failed.
+// Attempts count as failed until they end.
 func TestAttemptsAtOnce(t *testing.T) {
 	for name, limit := range map[string]struct{ perUser, perAddress int }{"user": {10, 50}, "address": {50, 10}} {
 		t.Run(name, func(t *testing.T) {
@@ -177,14 +177,14 @@ func TestAttemptsAtOnce(t *testing.T) {
 				}
 				group.Wait()
 				if got := len(ends); got != 10 {
-					t.Fatalf("%d attempts were let in, want 10", got)
+					t.Fatalf("%d attempts were admitted, want 10", got)
 				}
 				for i := range 10 { // 4 fail
 					end := <-ends
 					group.Go(func() { end(i < 4) })
 				}
 				group.Wait()
-				if got := failUntilRefused(t, l, "ann", home); got != 6 {
+				if got := failUntilRejected(t, l, "ann", home); got != 6 {
 					t.Errorf("%d attempts are left, want 6", got)
 				}
 			})
@@ -192,7 +192,7 @@ func TestAttemptsAtOnce(t *testing.T) {
 	}
 }
 
-// Guesses that start and fail at any time, in parallel, are as many as the limit.
+// Concurrent guesses never exceed the limit, whenever they start and end.
 func TestParallelGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTestLimiter(10, 0)
@@ -217,7 +217,7 @@ func TestParallelGuesses(t *testing.T) {
 	})
 }
 
-// held returns how many buckets take up memory; the cache's own figure leaves out those past their time.
+// held returns the number of buckets in memory. The cache's Len does not count the expired ones.
 func held[K comparable](b *buckets[K]) uint64 {
 	metrics := b.cache.Metrics()
 	return metrics.Insertions - metrics.Evictions
@@ -228,7 +228,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		l := NewLoginLimiter(Config{FailuresPerUser: 3, FailuresPerAddress: 3, Window: window, LimiterSize: 10}, time.Now)
 		for i := range 1000 {
 			retryAfter(t, l, fmt.Sprint("user ", i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
-			if failUntilRefused(t, l, "ann", unknown) != 0 && i > 0 {
+			if failUntilRejected(t, l, "ann", unknown) != 0 && i > 0 {
 				t.Fatalf("attempt %d: a user whose bucket is in use was forgotten", i)
 			}
 		}
@@ -238,8 +238,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		for i := range 10 {
 			retryAfter(t, l, fmt.Sprint("another ", i), unknown)
 		}
-		if got := failUntilRefused(t, l, "ann", unknown); got != 3 {
-			t.Errorf("%d attempts, want 3: the bucket unused for longest makes room", got)
+		if got := failUntilRejected(t, l, "ann", unknown); got != 3 {
+			t.Errorf("%d attempts, want 3: the least recently used bucket must be evicted", got)
 		}
 
 		<-time.After(window + time.Second)
@@ -250,15 +250,15 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-// To refuse an address makes no buckets: else it would push out those of others at no cost.
-func TestRefusedAddressPushesNobodyOut(t *testing.T) {
+// A rejected address creates no user buckets: they would evict those of other users at no cost.
+func TestRejectedAddressEvictsNoUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTestLimiter(3, 3)
-		failUntilRefused(t, l, "ann", unknown)
+		failUntilRejected(t, l, "ann", unknown)
 		for i := range 1000 {
 			retryAfter(t, l, fmt.Sprint("user ", i), home)
 		}
-		if got := failUntilRefused(t, l, "ann", unknown); got != 0 {
+		if got := failUntilRejected(t, l, "ann", unknown); got != 0 {
 			t.Errorf("%d attempts, want 0", got)
 		}
 	})

@@ -77,8 +77,8 @@ type introspection struct {
 
 func (h handlers) validateToken(ctx context.Context, in tokenInput) (introspection, error) {
 	claims, err := h.accessControl.ValidateToken(ctx, in.Token)
-	if reason := inactiveReason(err); reason != "" {
-		return introspection{Reason: reason}, nil
+	if inactive, ok := errors.AsType[*domain.TokenError](err); ok {
+		return introspection{Reason: inactive.Reason}, nil
 	}
 	if err != nil {
 		return introspection{}, err
@@ -91,24 +91,6 @@ func (h handlers) validateToken(ctx context.Context, in tokenInput) (introspecti
 		TokenID:   claims.TokenID,
 		ExpiresAt: claims.ExpiresAt.Unix(),
 	}, nil
-}
-
-// inactiveReason returns why a token is not active, or "" if err says nothing about the token.
-func inactiveReason(err error) string {
-	switch {
-	case errors.Is(err, domain.ErrTokenMalformed):
-		return "malformed"
-	case errors.Is(err, domain.ErrTokenInvalid):
-		return "invalid"
-	case errors.Is(err, domain.ErrTokenNotYetValid):
-		return "not_yet_valid"
-	case errors.Is(err, domain.ErrTokenExpired):
-		return "expired"
-	case errors.Is(err, domain.ErrTokenRevoked):
-		return "revoked"
-	default:
-		return ""
-	}
 }
 
 func (h handlers) logout(ctx context.Context, _ rpc.Empty) (rpc.Empty, error) {

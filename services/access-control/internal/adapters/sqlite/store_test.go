@@ -19,23 +19,25 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func openDB(t testing.TB, path string) *DB {
+func clock() time.Time { return now }
+
+func open(t testing.TB, path string, now func() time.Time) *Store {
 	t.Helper()
-	db := NewDB(path)
-	if err := db.Open(t.Context()); err != nil {
+	store := NewStore(path, now)
+	if err := store.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
+		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return db
+	return store
 }
 
-func testDB(t testing.TB) *DB {
+func testStore(t testing.TB, now func() time.Time) *Store {
 	t.Helper()
-	return openDB(t, filepath.Join(t.TempDir(), "test.db"))
+	return open(t, filepath.Join(t.TempDir(), "test.db"), now)
 }
 
 func testUser() domain.User {
@@ -54,7 +56,7 @@ func cancelled(t *testing.T) context.Context {
 func TestMigrations(t *testing.T) { sqlitetest.Migrations(t, migrations) }
 
 func TestUserByName(t *testing.T) {
-	users := NewUserStore(testDB(t))
+	users := testStore(t, clock)
 	if err := users.AddUser(t.Context(), testUser()); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func TestUserByName(t *testing.T) {
 }
 
 func TestAddUserTwice(t *testing.T) {
-	users := NewUserStore(testDB(t))
+	users := testStore(t, clock)
 	if err := users.AddUser(t.Context(), testUser()); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +92,7 @@ func TestAddUserTwice(t *testing.T) {
 	same = testUser()
 	same.Username = "bob"
 	if err := users.AddUser(t.Context(), same); err == nil || errors.Is(err, domain.ErrUsernameTaken) {
-		t.Errorf("the same id: got %v", err)
+		t.Errorf("the same ID: got %v", err)
 	}
 	got, err := users.UserByName(t.Context(), "ann")
 	if err != nil {
@@ -102,7 +104,7 @@ func TestAddUserTwice(t *testing.T) {
 }
 
 func TestReplacePasswordHash(t *testing.T) {
-	users := NewUserStore(testDB(t))
+	users := testStore(t, clock)
 	if err := users.AddUser(t.Context(), testUser()); err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +115,8 @@ func TestReplacePasswordHash(t *testing.T) {
 	want := testUser()
 	tests := []struct{ name, id, current, replacement, want string }{
 		{"current", "user-1", "hash", "second", "second"},
-		{"replaced meanwhile", "user-1", "hash", "third", "second"},
-		{"nobody", "user-3", "second", "third", "second"},
+		{"already replaced", "user-1", "hash", "third", "second"},
+		{"unknown user", "user-3", "second", "third", "second"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -136,8 +138,8 @@ func TestReplacePasswordHash(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
-	revocations := NewRevocationStore(testDB(t), func() time.Time { return now })
-	for range 2 { // twice is not an error
+	revocations := testStore(t, clock)
+	for range 2 { // Revoke is idempotent
 		err := revocations.Revoke(t.Context(), domain.Revocation{TokenID: "token-1", Until: now.Add(time.Minute)})
 		if err != nil {
 			t.Fatal(err)
@@ -154,9 +156,9 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-func TestRevocationsAreForgottenOnceTheyAreOver(t *testing.T) {
+func TestOldRevocationsAreDeleted(t *testing.T) {
 	at := now
-	revocations := NewRevocationStore(testDB(t), func() time.Time { return at })
+	revocations := testStore(t, func() time.Time { return at })
 	until := now.Add(time.Minute + 900*time.Millisecond)
 	revoke := func(id string, until time.Time) {
 		t.Helper()
@@ -188,7 +190,7 @@ func TestRevocationsAreForgottenOnceTheyAreOver(t *testing.T) {
 
 func TestRevocationIsNeverShortened(t *testing.T) {
 	at := now
-	revocations := NewRevocationStore(testDB(t), func() time.Time { return at })
+	revocations := testStore(t, func() time.Time { return at })
 	for _, lifetime := range []time.Duration{time.Hour, time.Minute} {
 		err := revocations.Revoke(t.Context(), domain.Revocation{TokenID: "token-1", Until: now.Add(lifetime)})
 		if err != nil {
@@ -204,13 +206,13 @@ func TestRevocationIsNeverShortened(t *testing.T) {
 	}
 }
 
-// Look-ups and logouts at once must wait for each other, not fail.
+// Concurrent reads and writes, of several processes, must wait for each other instead of failing.
 func TestConcurrentUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	replicas := []*DB{openDB(t, path), openDB(t, path)}
+	replicas := []*Store{open(t, path, clock), open(t, path, clock)}
 	var group errgroup.Group
 	for i := range 16 {
-		revocations := NewRevocationStore(replicas[i%len(replicas)], func() time.Time { return now })
+		revocations := replicas[i%len(replicas)]
 		group.Go(func() error {
 			for j := range 20 {
 				id := string(rune('a'+i)) + string(rune('a'+j))
@@ -234,22 +236,15 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestContextIsHonoured(t *testing.T) {
-	db := testDB(t)
-	users := NewUserStore(db)
-	revocations := NewRevocationStore(db, func() time.Time { return now })
+	store := testStore(t, clock)
 	ctx := cancelled(t)
-	_, byName := users.UserByName(ctx, "ann")
-	_, firstIsRevoked := revocations.IsRevoked(ctx, "token-1")
-	if _, err := revocations.IsRevoked(t.Context(), "token-1"); err != nil {
-		t.Fatal(err)
-	}
-	_, isRevoked := revocations.IsRevoked(ctx, "token-1")
+	_, byName := store.UserByName(ctx, "ann")
+	_, isRevoked := store.IsRevoked(ctx, "token-1")
 	for name, err := range map[string]error{
 		"UserByName":          byName,
-		"AddUser":             users.AddUser(ctx, testUser()),
-		"ReplacePasswordHash": users.ReplacePasswordHash(ctx, "user-1", "hash", "another"),
-		"Revoke":              revocations.Revoke(ctx, domain.Revocation{TokenID: "token-1", Until: now}),
-		"first IsRevoked":     firstIsRevoked,
+		"AddUser":             store.AddUser(ctx, testUser()),
+		"ReplacePasswordHash": store.ReplacePasswordHash(ctx, "user-1", "hash", "another"),
+		"Revoke":              store.Revoke(ctx, domain.Revocation{TokenID: "token-1", Until: now}),
 		"IsRevoked":           isRevoked,
 	} {
 		if !errors.Is(err, context.Canceled) {
@@ -259,7 +254,7 @@ func TestContextIsHonoured(t *testing.T) {
 }
 
 func BenchmarkIsRevoked(b *testing.B) {
-	store := NewRevocationStore(testDB(b), func() time.Time { return now })
+	store := testStore(b, clock)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := store.IsRevoked(b.Context(), "token"); err != nil {
