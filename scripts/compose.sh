@@ -1,10 +1,11 @@
 #!/bin/sh
-# Runs compose, with the container engine that this machine has, on deployments/compose.yaml.
+# Runs compose, with the container engine that this machine has, on the system: scripts/compose.sh logs --follow gateway
 set -eu
+folder=$(dirname "$0")/../deployments
 
 for engine in docker podman; do
 	if "$engine" info >/dev/null 2>&1 && "$engine" compose version >/dev/null 2>&1; then
-		exec "$engine" compose --file deployments/compose.yaml "$@"
+		exec "$engine" compose --file "$folder/compose.services.yaml" --file "$folder/compose.yaml" "$@"
 	fi
 done
 echo "no running container engine with compose found (docker or podman); make demo runs without one" >&2

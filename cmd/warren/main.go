@@ -13,11 +13,14 @@ import (
 
 	"example.com/warren/cmd/warren/internal/dead"
 	"example.com/warren/cmd/warren/internal/demo"
+	"example.com/warren/cmd/warren/internal/describe"
 )
 
 type commands struct {
 	Demo demo.Command `cmd:"" help:"Run the whole system until Ctrl-C."`
 	Dead dead.Command `cmd:"" help:"Look at the messages in dead-letter queues, replay them or drop them."`
+
+	Services describe.Command `cmd:"" help:"Print the services and their settings as JSON, for programs."`
 }
 
 func main() {

@@ -28,7 +28,7 @@ type Config struct {
 	TokenLifetime time.Duration `default:"15m" validate:"min=1s" help:"How long a token is valid."`
 	BcryptCost    int           `default:"12" validate:"min=10,max=16" demo:"10" help:"Cost of checking a password, 10 to 16; each step doubles the time. A login replaces a hash of another cost."`
 	Login         rate.Config   `embed:"" prefix:"login-"`
-	DemoData      bool          `name:"demo-data" demo:"true" help:"Adds the users demo and admin, whose passwords are their names."`
+	DemoData      bool          `name:"demo-data" help:"Adds the users demo and admin, whose passwords are their names."`
 }
 
 // New returns the service for the chassis to run.

@@ -25,7 +25,7 @@ import (
 // Config holds the service's settings.
 type Config struct {
 	Database string `default:"orders.db" validate:"required" file:"" help:"SQLite file with the orders."`
-	DemoData bool   `name:"demo-data" demo:"true" help:"Adds some orders of the user demo."`
+	DemoData bool   `name:"demo-data" help:"Adds some orders of the user demo."`
 }
 
 // New returns the service for the chassis to run.

@@ -49,12 +49,21 @@ func generate(ctx context.Context, root string, check bool) error {
 	if err := apply(root, build, check); err != nil {
 		return err
 	}
-	if check {
-		return nil
+	if !check {
+		// A new service may bring dependencies that cmd/warren has not had so far.
+		if _, err := run(ctx, filepath.Join(root, warrenModule), "GOWORK=off", "go", "mod", "tidy"); err != nil {
+			return err
+		}
 	}
-	// A new service may bring dependencies that cmd/warren has not had so far.
-	_, err = run(ctx, filepath.Join(root, warrenModule), "GOWORK=off", "go", "mod", "tidy")
-	return err
+	services, err := describeServices(ctx, root)
+	if err != nil {
+		return err
+	}
+	derived, err := derivedFiles(services)
+	if err != nil {
+		return err
+	}
+	return apply(root, derived, check)
 }
 
 // apply writes the files that differ from what is on disk. With check it reports them instead.

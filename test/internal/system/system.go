@@ -52,16 +52,19 @@ func BrokerURL(user, addr, host string) string {
 func (s *Suite) Start(t *testing.T, service, dir string, env ...string) *Process {
 	t.Helper()
 	p := &Process{Service: service, Admin: FreeAddr(t)}
-	var err error
-	p.process, err = process.Start(filepath.Join(s.Programs, service), append([]string{
+	own := []string{
 		"BROKER_URL=" + s.BrokerURL(service),
 		"ADMIN_ADDR=" + p.Admin,
 		"LOG_FORMAT=text",
-		"ORDERS_DATABASE=" + OrdersDatabase(dir),
-		"ACCESS_CONTROL_DATABASE=" + filepath.Join(dir, "access-control.db"),
-		"ACCESS_CONTROL_KEYS=" + filepath.Join(dir, "keys"),
-		"ACCESS_CONTROL_BCRYPT_COST=10",
-	}, env...), &p.output)
+	}
+	for variable, value := range demoSettings[service] {
+		own = append(own, variable+"="+value)
+	}
+	for variable, file := range fileSettings[service] {
+		own = append(own, variable+"="+filePath(dir, service, file))
+	}
+	var err error
+	p.process, err = process.Start(filepath.Join(s.Programs, service), append(own, env...), &p.output)
 	if err != nil {
 		t.Fatalf("start %s: %v", service, err)
 	}
@@ -82,7 +85,10 @@ func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process,
 }
 
 // OrdersDatabase returns the SQLite file of an orders service with its files in dir.
-func OrdersDatabase(dir string) string { return filepath.Join(dir, "orders.db") }
+func OrdersDatabase(dir string) string { return filePath(dir, "orders", "orders.db") }
+
+// filePath is where a service that has its files in dir keeps one. Two services may give theirs the same name.
+func filePath(dir, service, file string) string { return filepath.Join(dir, service+"-"+file) }
 
 // System is one process of each service.
 type System struct {

@@ -16,7 +16,7 @@ import (
 const root = "../.."
 
 // Definitions is the file that compose.yaml loads, so that the tests run with the privileges of production.
-const Definitions = root + "/deployments/rabbitmq/definitions.json"
+const Definitions = root + "/deployments/rabbitmq/definitions/services.json"
 
 // setUpTimeout bounds building the programs and starting the node.
 const setUpTimeout = 5 * time.Minute

@@ -19,8 +19,9 @@ func (d *demo) runInProcess(ctx context.Context) error {
 	}
 	server := inmem.NewServer()
 	g := newGroup(len(d.specs))
+	taken := map[string]bool{}
 	for _, s := range d.specs {
-		if err := s.chooseAdminAddr(ctx); err != nil {
+		if err := s.chooseAdminAddr(ctx, taken); err != nil {
 			return errors.Join(unlessEnded(ctx, err), g.stop())
 		}
 		g.add(s, startInProcess(ctx, s, server.ConnectAs(s.service.Name), d.logs))

@@ -31,8 +31,9 @@ func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
 // startProcesses adds them to g, also if it fails.
 func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, node *rabbitmqtest.Node) (*nodeGuide, error) {
 	guide := &nodeGuide{Ctl: commandLine(node.CtlCommand())}
+	taken := map[string]bool{}
 	for i, s := range d.specs {
-		if err := s.chooseAdminAddr(ctx); err != nil {
+		if err := s.chooseAdminAddr(ctx, taken); err != nil {
 			return nil, err
 		}
 		p, err := startOwnProcess(s.service.Name, programs[i], append(s.env, "BROKER_URL="+node.URL()), d.logs)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 
 const (
 	callTimeout = 5 * time.Second  // how long a call waits for its reply
-	stopTimeout = 10 * time.Second // how long the orderly stop of a service may take
+	stopTimeout = 10 * time.Second // how long the graceful shutdown of a service may take
 )
 
 // gateway is the service that users talk to.
@@ -30,27 +31,30 @@ type spec struct {
 	env       []string // its settings, as NAME=value
 }
 
-// newSpecs returns the system's services in the order in which they are to stop: requests in flight still find those
-// who answer them. url is where the gateway will serve.
+// newSpecs returns the services in the order in which they stop: the gateway first, so that requests in flight still find
+// the services that reply to them. Their files are below folder. url is where the gateway will serve.
 func newSpecs(ctx context.Context, folder, addr string) (specs []spec, url string, err error) {
 	addr, err = checkFree(ctx, addr)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: choose another address with --addr", err)
 	}
 	for _, each := range services.All() {
-		env := append(ownSettings(each.Name, folder, addr),
-			"LOG_FORMAT=text",
-			"RPC_TIMEOUT="+callTimeout.String(),
-			"STOP_DELAY=0s",
-			"STOP_TIMEOUT="+stopTimeout.String(),
-		)
-		specs = append(specs, spec{service: each, env: env})
+		s := spec{service: each}
+		if s.env, err = settings(each, filepath.Join(folder, each.Name)); err != nil {
+			return nil, "", err
+		}
+		if each.Name == gateway {
+			// Its log has a line for each request.
+			s.env = append(s.env, "GATEWAY_ADDR="+addr, "GATEWAY_INSTANCE=", "LOG_LEVEL=info")
+		} else {
+			s.env = append(s.env, "LOG_LEVEL=warn")
+		}
+		specs = append(specs, s)
 	}
 	slices.SortStableFunc(specs, func(a, b spec) int { return cmp.Compare(stopRank(a), stopRank(b)) })
 	return specs, "http://" + reachable(addr), nil
 }
 
-// stopRank is lower for a service that stops earlier.
 func stopRank(s spec) int {
 	if s.service.Name == gateway {
 		return 0
@@ -58,36 +62,51 @@ func stopRank(s spec) int {
 	return 1
 }
 
-// ownSettings are what one service has and others don't.
-func ownSettings(name, folder, addr string) []string {
-	switch name {
-	case gateway:
-		// Its log has a line for each request.
-		return []string{"GATEWAY_ADDR=" + addr, "GATEWAY_INSTANCE=", "LOG_LEVEL=info"}
-	case "orders":
-		return []string{"ORDERS_DATABASE=" + filepath.Join(folder, "orders.db"), "DEMO_DATA=true", "LOG_LEVEL=warn"}
-	default:
-		return []string{
-			"ACCESS_CONTROL_DATABASE=" + filepath.Join(folder, "access-control.db"),
-			"ACCESS_CONTROL_KEYS=" + filepath.Join(folder, "keys"),
-			"ACCESS_CONTROL_BCRYPT_COST=10", // quick: these passwords are no secrets
-			"DEMO_DATA=true", "LOG_LEVEL=warn",
+// settings returns what any service has in the demo. It makes the service's folder if the service keeps files.
+func settings(s service.Service, folder string) ([]string, error) {
+	all, err := service.Settings(s)
+	if err != nil {
+		return nil, err
+	}
+	env := []string{
+		"LOG_FORMAT=text",
+		"RPC_TIMEOUT=" + callTimeout.String(),
+		"STOP_DELAY=0s",
+		"STOP_TIMEOUT=" + stopTimeout.String(),
+	}
+	for _, setting := range all {
+		switch {
+		case setting.File:
+			path := filepath.Join(folder, setting.Default)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return nil, fmt.Errorf("make a folder for %s: %w", s.Name, err)
+			}
+			env = append(env, setting.Variable+"="+path)
+		case setting.Demo != "":
+			env = append(env, setting.Variable+"="+setting.Demo)
+		case setting.Variable == "DEMO_DATA":
+			env = append(env, "DEMO_DATA=true")
 		}
 	}
+	return env, nil
 }
 
-// chooseAdminAddr is for the moment before the start. The admin listener takes another port if its own is taken.
-func (s *spec) chooseAdminAddr(ctx context.Context) error {
+// chooseAdminAddr chooses the address of the service's admin listener: its default, or a free port if something else has
+// that one, such as a service before it in the demo.
+func (s *spec) chooseAdminAddr(ctx context.Context, taken map[string]bool) error {
 	addr, err := checkFree(ctx, s.service.AdminAddr)
-	if err != nil {
-		addr, err = checkFree(ctx, "127.0.0.1:0")
+	for err != nil || taken[addr] {
+		if addr, err = checkFree(ctx, "127.0.0.1:0"); err != nil {
+			return fmt.Errorf("find an address for the probes of %s: %w", s.service.Name, err)
+		}
 	}
+	taken[addr] = true
 	s.adminAddr = addr
 	s.env = append(s.env, "ADMIN_ADDR="+addr)
-	return err
+	return nil
 }
 
-// args are the settings as flags: each has the name of its environment variable.
+// args returns the settings as flags, which are named like their variables.
 func (s *spec) args() []string {
 	args := make([]string, 0, len(s.env))
 	for _, setting := range s.env {
@@ -106,7 +125,7 @@ func checkFree(ctx context.Context, addr string) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// reachable returns where a server is found that listens on addr, which may stand for all of the machine's addresses.
+// reachable returns where a client finds a server that listens on addr, which may stand for all of the machine's addresses.
 func reachable(addr string) string {
 	a, err := netip.ParseAddrPort(addr)
 	if err != nil || !a.Addr().IsUnspecified() {

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	definitions = "deployments/rabbitmq/definitions.json"
+	definitions = "deployments/rabbitmq/definitions/services.json"
 	// benchUser is the broker's user of the programs that have none in production.
 	benchUser = "bench"
 	// quorumHost is the virtual host in which queues are quorum queues.

@@ -1,0 +1,38 @@
+// Package describe prints what the services are and how each is configured, for programs such as make generate.
+package describe
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"example.com/warren/cmd/warren/internal/services"
+	"example.com/warren/pkg/service"
+)
+
+// Command is warren services.
+type Command struct{}
+
+// Service describes one service.
+type Service struct {
+	Name     string
+	Settings []service.Setting // its own, then those that every service has
+}
+
+// Run prints a JSON array of Service, sorted by name.
+func (*Command) Run() error { return write(os.Stdout) }
+
+func write(w io.Writer) error {
+	var list []Service
+	for _, s := range services.All() {
+		settings, err := service.Settings(s)
+		if err != nil {
+			return fmt.Errorf("describe %s: %w", s.Name, err)
+		}
+		list = append(list, Service{Name: s.Name, Settings: settings})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(list)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// description is what cmd/warren tells about a service. It mirrors Service of cmd/warren/internal/describe.
+type description struct {
+	Name     string
+	Settings []setting
+}
+
+// setting mirrors Setting of pkg/service.
+type setting struct {
+	Flag, Variable, Default, Allowed, Help, Demo string
+	Shared, File                                 bool
+}
+
+// gateway is the service that users talk to. It calls the others.
+const gateway = "gateway"
+
+// own returns the settings that only this service has.
+func (d description) own() []setting { return d.settings(false) }
+
+// shared returns the settings that every service has.
+func (d description) shared() []setting { return d.settings(true) }
+
+func (d description) settings(shared bool) []setting {
+	var list []setting
+	for _, s := range d.Settings {
+		if s.Shared == shared {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// files returns the settings that name files of the service.
+func (d description) files() []setting {
+	var list []setting
+	for _, s := range d.Settings {
+		if s.File {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// variablePrefix is what the names of the service's own variables begin with.
+func (d description) variablePrefix() string {
+	return strings.ToUpper(strings.ReplaceAll(d.Name, "-", "_")) + "_"
+}
+
+// password is what the service's broker user has in development and in tests.
+func (d description) password() string { return d.Name + "-development" }
+
+// describeServices asks cmd/warren, which must compile.
+func describeServices(ctx context.Context, root string) ([]description, error) {
+	workspace, err := filepath.Abs(filepath.Join(root, "go.work"))
+	if err != nil {
+		return nil, err
+	}
+	out, err := run(ctx, root, "GOWORK="+workspace, "go", "run", "./"+warrenModule, "services")
+	if err != nil {
+		return nil, err
+	}
+	var services []description
+	if err := json.Unmarshal(out, &services); err != nil {
+		return nil, fmt.Errorf("read what cmd/warren says: %w", err)
+	}
+	return services, nil
+}
+
+// derivedFiles returns what is made from the services' descriptions.
+func derivedFiles(services []description) ([]file, error) {
+	definitions, err := brokerDefinitions(services)
+	if err != nil {
+		return nil, err
+	}
+	tests, err := testSettings(services)
+	if err != nil {
+		return nil, err
+	}
+	return []file{
+		{path: "deployments/compose.services.yaml", content: composeServices(services)},
+		{path: "deployments/rabbitmq/definitions/services.json", content: definitions},
+		{path: "docs/settings.md", content: settingsReference(services)},
+		{path: "test/internal/system/services.go", content: tests},
+	}, nil
+}
+
+// composeServices returns a container for each service. They extend the hand-written service.yaml, and the hand-written
+// compose.yaml is merged over them.
+func composeServices(services []description) []byte {
+	var b bytes.Buffer
+	write := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	write("# %s", header)
+	write("# service.yaml has what all of these share, compose.yaml what one of them has besides.")
+	write("")
+	write("services:")
+	for _, s := range services {
+		write("  %s:", s.Name)
+		write("    extends: {file: service.yaml, service: service}")
+		write("    build:")
+		write("      args: {SERVICE: %s}", s.Name)
+		write("    environment:")
+		write("      BROKER_URL: ${%sBROKER_URL:-amqp://%s:%s@rabbitmq:5672/}", s.variablePrefix(), s.Name, s.password())
+		for _, setting := range s.own() {
+			// Files are below the image's working directory, DEMO_DATA is in service.yaml.
+			if !setting.File && strings.HasPrefix(setting.Variable, s.variablePrefix()) {
+				write("      %s:", setting.Variable)
+			}
+		}
+		if len(s.files()) > 0 {
+			write(`    volumes: ["%s:/data"]`, s.Name)
+		}
+		write("    depends_on:")
+		write("      rabbitmq: {condition: service_healthy}")
+		for _, other := range services {
+			if s.Name == gateway && other.Name != gateway {
+				write("      %s: {condition: service_healthy}", other.Name)
+			}
+		}
+		write("")
+	}
+	write("volumes:")
+	for _, s := range services {
+		if len(s.files()) > 0 {
+			write("  %s:", s.Name)
+		}
+	}
+	return b.Bytes()
+}
