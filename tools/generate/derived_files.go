@@ -15,7 +15,7 @@ type description struct {
 	Settings []setting
 }
 
-// setting mirrors Setting of pkg/service.
+// setting mirrors Setting of pkg/settings.
 type setting struct {
 	Flag, Variable, Default, Allowed, Help, Demo string
 	Shared, File                                 bool

@@ -9,6 +9,7 @@ import (
 
 	"example.com/warren/cmd/warren/internal/services"
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/settings"
 )
 
 // Command is warren services.
@@ -17,22 +18,22 @@ type Command struct{}
 // Service describes one service.
 type Service struct {
 	Name     string
-	Settings []service.Setting // its own, then those that every service has
+	Settings []settings.Setting // its own, then those that every service has
 }
 
 // Run prints a JSON array of Service, sorted by name.
 func (*Command) Run() error { return write(os.Stdout) }
 
 func write(w io.Writer) error {
-	var list []Service
+	var all []Service
 	for _, s := range services.All() {
-		settings, err := service.Settings(s)
+		list, err := service.Settings(s)
 		if err != nil {
 			return fmt.Errorf("describe %s: %w", s.Name, err)
 		}
-		list = append(list, Service{Name: s.Name, Settings: settings})
+		all = append(all, Service{Name: s.Name, Settings: list})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(list)
+	return encoder.Encode(all)
 }
