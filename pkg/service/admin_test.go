@@ -21,17 +21,17 @@ func TestReadiness(t *testing.T) {
 	module := fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) })
 	i := servicetest.Start(t, service.Service{Name: "orders", Module: module}, server.Connect())
 
-	// The listener answers before the broker is there.
+	// The admin listener responds while the broker is still unreachable.
 	addr, _ := i.Log.Await(t, "service starting")["admin"].(string)
 	expect := func(path string, wantStatus int, wantParts ...string) {
 		t.Helper()
 		status, body := get(t, addr, path)
 		if status != wantStatus {
-			t.Errorf("%s: status %d", path, status)
+			t.Errorf("GET %s: status %d, want %d", path, status, wantStatus)
 		}
 		for _, part := range wantParts {
 			if !strings.Contains(body, part) {
-				t.Errorf("%s: body %s lacks %s", path, body, part)
+				t.Errorf("GET %s: body %s lacks %s", path, body, part)
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func TestReadiness(t *testing.T) {
 	server.SetAvailable(true)
 	i.AwaitStart()
 	if _, body := get(t, addr, "/readyz"); body != `{"status":"ok"}` {
-		t.Errorf("/readyz: %s", body)
+		t.Errorf("GET /readyz: body %s", body)
 	}
 	expect("/readyz", http.StatusOK)
 	expect("/metrics", http.StatusOK, "broker_connected 1")
@@ -64,18 +64,18 @@ func TestStopWhileTheBrokerIsAway(t *testing.T) {
 		fx.Invoke(func(l fx.Lifecycle) { l.Append(hook(broker, "open store", "close store")) }),
 		fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) }),
 	)}, broker)
-	awaittest.Until(t, "the start begins", func() bool { return len(broker.Events()) > 0 })
+	awaittest.Until(t, "first start hook", func() bool { return len(broker.Events()) > 0 })
 	i.Stop()
 	if got := strings.Join(broker.Events(), ", "); got != "open store, close store, close broker" {
 		t.Errorf("events %s", got)
 	}
 }
 
-func TestAdminRefuses(t *testing.T) {
+func TestAdminRejectsOtherRequests(t *testing.T) {
 	i := servicetest.Start(t, service.Service{Name: "orders"}, inmem.New())
 	addr := i.AwaitStart()
 	if status, _ := get(t, addr, "/orders"); status != http.StatusNotFound {
-		t.Errorf("status %d of an unknown page", status)
+		t.Errorf("GET /orders: status %d, want 404", status)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/livez", http.NoBody)
 	if err != nil {
@@ -87,6 +87,6 @@ func TestAdminRefuses(t *testing.T) {
 	}
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("status %d of a POST", response.StatusCode)
+		t.Errorf("POST /livez: status %d, want 405", response.StatusCode)
 	}
 }

@@ -14,15 +14,14 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-func TestBrokerTLSIsOff(t *testing.T) {
+func TestBrokerWithoutTLS(t *testing.T) {
 	options, err := (&BrokerConfig{}).Options()
 	if options.TLS != nil || err != nil {
 		t.Errorf("TLS = %v, %v, want nothing", options.TLS, err)
 	}
 }
 
-// Files that can't be used end the start.
-func TestBrokerTLSErrors(t *testing.T) {
+func TestUnusableTLSFilesFailTheStart(t *testing.T) {
 	ca := rabbitmqtest.NewAuthority(t, "brokers")
 	orders, other := ca.Issue(t, rabbitmqtest.Leaf{Name: "orders"}), ca.Issue(t, rabbitmqtest.Leaf{Name: "other"})
 	noPEM := filepath.Join(t.TempDir(), "ca.pem")
@@ -73,8 +72,8 @@ func TestBrokerTLSErrors(t *testing.T) {
 	}
 }
 
-// TestBrokerTLS shakes hands with a server that has another name than its address and wants client certificates, before
-// and after the client's was renewed.
+// The server has another name than its address and requires client certificates. The client's certificate is renewed
+// between two handshakes.
 func TestBrokerTLS(t *testing.T) {
 	ca := rabbitmqtest.NewAuthority(t, "brokers")
 	server := ca.Issue(t, rabbitmqtest.Leaf{Name: "broker", Hosts: []string{"broker.example"}}).Load(t)
@@ -106,7 +105,7 @@ func TestBrokerTLS(t *testing.T) {
 	}
 }
 
-// clientName connects and returns whom the server took the client for.
+// clientName connects and returns the name of the client as the server has verified it.
 func clientName(t *testing.T, listener net.Listener, config *tls.Config) string {
 	t.Helper()
 	dialed := make(chan error, 1)
@@ -114,7 +113,7 @@ func clientName(t *testing.T, listener net.Listener, config *tls.Config) string 
 		dialer := tls.Dialer{Config: config}
 		conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
 		if err == nil {
-			_, _ = io.Copy(io.Discard, conn) // until the server hangs up
+			_, _ = io.Copy(io.Discard, conn) // until the server closes the connection
 			_ = conn.Close()
 		}
 		dialed <- err

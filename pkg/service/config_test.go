@@ -228,7 +228,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-func TestParseRefusesSettingsItCannotFillIn(t *testing.T) {
+func TestParseRejectsUnusableConfigs(t *testing.T) {
 	for name, config := range map[string]any{
 		"a struct": ordersConfig{},
 		"a number": new(int),
@@ -245,7 +245,7 @@ func TestParseRefusesSettingsItCannotFillIn(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "100")
-	t.Setenv("RPC_TIMEOUT", "nonsense") // help comes before complaints
+	t.Setenv("RPC_TIMEOUT", "nonsense") // must not hide the help
 	var stdout, stderr bytes.Buffer
 	o := newOptions([]Option{WithOutput(&stdout, &stderr)})
 	if status := exitStatus(context.Background(), ordersService(&ordersConfig{}), []string{"--help"}, o); status != 0 {

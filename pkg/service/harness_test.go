@@ -15,7 +15,7 @@ var client = &http.Client{
 	Transport: &http.Transport{DisableKeepAlives: true},
 }
 
-// get returns the status and the body of an admin page.
+// get requests a page of the admin listener and returns its status and body.
 func get(t *testing.T, addr, path string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+path, http.NoBody)

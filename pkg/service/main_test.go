@@ -9,13 +9,14 @@ import (
 	"example.com/warren/pkg/service"
 )
 
-// childVariable makes the test binary a service, to test what Main does to a process.
+// childVariable turns the test binary into a service, so that tests see what Main does to a process.
 const childVariable = "SERVICE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if mode := os.Getenv(childVariable); mode != "" {
 		service.Main(child(mode))
 	}
+	// The tests must not depend on the developer's environment.
 	settings, err := service.Settings(service.Service{})
 	if err != nil {
 		panic(err)

@@ -16,7 +16,7 @@ import (
 	"example.com/warren/pkg/service/servicetest"
 )
 
-// expectMetrics waits until the page shows all lines.
+// expectMetrics waits until the page of metrics has all lines.
 func expectMetrics(t *testing.T, addr string, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
@@ -55,7 +55,7 @@ func TestMetrics(t *testing.T) {
 	if err := peer.Send(t.Context(), "gateway.rpc.response", orphan); err != nil {
 		t.Fatal(err)
 	}
-	homeless := messaging.Message{Type: "rpc.request", CorrelationID: "1", ReplyTo: "nobody.rpc.response"}
+	homeless := messaging.Message{Type: "rpc.request", CorrelationID: "1", ReplyTo: "gone.rpc.response"}
 	if err := peer.Send(t.Context(), "orders.get", homeless); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestMetrics(t *testing.T) {
 	_, page := get(t, gatewayAddr, "/metrics")
 	for _, name := range []string{"go_goroutines", "process_open_fds"} {
 		if !strings.Contains(page, name) {
-			t.Errorf("no %s", name)
+			t.Errorf("the page lacks %s", name)
 		}
 	}
 	for _, i := range []*servicetest.Instance{gateway, orders} {

@@ -17,7 +17,7 @@ import (
 	"example.com/warren/pkg/service/servicetest"
 )
 
-// child is the service that the test binary becomes.
+// child returns the service that the test binary turns into.
 func child(mode string) service.Service {
 	hooks := map[string]fx.Hook{
 		"runs":       {},
@@ -30,7 +30,7 @@ func child(mode string) service.Service {
 	}
 }
 
-// startChild starts the test binary as a service whose broker does not answer.
+// startChild starts the test binary as a service whose broker is unreachable.
 func startChild(t *testing.T, mode string, env ...string) (*process.Process, *servicetest.Log) {
 	t.Helper()
 	log := new(servicetest.Log)
@@ -50,7 +50,7 @@ func signal(t *testing.T, p *process.Process, s syscall.Signal) {
 	}
 }
 
-// wait returns the error of a process that ends.
+// wait returns the result of a process that is about to end.
 func wait(t *testing.T, p *process.Process) error {
 	t.Helper()
 	awaittest.Receive(t, p.Done(), "end of the process")
@@ -74,7 +74,7 @@ func TestMainStopsOnSignal(t *testing.T) {
 				t.Errorf("%v\n%s", err, log)
 			}
 			if len(log.Entries("service stopped")) != 1 {
-				t.Errorf("not stopped in order\n%s", log)
+				t.Errorf("the service did not stop in order\n%s", log)
 			}
 			if strings.Contains(log.String(), "secret") {
 				t.Errorf("the log shows a password\n%s", log)
@@ -83,7 +83,7 @@ func TestMainStopsOnSignal(t *testing.T) {
 	}
 }
 
-func TestMainEndsAtOnceOnSecondSignal(t *testing.T) {
+func TestMainExitsAtOnceOnSecondSignal(t *testing.T) {
 	p, log := startChild(t, "never ends", "STOP_TIMEOUT=1h")
 	log.Await(t, "service started")
 	signal(t, p, syscall.SIGTERM)
@@ -116,7 +116,7 @@ func TestMainLogsAnErrorOnce(t *testing.T) {
 	}
 }
 
-func TestMainRefusesWrongSettings(t *testing.T) {
+func TestMainRejectsWrongSettings(t *testing.T) {
 	p, log := startChild(t, "runs", "RPC_TIMEOUT=soon")
 	if err := wait(t, p); exitCode(err) != 2 {
 		t.Errorf("the process ended with %v", err)

@@ -22,7 +22,7 @@ import (
 	"example.com/warren/pkg/service/servicetest"
 )
 
-// hook records its start and stop.
+// hook returns a hook that records when it runs.
 func hook(r *servicetest.Recorder, start, stop string) fx.Hook {
 	return fx.Hook{
 		OnStart: func(context.Context) error { r.Note(start); return nil },
@@ -47,7 +47,7 @@ func getOrderByID(_ context.Context, in getOrder) (order, error) {
 	return order(in), nil
 }
 
-// orderModule has all that a service can have: a database, a client, handlers, a listener of its own.
+// orderModule has everything that a service can have: a database, a client, a handler and its own listener.
 func orderModule(broker *servicetest.Recorder, group func(...fx.Option) fx.Option) fx.Option {
 	return group(
 		fx.Provide(func(l fx.Lifecycle, _ *rpc.Client) *store {
@@ -92,7 +92,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestClientIsMadeOnDemand(t *testing.T) {
+func TestClientIsCreatedOnDemand(t *testing.T) {
 	broker := servicetest.Record(inmem.New())
 	module := fx.Invoke(func(s *rpc.Server) { rpc.Handle(s, "orders.get", getOrderByID) })
 	i := servicetest.Run(t, service.Service{Name: "orders", Module: module}, broker)
@@ -116,7 +116,7 @@ func TestConfigIsSupplied(t *testing.T) {
 	}
 }
 
-func TestHandlersThatRunAreAwaited(t *testing.T) {
+func TestStopWaitsForHandlers(t *testing.T) {
 	running, release := make(chan struct{}), make(chan struct{})
 	server := inmem.NewServer()
 	module := fx.Invoke(func(s *rpc.Server) {
@@ -129,10 +129,10 @@ func TestHandlersThatRunAreAwaited(t *testing.T) {
 	i := servicetest.Start(t, service.Service{Name: "orders", Module: module}, server.Connect())
 	addr := i.AwaitStart()
 	gateway, caller := launchCaller(t, server)
-	answer := make(chan string, 1)
+	result := make(chan string, 1)
 	go func() {
 		out, err := rpc.Call[rpc.Empty, order](t.Context(), caller, "orders.get", rpc.Empty{})
-		answer <- out.ID + errorText(err)
+		result <- out.ID + errorText(err)
 	}()
 	<-running
 	i.Cancel()
@@ -141,8 +141,8 @@ func TestHandlersThatRunAreAwaited(t *testing.T) {
 		return strings.Contains(body, "stopping")
 	})
 	close(release)
-	if got := <-answer; got != "7" {
-		t.Errorf("answer %q", got)
+	if got := <-result; got != "7" {
+		t.Errorf("the call returned %q, want 7", got)
 	}
 	if err := i.Wait(); err != nil {
 		t.Error(err)
@@ -157,7 +157,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// launchCaller runs a service that has nothing but a client.
+// launchCaller runs a service that consists of a client.
 func launchCaller(t *testing.T, server *inmem.Server) (*servicetest.Instance, *rpc.Client) {
 	t.Helper()
 	var client *rpc.Client
@@ -165,8 +165,7 @@ func launchCaller(t *testing.T, server *inmem.Server) (*servicetest.Instance, *r
 	return i, client
 }
 
-// runInBubble runs a service without a listener, tells it to stop once it has started, and returns how long the stop
-// took.
+// runInBubble runs a service without a listener, stops it once it has started, and returns how long the stop took.
 func runInBubble(t *testing.T, module fx.Option, broker messaging.Broker, args ...string) (time.Duration, error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -187,19 +186,19 @@ func TestStopTimeout(t *testing.T) {
 		})
 		took, err := runInBubble(t, module, broker, "--stop-timeout=3s")
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error %v", err)
+			t.Errorf("Run = %v", err)
 		}
 		if took != 3*time.Second {
 			t.Errorf("the stop took %s", took)
 		}
-		// What comes after the hook that took all of the time is closed nevertheless.
+		// Everything after the hook that took all the time is closed nevertheless.
 		if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, broker.Events()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestStopTimeoutOfHookThatIgnoresIt(t *testing.T) {
+func TestStopLeavesStuckHooksBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
@@ -208,15 +207,15 @@ func TestStopTimeoutOfHookThatIgnoresIt(t *testing.T) {
 		})
 		took, err := runInBubble(t, module, inmem.New(), "--stop-timeout=3s")
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error %v", err)
+			t.Errorf("Run = %v", err)
 		}
-		if took != 4*time.Second { // and a second's grace
+		if took != 4*time.Second { // STOP_TIMEOUT and stopGrace
 			t.Errorf("the stop took %s", took)
 		}
 	})
 }
 
-func TestStopTimeoutCutsOffHandlers(t *testing.T) {
+func TestStopTimeoutCancelsHandlers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		running := make(chan struct{})
 		server := inmem.NewServer()
@@ -243,7 +242,7 @@ func TestStopTimeoutCutsOffHandlers(t *testing.T) {
 				}
 			}))
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error %v", err)
+			t.Errorf("Run = %v", err)
 		}
 		if took := time.Since(begin); took != 3*time.Second {
 			t.Errorf("the stop took %s", took)
@@ -259,7 +258,7 @@ func TestStopDelay(t *testing.T) {
 			l.Append(fx.Hook{OnStop: func(ctx context.Context) error {
 				stopped = time.Now()
 				if deadline, _ := ctx.Deadline(); deadline.Sub(stopped) != 3*time.Second {
-					t.Errorf("the hook has until %s", deadline)
+					t.Errorf("the hook's deadline is in %s, want 3s", deadline.Sub(stopped))
 				}
 				return nil
 			}})
@@ -283,7 +282,7 @@ func TestFailedStart(t *testing.T) {
 	})
 	i := servicetest.Start(t, service.Service{Name: "orders", Module: module}, broker)
 	if err := i.Wait(); err == nil || err.Error() != "orders: no disk" {
-		t.Errorf("error %v", err)
+		t.Errorf("Run = %v", err)
 	}
 	if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, broker.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -328,7 +327,7 @@ func TestWiringErrors(t *testing.T) {
 				}
 			}
 			if strings.Contains(err.Error(), ".go:") && name != "missing constructor" {
-				t.Errorf("error %q names source lines", err)
+				t.Errorf("error %q has source lines", err)
 			}
 			if diff := cmp.Diff([]string{"close broker"}, broker.Events()); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
@@ -341,7 +340,7 @@ func TestWrongSettingsCloseTheBroker(t *testing.T) {
 	broker := servicetest.Record(inmem.New())
 	i := servicetest.Start(t, service.Service{Name: "orders"}, broker, "--log-format=xml")
 	if err := i.Wait(); err == nil || !strings.HasPrefix(err.Error(), "orders: LOG_FORMAT ") {
-		t.Errorf("error %v", err)
+		t.Errorf("Run = %v", err)
 	}
 	if diff := cmp.Diff([]string{"close broker"}, broker.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -356,7 +355,7 @@ func TestAdminAddressInUse(t *testing.T) {
 	defer func() { _ = listener.Close() }()
 	err = servicetest.Start(t, service.Service{Name: "orders"}, inmem.New(), "--admin-addr="+listener.Addr().String()).Wait()
 	if err == nil || !strings.Contains(err.Error(), "ADMIN_ADDR") {
-		t.Errorf("error %v", err)
+		t.Errorf("Run = %v", err)
 	}
 }
 
@@ -367,12 +366,12 @@ func TestFail(t *testing.T) {
 	i := servicetest.Start(t, service.Service{Name: "orders", Module: fx.Options(
 		fx.Populate(&fail),
 		fx.Invoke(func(l fx.Lifecycle) { l.Append(hook(broker, "open store", "close store")) }),
-	)}, broker, "--stop-delay=1h") // which is for load balancers, not for what is broken
+	)}, broker, "--stop-delay=1h") // applies only to an orderly stop
 	i.AwaitStart()
 	fail(broken)
 	fail(errors.New("later"))
 	if err := i.Wait(); !errors.Is(err, broken) || strings.Contains(err.Error(), "later") {
-		t.Errorf("error %v", err)
+		t.Errorf("Run = %v", err)
 	}
 	if diff := cmp.Diff([]string{"open store", "close store", "close broker"}, broker.Events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -389,7 +388,7 @@ func TestFailDuringStart(t *testing.T) {
 		}})
 	})
 	if err := servicetest.Start(t, service.Service{Name: "orders", Module: module}, inmem.New()).Wait(); !errors.Is(err, broken) {
-		t.Errorf("error %v", err)
+		t.Errorf("Run = %v", err)
 	}
 }
 
@@ -397,7 +396,7 @@ func TestShutdowner(t *testing.T) {
 	var shutdowner fx.Shutdowner
 	i := servicetest.Run(t, service.Service{Name: "orders", Module: fx.Populate(&shutdowner)}, inmem.New())
 	if err := shutdowner.Shutdown(fx.ExitCode(3)); err == nil {
-		t.Error("an exit code was lost")
+		t.Error("Shutdown accepted an exit code")
 	}
 	if err := shutdowner.Shutdown(); err != nil {
 		t.Error(err)
@@ -419,13 +418,24 @@ func TestCallbackQueue(t *testing.T) {
 
 	err := servicetest.Start(t, gateway(""), server.Connect()).Wait()
 	if !errors.Is(err, messaging.ErrQueueInUse) || !strings.HasSuffix(err.Error(), "set GATEWAY_INSTANCE") {
-		t.Errorf("error %v", err)
+		t.Errorf("Run = %v", err)
 	}
 
 	broker := servicetest.Record(server.Connect())
 	servicetest.Run(t, gateway("b"), broker)
 	if !slices.Contains(broker.Events(), "consume gateway.rpc.response.b") {
 		t.Errorf("events %v", broker.Events())
+	}
+}
+
+func TestRolesOfTheBroker(t *testing.T) {
+	broker := inmem.New()
+	var publisher messaging.Publisher
+	var sender messaging.Sender
+	var subscriber messaging.Subscriber
+	servicetest.Run(t, service.Service{Name: "orders", Module: fx.Populate(&publisher, &sender, &subscriber)}, broker)
+	if publisher != broker || sender != broker || subscriber != broker {
+		t.Errorf("got %v, %v and %v, want the broker", publisher, sender, subscriber)
 	}
 }
 
@@ -454,6 +464,6 @@ func TestLogLevel(t *testing.T) {
 	loud := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New(), "--log-level=debug")
 	loud.Stop()
 	if len(loud.Log.Entries("OnStart hook executed")) == 0 {
-		t.Errorf("fx says nothing:\n%s", loud.Log)
+		t.Errorf("the log has no events of fx:\n%s", loud.Log)
 	}
 }
