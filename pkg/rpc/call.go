@@ -14,14 +14,14 @@ import (
 // CallOption changes a call.
 type CallOption func(*Request)
 
-// WithIdempotent marks the call as safe to repeat, so that the client resends its request when the connection is lost; see
-// [Request].
+// WithIdempotent marks the call as safe to repeat, so that the client sends its request again when the connection is lost;
+// see [Request].
 func WithIdempotent() CallOption { return func(r *Request) { r.Idempotent = true } }
 
-// Call calls a method of another service. in is encoded by the tags that Handle decodes by. A reply of status 400
-// and above is returned as a *Error; the other errors are those of Client.Do.
+// Call calls a method of another service. It encodes in by the tags that [Handle] decodes by. A reply of status 400 and
+// above is returned as a *[Error]; the other errors are those of Client.Do.
 //
-// Within a handler, the call is made on behalf of that handler's caller: its Identity goes along.
+// A handler passes its own context, so that the call has the Identity of the handler's caller.
 func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, options ...CallOption) (Out, error) {
 	var out Out
 	b, err := binding.Of(reflect.TypeFor[In]())
@@ -32,8 +32,7 @@ func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, opti
 	if err != nil {
 		return out, fmt.Errorf("call %s: %w", queue, err)
 	}
-	request.Queue = queue
-	request.Identity = IdentityFrom(ctx)
+	request.Queue, request.Identity = queue, IdentityFrom(ctx)
 	for _, option := range options {
 		option(request)
 	}

@@ -15,44 +15,46 @@ import (
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-// The errors of a client's Do, next to those of package messaging and ctx's own.
+// The errors of Client.Do, besides those of package messaging and of the context.
 var (
-	// ErrTimeout: no reply came before the deadline.
+	// ErrTimeout means that no reply came before the deadline.
 	ErrTimeout = errors.New("no reply in time")
-	// ErrClosed: the client was closed before the call, or before its reply came.
+	// ErrClosed means that the client was closed before the call, or before its reply came.
 	ErrClosed = errors.New("client closed")
-	// ErrMalformedReply: a reply came and can't be decoded.
+	// ErrTooManyPending means that the calls that wait for a reply have reached a limit of ClientOptions.
+	ErrTooManyPending = errors.New("too many pending calls")
+	// ErrMalformedReply means that a reply came and can't be decoded.
 	ErrMalformedReply = protocol.ErrMalformedReply
+)
 
-	errNotStarted = errors.New("client not started")
+const (
+	// callbackPrefetch is how many replies the broker may send ahead.
+	callbackPrefetch = 1000
+	// instanceExpiry is how long the callback queue of an instance outlives it.
+	instanceExpiry = 30 * time.Minute
 )
 
 // ClientOptions are the settings of a Client. Zero values are the defaults.
 type ClientOptions struct {
-	// Name is the calling service, e.g. "gateway".
+	// Name is the name of the calling service, e.g. "gateway". Replies arrive in the queue "<Name>.rpc.response".
 	Name string
-	// CallbackQueue is where replies arrive. Default: "<Name>.rpc.response".
-	CallbackQueue string
-	// Instance tells apart several processes of one service, which must not share a callback queue: each would take
-	// replies that another waits for. Set, it is appended to CallbackQueue after a dot.
+	// Instance distinguishes the processes of one service, which can't share a callback queue: each would take replies
+	// that another waits for. It is appended to the queue's name, after a dot.
 	Instance string
-	// InstanceExpiry is when the callback queue of an instance that has gone is deleted. Default: 30 minutes.
-	InstanceExpiry time.Duration
-	// CallbackQueueType is the type of the callback queue. A classic one is away while its node is. Default: classic.
+	// CallbackQueueType is the type of the callback queue. A classic queue is away while its node is. Default: classic.
 	CallbackQueueType messaging.QueueType
-	// Prefetch is how many replies the broker may send ahead. Default: 1000.
-	Prefetch int
 
-	// Timeout bounds the calls that set no Deadline. Default: 5 seconds.
+	// Timeout bounds calls without a Deadline. Default: 5 seconds.
 	Timeout time.Duration
-	// MaxPending bounds the calls that wait for a reply, MaxPendingPerQueue those on one queue, so that one service
-	// that hangs does not take the room of the others. Defaults: 10,000 and 2,000.
-	MaxPending         int
+	// MaxPending bounds the calls that wait for a reply. Default: 10,000.
+	MaxPending int
+	// MaxPendingPerQueue bounds those of one queue, so that one service that hangs does not use up MaxPending. Default:
+	// 2,000.
 	MaxPendingPerQueue int
 
-	// Persistent requests survive a restart of the broker. A caller rarely waits that long.
+	// Persistent requests survive a restart of the broker. Few callers wait that long.
 	Persistent bool
-	// QueueType is the type of the queues called, if the client is the first to need them. Default: classic.
+	// QueueType is the type of the methods' queues, if the client is the first to declare them. Default: classic.
 	QueueType messaging.QueueType
 
 	// VerifyReplies drops replies that the called service did not send: a reply from orders.get counts only if its user
@@ -67,61 +69,56 @@ type ClientOptions struct {
 }
 
 func (o ClientOptions) withDefaults() ClientOptions {
-	o.CallbackQueue = cmp.Or(o.CallbackQueue, o.Name+".rpc.response")
-	if o.Instance != "" {
-		o.CallbackQueue += "." + o.Instance
-	}
-	o.InstanceExpiry = cmp.Or(o.InstanceExpiry, 30*time.Minute)
-	o.Prefetch = cmp.Or(o.Prefetch, 1000)
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
 	o.MaxPending = cmp.Or(o.MaxPending, 10_000)
 	o.MaxPendingPerQueue = cmp.Or(o.MaxPendingPerQueue, 2_000)
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
 }
 
-// Client calls methods and waits for their replies on one callback queue, however many methods there are. Its
-// methods may be called concurrently.
+// callbackQueue is where the replies arrive.
+func (o ClientOptions) callbackQueue() messaging.Queue {
+	q := messaging.Queue{Name: o.Name + ".rpc.response", Durable: true, Type: o.CallbackQueueType}
+	if o.Instance != "" {
+		q.Name += "." + o.Instance
+		q.Expiry = instanceExpiry
+	}
+	return q
+}
+
+// Client calls methods, and receives the replies of all its calls in one callback queue. Its methods are safe for concurrent
+// use.
 type Client struct {
 	broker  Transport
 	options ClientOptions
+	replies messaging.Queue
 	encoder protocol.Encoder
 	pending *registry
-	do      Func
+	do      Func // roundTrip behind the interceptors
 
 	subscription  messaging.Subscription // nil before Start
 	stopObserving func()
 }
 
-// NewClient returns a client, which Start makes ready.
+// NewClient returns a client. Start makes it ready.
 func NewClient(broker Transport, options ClientOptions) *Client {
 	options = options.withDefaults()
-	c := &Client{
-		broker:  broker,
-		options: options,
-		encoder: protocol.Encoder{AppID: options.Name, ReplyTo: options.CallbackQueue, Persistent: options.Persistent},
-		pending: newRegistry(options),
-	}
+	c := &Client{broker: broker, options: options, replies: options.callbackQueue(), pending: newRegistry(options)}
+	c.encoder = protocol.Encoder{AppID: options.Name, ReplyTo: c.replies.Name, Persistent: options.Persistent}
 	c.do = chain(c.roundTrip, options.Interceptors)
 	return c
 }
 
-// Start makes the callback queue and consumes it, as its only consumer: messaging.ErrQueueInUse if another process
-// does. It must return before the first Do, and be called once.
+// Start declares the callback queue and consumes it, as its only consumer: if another process does, the error is
+// messaging.ErrQueueInUse. Call Start once, before the first call.
 func (c *Client) Start(ctx context.Context) error {
-	q := messaging.Queue{Name: c.options.CallbackQueue, Durable: true, Type: c.options.CallbackQueueType}
-	if c.options.Instance != "" {
-		q.Expiry = c.options.InstanceExpiry
-	}
-	subscription, err := c.broker.Subscribe(ctx, q, c.receive,
-		messaging.WithExclusive(), messaging.WithConcurrency(1), messaging.WithPrefetch(c.options.Prefetch))
+	subscription, err := c.broker.Subscribe(ctx, c.replies, c.receive,
+		messaging.WithExclusive(), messaging.WithConcurrency(1), messaging.WithPrefetch(callbackPrefetch))
 	if errors.Is(err, messaging.ErrQueueInUse) {
-		return fmt.Errorf("consume the callback queue %s: %w: each process needs an instance name of its own", q.Name, err)
+		err = fmt.Errorf("%w: each process needs its own instance name", err)
 	}
 	if err != nil {
-		return fmt.Errorf("consume the callback queue %s: %w", q.Name, err)
+		return fmt.Errorf("consume the callback queue %s: %w", c.replies.Name, err)
 	}
 	c.subscription = subscription
 	stopReturns, stopLosses := c.broker.OnReturn(c.receiveReturn), c.broker.OnLoss(c.pending.lose)
@@ -133,8 +130,8 @@ func (c *Client) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close refuses new calls with ErrClosed, waits for the replies of those that run, and stops consuming. When ctx
-// ends first, the calls left fail with ErrClosed and ctx's error is returned.
+// Close refuses new calls with ErrClosed, waits for the replies of pending ones, and stops consuming. When ctx ends first,
+// the calls that are left fail with ErrClosed, and Close returns ctx's error.
 func (c *Client) Close(ctx context.Context) error {
 	c.pending.close()
 	if c.subscription == nil {
@@ -146,32 +143,32 @@ func (c *Client) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		if n := c.Pending(); n > 0 {
 			errs = append(errs, fmt.Errorf("wait for %d replies: %w", n, ctx.Err()))
-			c.pending.finishAll(outcome{err: ErrClosed})
+			c.pending.failAll(ErrClosed)
 		}
 	}
 	c.stopObserving()
 	if err := c.subscription.Drain(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("drain the callback queue %s: %w", c.options.CallbackQueue, err))
+		errs = append(errs, fmt.Errorf("drain the callback queue %s: %w", c.replies.Name, err))
 	}
 	return errors.Join(errs...)
 }
 
-// Pending is how many calls wait for their reply.
+// Pending returns how many calls wait for their reply.
 func (c *Client) Pending() int { return c.pending.len() }
 
-// Do sends a request and waits for its reply, of any status: an error means that there is none. It is
+// Do sends a request and waits for its reply, which may have any status. Its errors are
 //
 //   - ErrTimeout past the deadline: the request's, or Timeout from now if it has none, or ctx's if that is earlier;
 //   - ctx's error as soon as ctx is cancelled;
 //   - ErrTooManyPending at a limit of ClientOptions;
-//   - ErrMalformedReply for a reply that is not understood;
-//   - messaging.ErrUnavailable if the request was not handed over, messaging.ErrUnroutable if its queue is deleted as
-//     often as it is made, messaging.ErrInvalidMessage if the request can't be carried;
+//   - ErrMalformedReply for a reply that can't be decoded;
+//   - messaging.ErrUnavailable if the request was not sent, messaging.ErrUnroutable if its queue is deleted as often as
+//     it is declared, messaging.ErrInvalidMessage if the broker can't carry the request;
 //   - ErrClosed.
 //
-// A connection to the broker that is lost ends no call: the reply waits in the callback queue. Whether the request had
-// arrived is not known; one that is Idempotent is sent again once the connection stands, with the same id, and the first
-// reply counts. Any request may be handled more than once; see package messaging.
+// A lost connection to the broker ends no call: the reply waits in the callback queue. Since the request itself may be
+// lost, the client sends an Idempotent one again when it has reconnected, with the same ID, and the first reply counts. Any
+// request may be handled more than once; see package messaging.
 func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	r := *request
 	if r.ID == "" {
@@ -188,7 +185,7 @@ func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	return c.do(ctx, &r)
 }
 
-// roundTrip registers the call before it publishes: a reply may arrive before Send has returned.
+// roundTrip registers the call before it sends the request, since the reply may arrive before Send has returned.
 func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 	if ctx.Err() != nil {
 		return nil, callError(ctx, r, ctx.Err())
@@ -198,33 +195,37 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 		return nil, callError(ctx, r, err)
 	}
 	defer c.pending.remove(r.ID, call)
-	if err := c.send(ctx, r); err != nil {
-		return nil, callError(ctx, r, err)
-	}
-	for {
-		o := call.await(ctx)
-		switch {
+	err := c.send(ctx, r)
+	for err == nil {
+		switch o := call.await(ctx); {
 		case errors.Is(o.err, errReturned):
-			if err := c.send(ctx, r); err != nil {
-				return nil, callError(ctx, r, err)
-			}
+			err = c.send(ctx, r)
 		case errors.Is(o.err, errLost):
-			if c.pending.resume(r.ID, call) {
+			if call.waits() {
 				c.resend(ctx, r)
 			}
 		case o.err != nil:
-			return nil, callError(ctx, r, o.err)
+			err = o.err
 		default:
-			reply, err := protocol.DecodeReply(o.reply)
-			if err != nil {
-				return nil, callError(ctx, r, err)
+			var reply *Reply
+			if reply, err = protocol.DecodeReply(o.reply); err == nil {
+				return reply, nil
 			}
-			return reply, nil
 		}
 	}
+	return nil, callError(ctx, r, err)
 }
 
-// resend sends again what may be lost. It may as well have arrived: whatever becomes of this copy, the call goes on.
+// send declares the queue, so that a request to a service that is down waits for it, and sends the request.
+func (c *Client) send(ctx context.Context, r *Request) error {
+	q := messaging.Queue{Name: r.Queue, Durable: true, Type: c.options.QueueType}
+	if err := c.broker.Ensure(ctx, q); err != nil {
+		return err
+	}
+	return c.broker.Send(ctx, r.Queue, c.encoder.Request(r, time.Now()))
+}
+
+// resend sends a request again that may be lost. Its errors do not end the call, since the first copy may have arrived.
 func (c *Client) resend(ctx context.Context, r *Request) {
 	err := c.send(ctx, r)
 	if err == nil {
@@ -234,16 +235,7 @@ func (c *Client) resend(ctx context.Context, r *Request) {
 		"queue", r.Queue, "correlation_id", r.ID, "error", err)
 }
 
-// send makes sure that the queue exists, so that a request to a service that is down waits for it, and sends.
-func (c *Client) send(ctx context.Context, r *Request) error {
-	q := messaging.Queue{Name: r.Queue, Durable: true, Type: c.options.QueueType}
-	if err := c.broker.Ensure(ctx, q); err != nil {
-		return err
-	}
-	return c.broker.Send(ctx, r.Queue, c.encoder.Request(r, time.Now()))
-}
-
-// callError names the call. A deadline of ctx is a time-out, whoever set it; a cancellation stays one.
+// callError names the call. The end of ctx is ErrTimeout if its deadline has passed, and its own error if it was cancelled.
 func callError(ctx context.Context, r *Request, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = ErrTimeout
@@ -251,7 +243,7 @@ func callError(ctx context.Context, r *Request, err error) error {
 	return fmt.Errorf("call %s: %w", r.Queue, err)
 }
 
-// receive takes a reply. It never blocks: the callback queue is read by one goroutine.
+// receive takes a reply. It must not block, since one goroutine handles the whole callback queue.
 func (c *Client) receive(ctx context.Context, m messaging.Message) error {
 	err := c.pending.finish(&m)
 	if err == nil {
@@ -268,7 +260,7 @@ func (c *Client) receive(ctx context.Context, m messaging.Message) error {
 }
 
 func (c *Client) receiveReturn(r messaging.Return) {
-	if protocol.IsRequest(r.Message) && r.Message.ReplyTo == c.options.CallbackQueue {
+	if protocol.IsRequest(r.Message) && r.Message.ReplyTo == c.replies.Name {
 		c.pending.returned(r.Message.CorrelationID)
 	}
 }

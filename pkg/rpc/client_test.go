@@ -617,10 +617,10 @@ func TestCallbackQueue(t *testing.T) {
 		want    messaging.Queue
 	}{
 		{ClientOptions{Name: "gateway"}, messaging.Queue{Name: "gateway.rpc.response", Durable: true}},
-		{ClientOptions{Name: "gateway", CallbackQueue: "replies"}, messaging.Queue{Name: "replies", Durable: true}},
+
 		{
-			ClientOptions{Name: "gateway", Instance: "pod-1", InstanceExpiry: time.Hour},
-			messaging.Queue{Name: "gateway.rpc.response.pod-1", Durable: true, Expiry: time.Hour},
+			ClientOptions{Name: "gateway", Instance: "pod-1"},
+			messaging.Queue{Name: "gateway.rpc.response.pod-1", Durable: true, Expiry: 30 * time.Minute},
 		},
 	}
 	for _, test := range tests {

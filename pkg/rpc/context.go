@@ -13,10 +13,6 @@ type handling struct {
 
 type handlingKey struct{}
 
-func withHandling(ctx context.Context, h *handling) context.Context {
-	return context.WithValue(ctx, handlingKey{}, h)
-}
-
 // RequestFrom returns the request that a handler's context belongs to. Outside a handler it returns nil.
 func RequestFrom(ctx context.Context) *Request {
 	if h, ok := ctx.Value(handlingKey{}).(*handling); ok {

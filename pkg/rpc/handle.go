@@ -13,17 +13,24 @@ import (
 // Empty is no input, or a reply of status 204 without a body.
 type Empty struct{}
 
-// Handle registers f as the handler of a queue.
+// Handle registers f as the handler of a method.
 //
-// In is a struct, or Empty. Its fields come from the JSON body, except those with a tag that names another source,
-// from which alone they come: `param:"id"` a parameter of the route, `query:"limit"`, `header:"Idempotency-Key"`.
-// Such fields are strings, numbers, bools, times (RFC 3339), pointers to these or, but for param, slices of these, and carry
-// `json:"-"` too. Then the `validate` tags are checked (https://pkg.go.dev/github.com/go-playground/validator/v10).
-// Input that can't be read gets status 400 or 415, input with wrong fields 422 with all of them named.
+// In is a struct, or Empty. Its fields come from the JSON body, unless a tag names another source: `param:"id"` is a
+// parameter of the route, `query:"limit"` one of the query, `header:"Idempotency-Key"` a header. Such a field comes from
+// that source only, and has the tag `json:"-"` too. It is a string, a number, a bool, a time (RFC 3339) or a pointer to one
+// of these; a query or header may be a slice of them. Handle then checks the `validate` tags
+// (https://pkg.go.dev/github.com/go-playground/validator/v10). Input that can't be read gets status 400 or 415, and input
+// with wrong fields 422, with all of them named.
 //
 // Out is marshalled to JSON.
 func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in In) (Out, error), options ...HandleOption) {
 	b, err := binding.Of(reflect.TypeFor[In]())
+	typed := func(m *method) {
+		m.err = err
+		if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() {
+			m.status = http.StatusNoContent
+		}
+	}
 	s.Handle(queue, func(ctx context.Context, request *Request) (*Reply, error) {
 		var in In
 		if err := b.Decode(request, &in); err != nil {
@@ -34,12 +41,7 @@ func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in
 			return nil, err
 		}
 		return encodeOutput(out)
-	}, append([]HandleOption{func(m *method) {
-		m.err = err
-		if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() {
-			m.status = http.StatusNoContent
-		}
-	}}, options...)...)
+	}, append([]HandleOption{typed}, options...)...)
 }
 
 // encodeOutput leaves the status to the method.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Logging writes a line per call, at the level: queue, status, duration and correlation id. Bodies, headers and
-// identities are never logged. What made a call fail is logged by the server, not here.
+// Logging logs a line per call: queue, status, duration and correlation ID. It never logs bodies, headers and identities. The
+// server logs what made a call fail.
 func Logging(logger *slog.Logger, level slog.Level) Interceptor {
 	return func(next Func) Func {
 		return func(ctx context.Context, request *Request) (*Reply, error) {
@@ -21,7 +21,7 @@ func Logging(logger *slog.Logger, level slog.Level) Interceptor {
 	}
 }
 
-// logCall is a function of its own to keep the attributes off the stack of calls that wait.
+// logCall is apart from Logging to keep the attributes off the stacks of calls that wait.
 func logCall(ctx context.Context, logger *slog.Logger, level slog.Level, request *Request, status int, duration time.Duration) {
 	logger.LogAttrs(ctx, level, "rpc", slog.String("queue", request.Queue), slog.Int("status", status),
 		slog.Duration("duration", duration), slog.String("correlation_id", request.ID))

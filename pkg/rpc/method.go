@@ -7,18 +7,22 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-// replyPatience bounds how long a reply to a request without a deadline is retried while the broker is away.
-const replyPatience = 30 * time.Second
+const (
+	// replyPatience bounds how long a reply to a request without a deadline is retried while the broker is away.
+	replyPatience = 30 * time.Second
+	// minReplyDelay and maxReplyDelay bound the delays between retries, which double and vary by half.
+	minReplyDelay = 20 * time.Millisecond
+	maxReplyDelay = time.Second
+)
 
 // method is one method of a server: a queue and the handler of its requests. A request passes through
 // receive, handle, the interceptors, run, and the handler.
@@ -43,8 +47,8 @@ func (m *method) subscribe(ctx context.Context) (messaging.Subscription, error) 
 		messaging.WithConcurrency(m.concurrency), messaging.WithPrefetch(cmp.Or(m.options.Prefetch, m.concurrency)))
 }
 
-// receive handles one message. The reply is sent first, and then the request is acknowledged by returning nil: a
-// process that dies in between replies twice rather than never.
+// receive handles one message. It sends the reply first, and then acknowledges the request by returning nil: a process that
+// dies in between replies twice rather than never.
 func (m *method) receive(ctx context.Context, message messaging.Message) error {
 	request, err := protocol.DecodeRequest(m.queue, message)
 	if err != nil {
@@ -63,9 +67,7 @@ func (m *method) receive(ctx context.Context, message messaging.Message) error {
 	return m.reply(ctx, message.ReplyTo, request, reply)
 }
 
-func expired(deadline time.Time) bool {
-	return !deadline.IsZero() && !time.Now().Before(deadline)
-}
+func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
 
 // refuse replies to a message that can't be decoded. Without a ReplyTo it rejects the message.
 func (m *method) refuse(ctx context.Context, message messaging.Message, err error) error {
@@ -73,16 +75,17 @@ func (m *method) refuse(ctx context.Context, message messaging.Message, err erro
 	if message.ReplyTo == "" {
 		return messaging.Reject(err)
 	}
-	request := &Request{Queue: m.queue, ID: message.CorrelationID}
-	m.logger(request, err).WarnContext(ctx, "refused a malformed request", "from", message.AppID)
-	return m.reply(ctx, message.ReplyTo, request, BadRequest("malformed request message").Reply(message.CorrelationID))
+	request := &Request{ID: message.CorrelationID}
+	m.options.Logger.WarnContext(ctx, "refused a malformed request",
+		"queue", m.queue, "correlation_id", request.ID, "from", message.AppID, "error", err)
+	return m.reply(ctx, message.ReplyTo, request, BadRequest("malformed request message").Reply(request.ID))
 }
 
 // handle calls the handler under the request's deadline and makes a reply of its error. It returns an error only if the
-// handler failed because the drain ran out of time: the request is then redelivered to another process.
+// handler failed because the drain ran out of time: another process then gets the request.
 func (m *method) handle(ctx context.Context, request *Request) (*Reply, error) {
 	h := &handling{request: request}
-	handlerCtx := withHandling(ctx, h)
+	handlerCtx := context.WithValue(ctx, handlingKey{}, h)
 	if !request.Deadline.IsZero() {
 		var cancel context.CancelFunc
 		handlerCtx, cancel = context.WithDeadline(handlerCtx, request.Deadline)
@@ -97,10 +100,16 @@ func (m *method) handle(ctx context.Context, request *Request) (*Reply, error) {
 		m.logCause(ctx, request, failure)
 		reply = failure.Reply(request.ID)
 	}
-	return withHeader(reply, h.header), nil
+	if len(h.header) > 0 {
+		out := *reply // may be shared
+		out.Header = h.header
+		maps.Copy(out.Header, reply.Header)
+		return &out, nil
+	}
+	return reply, nil
 }
 
-// run calls the handler. The interceptors see its outcome: a reply with a valid status, or an error, also for a panic.
+// run calls the handler. What the interceptors see of it is a reply with a valid status or an error, also for a panic.
 func (m *method) run(ctx context.Context, request *Request) (reply *Reply, err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -130,11 +139,10 @@ func (m *method) run(ctx context.Context, request *Request) (reply *Reply, err e
 
 // logCause logs the cause of an error, which the caller does not see.
 func (m *method) logCause(ctx context.Context, request *Request, failure *Error) {
-	if failure.Unwrap() == nil {
-		return
-	}
 	level := slog.LevelError
 	switch {
+	case failure.Unwrap() == nil:
+		return
 	case failure.Status < http.StatusInternalServerError:
 		level = slog.LevelDebug
 	case failure.Status == http.StatusGatewayTimeout:
@@ -144,16 +152,8 @@ func (m *method) logCause(ctx context.Context, request *Request, failure *Error)
 		slog.String("correlation_id", request.ID), slog.Int("status", failure.Status), slog.Any("error", failure.Unwrap()))
 }
 
-// withHeader returns reply with more headers; the reply's own win. It does not change reply, which may be shared.
-func withHeader(reply *Reply, header http.Header) *Reply {
-	if len(header) == 0 {
-		return reply
-	}
-	merged := header.Clone()
-	maps.Copy(merged, reply.Header)
-	out := *reply
-	out.Header = merged
-	return &out
+func (m *method) log(ctx context.Context, level slog.Level, message string, request *Request, err error) {
+	m.options.Logger.Log(ctx, level, message, "queue", m.queue, "correlation_id", request.ID, "error", err)
 }
 
 // reply sends the reply. While the broker is away it tries again until the deadline. It returns an error only if the
@@ -161,7 +161,7 @@ func withHeader(reply *Reply, header http.Header) *Reply {
 func (m *method) reply(ctx context.Context, to string, request *Request, reply *Reply) error {
 	err := m.send(ctx, to, request, reply)
 	if errors.Is(err, messaging.ErrInvalidMessage) {
-		m.logger(request, err).ErrorContext(ctx, "replaced a reply that can't be sent")
+		m.log(ctx, slog.LevelError, "replaced a reply that can't be sent", request, err)
 		reply = internalError.Reply(request.ID)
 		err = m.send(ctx, to, request, reply)
 	}
@@ -170,20 +170,14 @@ func (m *method) reply(ctx context.Context, to string, request *Request, reply *
 	}
 	switch {
 	case err == nil:
-		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("reply to %s: %w", m.queue, err)
 	case expired(request.Deadline):
-		m.logger(request, err).DebugContext(ctx, "dropped a reply past the deadline")
-		return nil
+		m.log(ctx, slog.LevelDebug, "dropped a reply past the deadline", request, err)
 	default:
-		m.logger(request, err).ErrorContext(ctx, "dropped a reply that can't be sent")
-		return nil
+		m.log(ctx, slog.LevelError, "dropped a reply that can't be sent", request, err)
 	}
-}
-
-func (m *method) logger(request *Request, err error) *slog.Logger {
-	return m.options.Logger.With("queue", m.queue, "correlation_id", request.ID, "error", err)
+	return nil
 }
 
 func (m *method) send(ctx context.Context, to string, request *Request, reply *Reply) error {
@@ -201,21 +195,14 @@ func (m *method) resend(ctx context.Context, to string, request *Request, reply 
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := m.send(ctx, to, request, reply)
-		if err != nil && !errors.Is(err, messaging.ErrUnavailable) {
-			return struct{}{}, backoff.Permanent(err)
+	for delay := minReplyDelay; ; delay = min(2*delay, maxReplyDelay) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(delay/2 + rand.N(delay)):
 		}
-		return struct{}{}, err
-	}, backoff.WithBackOff(newReplyBackOff()), backoff.WithMaxElapsedTime(0))
-	return err
-}
-
-func newReplyBackOff() backoff.BackOff {
-	return &backoff.ExponentialBackOff{
-		InitialInterval:     20 * time.Millisecond,
-		RandomizationFactor: 0.5,
-		Multiplier:          2,
-		MaxInterval:         time.Second,
+		if err := m.send(ctx, to, request, reply); !errors.Is(err, messaging.ErrUnavailable) {
+			return err
+		}
 	}
 }

@@ -10,34 +10,33 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// ErrTooManyPending: the calls that wait for a reply have reached a limit.
-var ErrTooManyPending = errors.New("too many pending calls")
-
 var (
-	// errReturned wakes a call whose request came back for want of a queue.
+	errNotStarted = errors.New("client not started")
+
+	// errReturned wakes a call whose request came back because its queue does not exist.
 	errReturned = errors.New("request returned")
 	// errLost wakes a call whose request may be lost.
 	errLost = errors.New("request may be lost")
 
-	// errOrphan: nobody waits for a reply.
+	// The reasons to drop a reply.
 	errOrphan = errors.New("no such call")
-	// errForged: a reply comes from another user than the called service.
 	errForged = errors.New("not from the service that was called")
 )
 
-// outcome is what became of a call: a reply, or why there is none.
+// maxResends bounds how often one request is sent again, so that repeated losses do not multiply the load.
+const maxResends = 5
+
+// outcome is what happened to a call: a reply, or an error.
 type outcome struct {
 	reply *messaging.Message
 	err   error
 }
 
-// maxResends bounds how often one request is sent again: losses that follow each other must not multiply the calls that
-// wait.
-const maxResends = 5
-
-// pendingCall is one call that waits. At most three outcomes are in the channel, so that no send ever blocks: errReturned,
-// which is sent once, errLost, which is not sent again before it is taken, and the last, by whoever took the call out of
-// the registry.
+// pendingCall is one call that waits.
+//
+// The registry sends outcomes with its mutex held, and never blocks: the channel has a place for errReturned, which it
+// sends once, for errLost, which it sends only into an empty channel, and for the last outcome, which it sends when it
+// deletes the call.
 type pendingCall struct {
 	queue      string
 	idempotent bool
@@ -45,7 +44,6 @@ type pendingCall struct {
 
 	// Guarded by the registry's mutex.
 	returned bool
-	lost     bool // errLost is in the channel
 	resends  int
 }
 
@@ -53,7 +51,10 @@ func newPendingCall(queue string, idempotent bool) *pendingCall {
 	return &pendingCall{queue: queue, idempotent: idempotent, outcomes: make(chan outcome, 3)}
 }
 
-// await returns the next outcome: ctx's error if that ends first. What is there already comes before it.
+// waits reports whether no outcome has come yet.
+func (c *pendingCall) waits() bool { return len(c.outcomes) == 0 }
+
+// await returns the next outcome, or ctx's error. An outcome that has come already takes precedence.
 func (c *pendingCall) await(ctx context.Context) outcome {
 	select {
 	case o := <-c.outcomes:
@@ -68,16 +69,16 @@ func (c *pendingCall) await(ctx context.Context) outcome {
 	}
 }
 
-// registry holds the calls that wait, by correlation id.
+// registry holds the calls that wait, by correlation ID.
 type registry struct {
 	max, maxPerQueue int
-	verify           bool // see ClientOptions.VerifyReplies
+	verify           bool          // see ClientOptions.VerifyReplies
+	idle             chan struct{} // closed when the registry is closed and no call waits
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards the fields below
 	calls    map[string]*pendingCall
 	perQueue map[string]int
-	err      error         // why no call is taken, if so
-	idle     chan struct{} // closed once no call is taken and none waits
+	err      error // why no call can be added; nil: calls can be
 }
 
 func newRegistry(o ClientOptions) *registry {
@@ -85,14 +86,14 @@ func newRegistry(o ClientOptions) *registry {
 		max:         o.MaxPending,
 		maxPerQueue: o.MaxPendingPerQueue,
 		verify:      o.VerifyReplies,
+		idle:        make(chan struct{}),
 		calls:       map[string]*pendingCall{},
 		perQueue:    map[string]int{},
 		err:         errNotStarted,
-		idle:        make(chan struct{}),
 	}
 }
 
-// open makes the registry take calls, unless it was closed.
+// open lets calls be added, unless the registry was closed.
 func (r *registry) open() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +102,7 @@ func (r *registry) open() {
 	}
 }
 
-// close makes the registry take no more calls. idle tells when the last has gone.
+// close lets no more calls be added.
 func (r *registry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,7 +115,6 @@ func (r *registry) close() {
 	}
 }
 
-// add registers a call, or says why not.
 func (r *registry) add(id string, c *pendingCall) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,7 +133,7 @@ func (r *registry) add(id string, c *pendingCall) error {
 	return nil
 }
 
-// remove forgets a call, if it is still registered.
+// remove deletes a call that still waits.
 func (r *registry) remove(id string, c *pendingCall) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +142,7 @@ func (r *registry) remove(id string, c *pendingCall) {
 	}
 }
 
-// finish takes out the call that a reply answers and gives it the reply; or errOrphan, or errForged.
+// finish gives a reply to its call, or returns errOrphan or errForged.
 func (r *registry) finish(reply *messaging.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -164,17 +164,17 @@ func fromService(reply *messaging.Message, queue string) bool {
 	return service != "" && reply.UserID == service
 }
 
-// finishAll gives every call the same last outcome.
-func (r *registry) finishAll(o outcome) {
+// failAll ends every call with err.
+func (r *registry) failAll(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, c := range r.calls {
 		r.delete(id, c)
-		c.outcomes <- o
+		c.outcomes <- outcome{err: err}
 	}
 }
 
-// returned tells a call that its request came back: the first time it may try again, the second time it is over.
+// returned wakes a call whose request came back. The first time it may try again, the second time it ends.
 func (r *registry) returned(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -190,28 +190,18 @@ func (r *registry) returned(id string) {
 	}
 }
 
-// lose tells the calls that may be sent again that their requests may be lost.
+// lose wakes the calls that may be sent again, because their requests may be lost.
 func (r *registry) lose() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.calls {
-		if c.idempotent && !c.lost && c.resends < maxResends {
-			c.lost = true
+		if c.idempotent && c.waits() && c.resends < maxResends {
 			c.resends++
 			c.outcomes <- outcome{err: errLost}
 		}
 	}
 }
 
-// resume makes room for the next errLost of a call. false: the call has its last outcome.
-func (r *registry) resume(id string, c *pendingCall) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c.lost = false
-	return r.calls[id] == c
-}
-
-// len is how many calls wait.
 func (r *registry) len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -40,9 +40,7 @@ type ServerOptions struct {
 func (o ServerOptions) withDefaults() ServerOptions {
 	o.Concurrency = cmp.Or(o.Concurrency, 64)
 	o.DeliveryLimit = max(cmp.Or(o.DeliveryLimit, 5), 0)
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
 }
 

@@ -17,8 +17,7 @@ import (
 // CallbackQueue is where the replies to the service's own calls arrive. Without one in the module, all calls of the
 // service have one queue, which only one process can use.
 type CallbackQueue struct {
-	Name     string // default: "<service>.rpc.response"
-	Instance string // set: the queue belongs to this process and is named "<Name>.<Instance>"
+	Instance string // set: the queue belongs to this process and is named "<service>.rpc.response.<Instance>"
 	Variable string // environment variable that sets Instance; the error of a second process without one names it
 }
 
@@ -83,7 +82,6 @@ type clientParams struct {
 func (c *chassis) newClient(p clientParams) *rpc.Client {
 	client := rpc.NewClient(c.broker, rpc.ClientOptions{
 		Name:               c.service.Name,
-		CallbackQueue:      p.Callback.Name,
 		CallbackQueueType:  c.config.RPCCallbackQueueType,
 		Instance:           p.Callback.Instance,
 		VerifyReplies:      c.config.RPCVerifyReplies,
