@@ -137,8 +137,8 @@ func newCallbackQueue(c *Config) service.CallbackQueue {
 	return service.CallbackQueue{Instance: c.Instance, Variable: "GATEWAY_INSTANCE"}
 }
 
-func newAuthenticator(c *Config, validator app.TokenValidator) *app.Authenticator {
-	return app.NewAuthenticator(validator, ttlcache.NewIdentityCache(c.TokenCacheSize), c.TokenCache, time.Now)
+func newAuthenticator(c *Config, shared *service.Config, validator app.TokenValidator) *app.Authenticator {
+	return app.NewAuthenticator(validator, ttlcache.NewIdentityCache(c.TokenCacheSize), c.TokenCache, shared.RPCTimeout, time.Now)
 }
 
 func newServerOptions(c *Config, shared *service.Config) http.Options {

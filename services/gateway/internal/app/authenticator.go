@@ -1,132 +1,124 @@
+// Package app holds the one decision that the gateway makes itself: who sent a request. Everything else is passed on.
 package app
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/pkg/rpc"
 )
 
-// TokenValidator asks the one who issued the tokens.
+// maxTokenBytes bounds a token. Longer tokens are rejected without a call to access-control.
+const maxTokenBytes = 8 << 10
+
+// ErrInvalidToken reports that a token is malformed, expired, revoked or forged: the caller must log in again.
+var ErrInvalidToken = errors.New("invalid token")
+
+// TokenValidator checks a token where tokens are issued.
 type TokenValidator interface {
-	// Validate returns domain.ErrInvalidToken for a token that is not valid; any other error means that nobody could
-	// be asked.
-	Validate(ctx context.Context, token string) (domain.Identity, error)
+	// Validate returns ErrInvalidToken for a token that is not valid. Any other error means that the token could not be
+	// checked.
+	Validate(ctx context.Context, token string) (*rpc.Identity, error)
 }
 
-// IdentityCache remembers identities for a time. Its keys are fingerprints, so that it holds no token.
+// IdentityCache keeps identities for a limited time. Its keys are fingerprints, so that it holds no token.
 type IdentityCache interface {
-	Get(key string) (domain.Identity, bool)
-	Put(key string, identity domain.Identity, ttl time.Duration)
+	Get(key string) *rpc.Identity // nil: not there
+	Put(key string, identity *rpc.Identity, ttl time.Duration)
 	Delete(key string)
 }
 
-// Authenticator tells who sent a token.
+// Authenticator finds out who sent a token.
 type Authenticator struct {
 	validator TokenValidator
 	cache     IdentityCache
 	ttl       time.Duration
+	timeout   time.Duration
 	now       func() time.Time
 
-	checks    singleflight.Group
-	forgotten atomic.Uint64 // how often Forget was called
+	checks singleflight.Group // by fingerprint
 
-	mu      sync.Mutex
-	askings map[string]*asking
+	mu      sync.Mutex // held while a result is cached or dropped
+	forgets uint64     // how often Forget was called
 }
 
-// asking is a check that callers wait for. It ends with the last of them.
-type asking struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	waiters int
+// NewAuthenticator returns an Authenticator that trusts a result until ttl has passed or the token has expired. A revoked
+// token is therefore accepted for ttl at most; with a ttl of 0 every request is checked. A check takes at most timeout.
+func NewAuthenticator(validator TokenValidator, cache IdentityCache, ttl, timeout time.Duration, now func() time.Time) *Authenticator {
+	return &Authenticator{validator: validator, cache: cache, ttl: ttl, timeout: timeout, now: now}
 }
 
-// NewAuthenticator returns an Authenticator that takes an answer for true until ttl has passed or the token expires. A
-// revoked token is therefore let in for ttl at most; with a ttl of 0 every request is checked.
-func NewAuthenticator(validator TokenValidator, cache IdentityCache, ttl time.Duration, now func() time.Time) *Authenticator {
-	return &Authenticator{validator: validator, cache: cache, ttl: ttl, now: now, askings: map[string]*asking{}}
-}
-
-// Authenticate returns whom token speaks for, or domain.ErrInvalidToken. Any other error means that nobody could be
-// asked, and then nobody is let in. Concurrent checks of one token share one question.
-func (a *Authenticator) Authenticate(ctx context.Context, token string) (domain.Identity, error) {
-	if token == "" || len(token) > domain.MaxTokenBytes {
-		return domain.Identity{}, fmt.Errorf("%w: it has %d bytes", domain.ErrInvalidToken, len(token))
+// Authenticate returns the identity that token stands for, or ErrInvalidToken. Any other error means that the token could
+// not be checked, and the request must be refused. The identity is shared: it must not be changed.
+//
+// Concurrent checks of one token share one call to the validator.
+func (a *Authenticator) Authenticate(ctx context.Context, token string) (*rpc.Identity, error) {
+	if token == "" || len(token) > maxTokenBytes {
+		return nil, fmt.Errorf("%w: it has %d bytes", ErrInvalidToken, len(token))
 	}
 	key := fingerprint(token)
-	if identity, ok := a.cache.Get(key); ok && a.now().Before(identity.ExpiresAt) {
+	if identity := a.cache.Get(key); identity != nil && a.now().Before(identity.ExpiresAt) {
 		return identity, nil
 	}
-	asking := a.join(ctx, key)
-	defer a.leave(key, asking)
-	check := a.checks.DoChan(key, func() (any, error) { return a.check(asking.ctx, key, token) })
+	check := a.checks.DoChan(key, func() (any, error) { return a.check(ctx, key, token) })
 	select {
 	case result := <-check:
-		identity, _ := result.Val.(domain.Identity)
+		identity, _ := result.Val.(*rpc.Identity)
 		return identity, result.Err
 	case <-ctx.Done():
-		return domain.Identity{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
-// join counts a caller in. The answer must not be lost with the caller who happened to ask first, nor waited for when
-// nobody wants it any more.
-func (a *Authenticator) join(ctx context.Context, key string) *asking {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	x := a.askings[key]
-	if x == nil {
-		x = &asking{}
-		x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
-		a.askings[key] = x
-	}
-	x.waiters++
-	return x
-}
-
-func (a *Authenticator) leave(key string, x *asking) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if x.waiters--; x.waiters > 0 {
-		return
-	}
-	delete(a.askings, key)
-	a.checks.Forget(key) // the next caller must not get the answer of a check that was given up
-	x.cancel()
-}
-
-func (a *Authenticator) check(ctx context.Context, key, token string) (domain.Identity, error) {
-	forgotten := a.forgotten.Load()
+// check calls the validator. It outlives the caller that started it, because others may share the result.
+func (a *Authenticator) check(ctx context.Context, key, token string) (*rpc.Identity, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.timeout)
+	defer cancel()
+	forgets := a.countForgets()
 	identity, err := a.validator.Validate(ctx, token)
 	if err != nil {
-		return domain.Identity{}, err
+		return nil, err
 	}
 	left := identity.ExpiresAt.Sub(a.now())
 	if left <= 0 {
-		return domain.Identity{}, fmt.Errorf("%w: expired", domain.ErrInvalidToken)
+		return nil, fmt.Errorf("%w: expired", ErrInvalidToken)
 	}
 	if ttl := min(a.ttl, left); ttl > 0 {
-		a.cache.Put(key, identity, ttl)
-	}
-	if a.forgotten.Load() != forgotten {
-		a.cache.Delete(key) // this answer may be older than a logout
+		a.remember(key, identity, ttl, forgets)
 	}
 	return identity, nil
 }
 
-// Forget has the next request with token checked again, after a logout.
+func (a *Authenticator) countForgets() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.forgets
+}
+
+// remember caches the result of a check, unless Forget was called since the check began: the result may be older than a
+// logout.
+func (a *Authenticator) remember(key string, identity *rpc.Identity, ttl time.Duration, forgets uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.forgets == forgets {
+		a.cache.Put(key, identity, ttl)
+	}
+}
+
+// Forget makes the next request with token check it again, after a logout.
 func (a *Authenticator) Forget(token string) {
 	key := fingerprint(token)
-	a.forgotten.Add(1)
-	a.checks.Forget(key)
+	a.checks.Forget(key) // a check in flight may be older than the logout
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forgets++
 	a.cache.Delete(key)
 }
 

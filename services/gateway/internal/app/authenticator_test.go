@@ -11,26 +11,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/pkg/rpc"
 )
 
-// cache is an IdentityCache that keeps all, and the ttl it was given.
+// cache is an IdentityCache that keeps every entry, and the time to live that each was given.
 type cache struct {
 	mu      sync.Mutex
-	entries map[string]domain.Identity
+	entries map[string]*rpc.Identity
 	ttls    []time.Duration
 }
 
-func newCache() *cache { return &cache{entries: map[string]domain.Identity{}} }
+func newCache() *cache { return &cache{entries: map[string]*rpc.Identity{}} }
 
-func (c *cache) Get(key string) (domain.Identity, bool) {
+func (c *cache) Get(key string) *rpc.Identity {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	identity, ok := c.entries[key]
-	return identity, ok
+	return c.entries[key]
 }
 
-func (c *cache) Put(key string, identity domain.Identity, ttl time.Duration) {
+func (c *cache) Put(key string, identity *rpc.Identity, ttl time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.entries[key] = identity
@@ -43,52 +42,59 @@ func (c *cache) Delete(key string) {
 	delete(c.entries, key)
 }
 
-// validator answers with f and counts the questions.
+// validator returns what f returns, and counts its calls.
 type validator struct {
 	mu    sync.Mutex
-	asked int
-	f     func(ctx context.Context, token string) (domain.Identity, error)
+	calls int
+	f     func(ctx context.Context, token string) (*rpc.Identity, error)
 }
 
-func (v *validator) Validate(ctx context.Context, token string) (domain.Identity, error) {
+func (v *validator) Validate(ctx context.Context, token string) (*rpc.Identity, error) {
 	v.mu.Lock()
-	v.asked++
+	v.calls++
 	v.mu.Unlock()
 	return v.f(ctx, token)
 }
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func valid(lifetime time.Duration) func(context.Context, string) (domain.Identity, error) {
-	return func(_ context.Context, token string) (domain.Identity, error) {
-		return domain.Identity{Subject: "subject of " + token, ExpiresAt: now.Add(lifetime)}, nil
+const timeout = 5 * time.Second
+
+// newAuthenticator returns an Authenticator whose clock stands at now.
+func newAuthenticator(v *validator, c *cache, ttl time.Duration) *Authenticator {
+	return NewAuthenticator(v, c, ttl, timeout, func() time.Time { return now })
+}
+
+func valid(lifetime time.Duration) func(context.Context, string) (*rpc.Identity, error) {
+	return func(_ context.Context, token string) (*rpc.Identity, error) {
+		return &rpc.Identity{Subject: "subject of " + token, ExpiresAt: now.Add(lifetime)}, nil
 	}
 }
 
-func TestAuthenticateAsksOnceWhileTheAnswerIsFresh(t *testing.T) {
+func TestAuthenticateCachesTheResult(t *testing.T) {
 	tests := map[string]struct {
 		ttl, lifetime time.Duration
-		wantAsked     int
+		wantCalls     int
 		wantTTLs      []time.Duration
 	}{
-		"cached": {ttl: 5 * time.Second, lifetime: time.Hour, wantAsked: 1, wantTTLs: []time.Duration{5 * time.Second}},
+		"cached": {ttl: 5 * time.Second, lifetime: time.Hour, wantCalls: 1, wantTTLs: []time.Duration{5 * time.Second}},
 		"never past the token's expiry": {
-			ttl: 5 * time.Second, lifetime: 2 * time.Second, wantAsked: 1, wantTTLs: []time.Duration{2 * time.Second},
+			ttl: 5 * time.Second, lifetime: 2 * time.Second, wantCalls: 1, wantTTLs: []time.Duration{2 * time.Second},
 		},
-		"turned off: checked every time": {ttl: 0, lifetime: time.Hour, wantAsked: 3},
+		"turned off: checked every time": {ttl: 0, lifetime: time.Hour, wantCalls: 3},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			v, c := &validator{f: valid(test.lifetime)}, newCache()
-			a := NewAuthenticator(v, c, test.ttl, func() time.Time { return now })
+			a := newAuthenticator(v, c, test.ttl)
 			for range 3 {
 				identity, err := a.Authenticate(t.Context(), "token")
 				if err != nil || identity.Subject != "subject of token" {
 					t.Fatalf("got %+v, %v", identity, err)
 				}
 			}
-			if v.asked != test.wantAsked {
-				t.Errorf("asked %d times, want %d", v.asked, test.wantAsked)
+			if v.calls != test.wantCalls {
+				t.Errorf("%d calls, want %d", v.calls, test.wantCalls)
 			}
 			if diff := cmp.Diff(test.wantTTLs, c.ttls); diff != "" {
 				t.Errorf("times to live (-want +got):\n%s", diff)
@@ -101,57 +107,57 @@ func TestAuthenticateRefuses(t *testing.T) {
 	broken := errors.New("broker unavailable")
 	tests := map[string]struct {
 		token     string
-		f         func(context.Context, string) (domain.Identity, error)
+		f         func(context.Context, string) (*rpc.Identity, error)
 		want      error
-		wantAsked int
+		wantCalls int
 	}{
-		"no token":                     {token: "", want: domain.ErrInvalidToken},
-		"a huge token, without asking": {token: strings.Repeat("x", domain.MaxTokenBytes+1), want: domain.ErrInvalidToken},
-		"an expired identity":          {token: "t", f: valid(-time.Second), want: domain.ErrInvalidToken, wantAsked: 2},
-		"nobody to ask": {token: "t", f: func(context.Context, string) (domain.Identity, error) {
-			return domain.Identity{}, broken
-		}, want: broken, wantAsked: 2},
+		"no token":                      {token: "", want: ErrInvalidToken},
+		"a huge token, without a check": {token: strings.Repeat("x", maxTokenBytes+1), want: ErrInvalidToken},
+		"an expired identity":           {token: "t", f: valid(-time.Second), want: ErrInvalidToken, wantCalls: 2},
+		"a token that can't be checked": {token: "t", f: func(context.Context, string) (*rpc.Identity, error) {
+			return nil, broken
+		}, want: broken, wantCalls: 2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			v, c := &validator{f: test.f}, newCache()
-			a := NewAuthenticator(v, c, time.Minute, func() time.Time { return now })
-			for range 2 { // a refusal is not remembered
-				if _, err := a.Authenticate(t.Context(), test.token); !errors.Is(err, test.want) {
-					t.Errorf("got %v, want %v", err, test.want)
+			a := newAuthenticator(v, c, time.Minute)
+			for range 2 { // a refusal is not cached
+				if identity, err := a.Authenticate(t.Context(), test.token); identity != nil || !errors.Is(err, test.want) {
+					t.Errorf("got %v, %v, want %v", identity, err, test.want)
 				}
 			}
-			if v.asked != test.wantAsked || len(c.entries) != 0 {
-				t.Errorf("asked %d times, cached %d; want %d and 0", v.asked, len(c.entries), test.wantAsked)
+			if v.calls != test.wantCalls || len(c.entries) != 0 {
+				t.Errorf("%d calls, %d entries cached; want %d and 0", v.calls, len(c.entries), test.wantCalls)
 			}
 		})
 	}
 }
 
 func TestAuthenticateDoesNotTrustAnExpiredEntry(t *testing.T) {
-	v, c := &validator{f: valid(time.Hour)}, newCache()
 	clock := now
-	a := NewAuthenticator(v, c, time.Hour, func() time.Time { return clock })
+	a := NewAuthenticator(&validator{f: valid(time.Hour)}, newCache(), time.Hour, timeout, func() time.Time { return clock })
 	if _, err := a.Authenticate(t.Context(), "token"); err != nil {
 		t.Fatal(err)
 	}
 	clock = now.Add(time.Hour)
-	if _, err := a.Authenticate(t.Context(), "token"); !errors.Is(err, domain.ErrInvalidToken) {
+	if _, err := a.Authenticate(t.Context(), "token"); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("at the token's expiry: %v, want ErrInvalidToken", err)
 	}
 }
 
-func TestConcurrentChecksShareOneQuestion(t *testing.T) {
+// TestConcurrentChecksShareOneCall also when the caller that started the check has gone.
+func TestConcurrentChecksShareOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		answer := make(chan struct{})
-		v := &validator{f: func(ctx context.Context, token string) (domain.Identity, error) {
-			<-answer
+		proceed := make(chan struct{})
+		v := &validator{f: func(ctx context.Context, token string) (*rpc.Identity, error) {
+			<-proceed
 			if ctx.Err() != nil {
-				return domain.Identity{}, ctx.Err()
+				return nil, ctx.Err()
 			}
 			return valid(time.Hour)(ctx, token)
 		}}
-		a := NewAuthenticator(v, newCache(), 0, func() time.Time { return now })
+		a := newAuthenticator(v, newCache(), 0)
 		first, leave := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() {
@@ -172,43 +178,31 @@ func TestConcurrentChecksShareOneQuestion(t *testing.T) {
 		if err := <-left; !errors.Is(err, context.Canceled) {
 			t.Errorf("the caller who left got %v", err)
 		}
-		close(answer)
+		close(proceed)
 		for range others {
 			if err := <-results; err != nil {
 				t.Errorf("a caller who stayed got %v", err)
 			}
 		}
-		if v.asked != 1 {
-			t.Errorf("asked %d times for %d callers", v.asked, others+1)
+		if v.calls != 1 {
+			t.Errorf("%d calls for %d callers", v.calls, others+1)
 		}
 	})
 }
 
-func TestForget(t *testing.T) {
-	v := &validator{f: valid(time.Hour)}
-	a := NewAuthenticator(v, newCache(), time.Hour, func() time.Time { return now })
-	for range 2 {
-		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
-			t.Fatal(err)
-		}
-		a.Forget("token")
-	}
-	if v.asked != 2 {
-		t.Errorf("asked %d times, want again after Forget", v.asked)
-	}
-}
-
-func TestCheckEndsWithItsLastCaller(t *testing.T) {
+// TestAbandonedCheckEnds: a check that has lost all its callers ends at its time limit, and the next caller is served.
+func TestAbandonedCheckEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan error, 1)
-		v := &validator{f: func(ctx context.Context, _ string) (domain.Identity, error) {
+		v := &validator{f: func(ctx context.Context, _ string) (*rpc.Identity, error) {
 			<-ctx.Done()
 			ended <- ctx.Err()
-			return domain.Identity{}, ctx.Err()
+			return nil, ctx.Err()
 		}}
-		a := NewAuthenticator(v, newCache(), time.Minute, func() time.Time { return now })
-		var leave [2]context.CancelFunc
+		a := newAuthenticator(v, newCache(), time.Minute)
+		began := time.Now()
 		left := make(chan error)
+		var leave [2]context.CancelFunc
 		for i := range leave {
 			var ctx context.Context
 			ctx, leave[i] = context.WithCancel(t.Context())
@@ -218,18 +212,16 @@ func TestCheckEndsWithItsLastCaller(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		leave[0]()
-		<-left
+		for _, cancel := range leave {
+			cancel()
+			if err := <-left; !errors.Is(err, context.Canceled) {
+				t.Errorf("a caller who left got %v", err)
+			}
+		}
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != timeout {
+			t.Errorf("the check ended with %v after %s, want its time limit, %s", err, time.Since(began), timeout)
+		}
 		synctest.Wait()
-		if len(ended) != 0 {
-			t.Error("the check ended while a caller waited")
-		}
-		leave[1]()
-		<-left
-		<-ended
-		if len(a.askings) != 0 {
-			t.Errorf("%d checks are remembered", len(a.askings))
-		}
 		v.f = valid(time.Hour)
 		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
 			t.Errorf("the next caller got %v", err)
@@ -237,24 +229,43 @@ func TestCheckEndsWithItsLastCaller(t *testing.T) {
 	})
 }
 
-// TestForgetDuringACheck: an answer given before a logout must not be remembered after it.
+func TestForget(t *testing.T) {
+	v := &validator{f: valid(time.Hour)}
+	a := newAuthenticator(v, newCache(), time.Hour)
+	for range 2 {
+		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
+			t.Fatal(err)
+		}
+		a.Forget("token")
+	}
+	if v.calls != 2 {
+		t.Errorf("%d calls, want another one after Forget", v.calls)
+	}
+}
+
+// TestForgetDuringACheck: the result of a check that began before a logout is neither cached nor given to a caller that
+// came after it.
 func TestForgetDuringACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		answer := make(chan struct{})
-		v, c := &validator{f: func(ctx context.Context, token string) (domain.Identity, error) {
-			<-answer
+		proceed := make(chan struct{})
+		v, c := &validator{f: func(ctx context.Context, token string) (*rpc.Identity, error) {
+			<-proceed
 			return valid(time.Hour)(ctx, token)
 		}}, newCache()
-		a := NewAuthenticator(v, c, time.Hour, func() time.Time { return now })
-		done := make(chan error)
+		a := newAuthenticator(v, c, time.Hour)
+		older := make(chan error)
 		go func() {
 			_, err := a.Authenticate(t.Context(), "token")
-			done <- err
+			older <- err
 		}()
 		synctest.Wait()
 		a.Forget("token")
-		close(answer)
-		if err := <-done; err != nil {
+		v.f = func(context.Context, string) (*rpc.Identity, error) { return nil, ErrInvalidToken }
+		if _, err := a.Authenticate(t.Context(), "token"); !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("after the logout: %v, want ErrInvalidToken", err)
+		}
+		close(proceed)
+		if err := <-older; err != nil {
 			t.Error(err)
 		}
 		if len(c.entries) != 0 {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/semaphore"
@@ -12,73 +13,79 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// firstBodyBytes is how much room a body takes with its first byte.
+// firstBodyBytes is the size of the first buffer of a body whose length is larger or not known.
 const firstBodyBytes = 1 << 10
 
-// errNoRoom: the bodies in memory take all the room that there is for them.
-var errNoRoom = errors.New("no room for another body")
+// errQuotaExceeded reports that the bodies of the requests in flight take all the memory that they may take.
+var errQuotaExceeded = errors.New("quota of request bodies exceeded")
 
-// bodyRoom is the memory for the bodies of one route's requests, in bytes. It is half of that for all, so that uploads to
-// a service that hangs don't take the room of the others.
-type bodyRoom struct{ route, all *semaphore.Weighted }
-
-func (s *Server) newBodyRoom() bodyRoom {
-	half := max(s.options.MaxBodiesBytes/2, s.options.MaxBodyBytes+1)
-	return bodyRoom{route: semaphore.NewWeighted(half), all: s.bodyRoom}
+// bodyQuota bounds the memory of request bodies, in bytes: those of all routes by a semaphore, and those of one route by a
+// share of it, so that uploads to a service that hangs leave memory for the other routes.
+type bodyQuota struct {
+	all   *semaphore.Weighted // shared with the other routes
+	share int64
+	used  atomic.Int64 // by this route
 }
 
-func (r bodyRoom) tryAcquire(n int64) bool {
-	if !r.route.TryAcquire(n) {
-		return false
+// newBodyQuota returns the quota of one route: half of the whole, but enough for one body of the largest size.
+func (s *Server) newBodyQuota() *bodyQuota {
+	return &bodyQuota{all: s.bodies, share: max(s.options.MaxBodiesBytes/2, s.options.MaxBodyBytes+1)}
+}
+
+// tryAcquire takes n bytes, or none. While it refuses a large body, it may also refuse a smaller one that would fit.
+func (q *bodyQuota) tryAcquire(n int64) bool {
+	if q.used.Add(n) <= q.share && q.all.TryAcquire(n) {
+		return true
 	}
-	if !r.all.TryAcquire(n) {
-		r.route.Release(n)
-		return false
-	}
-	return true
+	q.used.Add(-n)
+	return false
 }
 
-func (r bodyRoom) release(n int64) {
-	r.all.Release(n)
-	r.route.Release(n)
+func (q *bodyQuota) release(n int64) {
+	q.all.Release(n)
+	q.used.Add(-n)
 }
 
-// requestBody is what has arrived of a request's body. It takes its room as bytes arrive, whatever length the client claims:
-// firstBodyBytes, or at most twice what is there.
+// requestBody is the part of a request's body that has arrived. It takes quota as bytes arrive, whatever length the client
+// announces: firstBodyBytes, or at most twice the bytes that are there.
 type requestBody struct {
 	bytes []byte
-	room  bodyRoom
-	taken int64
+	quota *bodyQuota
+	held  int64
 }
 
-// take has the body hold n bytes of room in all.
-func (b *requestBody) take(n int) error {
-	more := int64(n) - b.taken
+// hold raises the quota that the body holds to n bytes.
+func (b *requestBody) hold(n int) error {
+	more := int64(n) - b.held
 	if more <= 0 {
 		return nil
 	}
-	if !b.room.tryAcquire(more) {
-		return errNoRoom
+	if !b.quota.tryAcquire(more) {
+		return errQuotaExceeded
 	}
-	b.taken += more
+	b.held += more
 	return nil
 }
 
-// release gives the room back. The bytes must not be used any more.
+// release returns the quota. The bytes must not be used afterwards.
 func (b *requestBody) release() {
 	b.bytes = nil
-	b.room.release(b.taken)
-	b.taken = 0
+	b.quota.release(b.held)
+	b.held = 0
 }
 
-// readFrom reads to the end of r, which comes before size bytes. Like os.ReadFile, it needs one of them to see the end.
+// readFrom reads r to its end, which must come before size bytes: like os.ReadFile, it needs a spare byte to see the end.
 func (b *requestBody) readFrom(r io.Reader, size int64) error {
 	b.bytes = make([]byte, 0, min(size, firstBodyBytes))
 	for {
 		n, err := r.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
+		capacity := cap(b.bytes)
+		if err == nil && len(b.bytes) == capacity {
+			capacity = int(min(2*int64(capacity), size))
+		}
 		if n > 0 {
-			if err := b.take(cap(b.bytes)); err != nil {
+			if err := b.hold(capacity); err != nil {
 				return err
 			}
 		}
@@ -88,44 +95,29 @@ func (b *requestBody) readFrom(r io.Reader, size int64) error {
 		if err != nil {
 			return err
 		}
-		if err := b.growIfFull(size); err != nil {
-			return err
+		if capacity > cap(b.bytes) {
+			b.bytes = append(make([]byte, 0, capacity), b.bytes...)
 		}
 	}
 }
 
-func (b *requestBody) growIfFull(size int64) error {
-	if len(b.bytes) < cap(b.bytes) {
-		return nil
-	}
-	capacity := int(min(2*int64(cap(b.bytes)), size))
-	if err := b.take(capacity); err != nil {
-		return err
-	}
-	larger := make([]byte, len(b.bytes), capacity)
-	copy(larger, b.bytes)
-	b.bytes = larger
-	return nil
-}
-
-// readBody reads a request's body up to the limit; more is a *http.MaxBytesError.
+// readBody reads a request's body. A body over the limit is a *http.MaxBytesError.
 func (h *routeHandler) readBody(c echo.Context, b *requestBody) error {
 	r := c.Request()
 	if r.ContentLength == 0 || r.Body == nil {
 		return nil
 	}
-	limit := h.maxBodyBytes
-	if r.ContentLength > limit {
-		return &http.MaxBytesError{Limit: limit}
+	if r.ContentLength > h.maxBodyBytes {
+		return &http.MaxBytesError{Limit: h.maxBodyBytes}
 	}
-	size := limit
+	size := h.maxBodyBytes
 	if r.ContentLength > 0 {
 		size = r.ContentLength
 	}
-	err := b.readFrom(http.MaxBytesReader(c.Response(), r.Body, limit), size+1)
-	if errors.Is(err, errNoRoom) {
-		// net/http would read the rest of the body before it answers, or wait for it.
-		c.Response().Header().Set("Connection", "close")
+	err := b.readFrom(http.MaxBytesReader(c.Response(), r.Body, h.maxBodyBytes), size+1)
+	if errors.Is(err, errQuotaExceeded) {
+		// Without it, net/http would read the rest of the body before it sends the response.
+		c.Response().Header().Set(echo.HeaderConnection, "close")
 		return unavailable("too many large requests are in flight").WithCause(err)
 	}
 	if err != nil {
@@ -134,8 +126,8 @@ func (h *routeHandler) readBody(c echo.Context, b *requestBody) error {
 	return nil
 }
 
-// bodyError says why a body could not be read: too large, too slow, its client gone, or not a body at all. A time-out
-// ends the request's context too, and so comes first.
+// bodyError tells why a body could not be read: it is too large or too slow, its client has gone, or it is malformed. The
+// time-out comes before the client that has gone, because it ends the request's context too.
 func bodyError(r *http.Request, err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {

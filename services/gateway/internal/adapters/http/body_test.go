@@ -30,10 +30,10 @@ func roomFor(total, each int64) Options {
 
 // isRoomFree reports whether no body holds anything.
 func (f *fixture) isRoomFree() bool {
-	if !f.bodyRoom.TryAcquire(f.options.MaxBodiesBytes) {
+	if !f.bodies.TryAcquire(f.options.MaxBodiesBytes) {
 		return false
 	}
-	f.bodyRoom.Release(f.options.MaxBodiesBytes)
+	f.bodies.Release(f.options.MaxBodiesBytes)
 	return true
 }
 
@@ -65,16 +65,15 @@ func TestBodyIsReadWhole(t *testing.T) {
 			for _, bound := range []int{size, limit} { // with and without a Content-Length
 				t.Run(fmt.Sprintf("%s/%d of %d", name, size, bound), func(t *testing.T) {
 					want := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
-					enough := semaphore.NewWeighted(2 * limit)
-					b := &requestBody{room: bodyRoom{route: enough, all: semaphore.NewWeighted(2 * limit)}}
+					b := &requestBody{quota: &bodyQuota{all: semaphore.NewWeighted(2 * limit), share: 2 * limit}}
 					if err := b.readFrom(reader(bytes.NewReader(want)), int64(bound)+1); err != nil {
 						t.Fatal(err)
 					}
 					if !bytes.Equal(b.bytes, want) {
 						t.Errorf("got %d bytes, want the %d that were sent", len(b.bytes), size)
 					}
-					if most := max(2*int64(size), firstBodyBytes); b.taken < int64(size) || b.taken > most {
-						t.Errorf("took room for %d bytes, want %d to %d", b.taken, size, most)
+					if most := max(2*int64(size), firstBodyBytes); b.held < int64(size) || b.held > most {
+						t.Errorf("holds a quota of %d bytes, want %d to %d", b.held, size, most)
 					}
 				})
 			}
@@ -162,7 +161,7 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	o := roomFor(2*firstBodyBytes, 2*firstBodyBytes-1) // for one whole body
 	o.ReadTimeout = time.Minute
 	f := newFixture(t, o)
-	if !f.bodyRoom.TryAcquire(firstBodyBytes) {
+	if !f.bodies.TryAcquire(firstBodyBytes) {
 		t.Fatal("no room at the start")
 	}
 	f.start(t)
@@ -179,7 +178,7 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	if response.StatusCode != http.StatusServiceUnavailable || !response.Close {
 		t.Errorf("status %d, connection closed: %t; want 503 and a close", response.StatusCode, response.Close)
 	}
-	f.bodyRoom.Release(firstBodyBytes)
+	f.bodies.Release(firstBodyBytes)
 	f.awaitRoom(t)
 }
 

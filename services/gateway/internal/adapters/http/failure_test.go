@@ -11,7 +11,7 @@ import (
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/services/gateway/internal/app"
 )
 
 // TestFailures is the table of failure semantics in ARCHITECTURE.md.
@@ -185,7 +185,7 @@ func TestLogoutForgetsTheToken(t *testing.T) {
 func TestTokensAreNotLogged(t *testing.T) {
 	f := newFixture(t, options())
 	f.do(newRequest(http.MethodGet, "/v1/orders?token="+validToken, ""))
-	f.authenticator.err = domain.ErrInvalidToken
+	f.authenticator.err = app.ErrInvalidToken
 	f.do(newRequest(http.MethodGet, "/v1/orders", ""))
 	if log := f.log.String(); strings.Contains(log, validToken) || !strings.Contains(log, "status=401") {
 		t.Errorf("log:\n%s", log)

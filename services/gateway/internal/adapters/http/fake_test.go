@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/services/gateway/internal/app"
 )
 
 const validToken = "valid-token"
@@ -41,7 +41,7 @@ func (c *caller) Do(ctx context.Context, r *rpc.Request) (*rpc.Reply, error) {
 
 // authenticator knows one token.
 type authenticator struct {
-	identity domain.Identity
+	identity rpc.Identity
 	err      error
 
 	mu        sync.Mutex
@@ -49,17 +49,18 @@ type authenticator struct {
 	forgotten []string
 }
 
-func (a *authenticator) Authenticate(ctx context.Context, token string) (domain.Identity, error) {
+func (a *authenticator) Authenticate(ctx context.Context, token string) (*rpc.Identity, error) {
 	a.mu.Lock()
 	a.deadline, _ = ctx.Deadline()
 	a.mu.Unlock()
 	switch {
 	case a.err != nil:
-		return domain.Identity{}, a.err
+		return nil, a.err
 	case token != validToken:
-		return domain.Identity{}, domain.ErrInvalidToken
+		return nil, app.ErrInvalidToken
 	default:
-		return a.identity, nil
+		identity := a.identity
+		return &identity, nil
 	}
 }
 
@@ -69,7 +70,7 @@ func (a *authenticator) Forget(token string) {
 	a.forgotten = append(a.forgotten, token)
 }
 
-var user = domain.Identity{
+var user = rpc.Identity{
 	Subject: "42", Username: "demo", Scopes: []string{"orders:read", "orders:write"}, TokenID: "jti",
 	ExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 }

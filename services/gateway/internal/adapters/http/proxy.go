@@ -40,7 +40,7 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 		Params:      params,
 		Query:       query,
 		Header:      header,
-		Identity:    rpcIdentity(info.identity),
+		Identity:    info.identity,
 		ContentType: r.Header.Get(echo.HeaderContentType),
 		Body:        body.bytes,
 		Deadline:    info.deadline,

@@ -7,7 +7,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/services/gateway/internal/domain"
 )
 
 // routeHandler serves the requests of one route. Everything that follows from the route alone is computed once, when the
@@ -20,7 +19,7 @@ type routeHandler struct {
 	forward       map[string]bool // the canonical names of Route.Forward
 	missingScope  *rpc.Error
 	maxBodyBytes  int64
-	bodyRoom      bodyRoom
+	bodyQuota     *bodyQuota
 	metrics       routeMetrics
 }
 
@@ -32,7 +31,7 @@ func (s *Server) newRouteHandler(r Route) *routeHandler {
 		timeout:       s.timeout(r),
 		forward:       canonicalSet(r.Forward...),
 		maxBodyBytes:  s.options.MaxBodyBytes,
-		bodyRoom:      s.newBodyRoom(),
+		bodyQuota:     s.newBodyQuota(),
 		metrics:       s.metrics.of(r.Method, r.Path),
 	}
 	if r.Scope != "" {
@@ -71,7 +70,7 @@ func (h *routeHandler) serve(c echo.Context) error {
 
 // call makes the call. It releases the body before the response is written, because a slow client may take long to read it.
 func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, error) {
-	body := &requestBody{room: h.bodyRoom}
+	body := &requestBody{quota: h.bodyQuota}
 	defer body.release()
 	request, err := h.request(c, info, body)
 	if err != nil {
@@ -97,8 +96,8 @@ type requestInfo struct {
 	route    *routeHandler // nil until the route's handler runs
 	deadline time.Time     // for the token check and the call together
 	token    string
-	identity *domain.Identity // nil: public route, or not checked yet
-	err      error            // the cause of the response's status, for the log
+	identity *rpc.Identity // nil: public route, or not checked yet
+	err      error         // the cause of the response's status, for the log
 }
 
 const requestInfoKey = "requestInfo"

@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/services/gateway/internal/domain"
 )
 
 // parseableHeaderBytes is where net/http itself stops reading headers, with a plain 431. Below it, requests over
@@ -33,7 +32,7 @@ type Caller interface {
 
 // Authenticator tells who sent a token; *app.Authenticator does.
 type Authenticator interface {
-	Authenticate(ctx context.Context, token string) (domain.Identity, error)
+	Authenticate(ctx context.Context, token string) (*rpc.Identity, error)
 	Forget(token string)
 }
 
@@ -63,7 +62,7 @@ type Server struct {
 	authenticator Authenticator
 	logger        *slog.Logger
 	metrics       *metrics
-	bodyRoom      *semaphore.Weighted // in bytes
+	bodies        *semaphore.Weighted // bytes of all request bodies in memory
 	http          *http.Server
 	fail          func(error)
 
@@ -95,7 +94,7 @@ func newServer(declare func(*table), options Options, caller Caller, authenticat
 		authenticator: authenticator,
 		logger:        logger,
 		metrics:       m,
-		bodyRoom:      semaphore.NewWeighted(options.MaxBodiesBytes),
+		bodies:        semaphore.NewWeighted(options.MaxBodiesBytes),
 		fail:          func(error) {},
 		served:        make(chan struct{}),
 	}

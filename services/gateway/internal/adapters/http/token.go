@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/services/gateway/internal/app"
 )
 
 const headerChallenge = "WWW-Authenticate"
@@ -25,14 +24,14 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	ctx, cancel := context.WithDeadline(r.Context(), info.deadline)
 	defer cancel()
 	identity, err := h.authenticator.Authenticate(ctx, token)
-	if errors.Is(err, domain.ErrInvalidToken) {
+	if errors.Is(err, app.ErrInvalidToken) {
 		return rpc.Unauthorized("the token is not valid: log in again").WithCause(err).
 			WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_token"`)
 	}
 	if err != nil {
 		return checkFailed(err)
 	}
-	info.token, info.identity = token, &identity
+	info.token, info.identity = token, identity
 	if h.missingScope != nil && !identity.HasScope(h.Scope) {
 		return h.missingScope
 	}
@@ -74,18 +73,4 @@ func isToken(s string) bool {
 func missingScope(scope string) *rpc.Error {
 	return rpc.Forbidden("the scope %s is required", scope).
 		WithHeader(headerChallenge, fmt.Sprintf(`Bearer realm="warren", error="insufficient_scope", scope=%q`, scope))
-}
-
-// rpcIdentity returns the identity as messages carry it.
-func rpcIdentity(i *domain.Identity) *rpc.Identity {
-	if i == nil {
-		return nil
-	}
-	return &rpc.Identity{
-		Subject:   i.Subject,
-		Username:  i.Username,
-		Scopes:    slices.Clone(i.Scopes),
-		TokenID:   i.TokenID,
-		ExpiresAt: i.ExpiresAt,
-	}
 }

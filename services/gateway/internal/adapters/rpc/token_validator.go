@@ -1,4 +1,4 @@
-// Package rpc reaches the services that the gateway itself depends on.
+// Package rpc calls the services that the gateway itself depends on.
 package rpc
 
 import (
@@ -7,18 +7,18 @@ import (
 	"time"
 
 	"example.com/warren/pkg/rpc"
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/services/gateway/internal/app"
 )
 
-// ValidateToken is the method that checks tokens.
-const ValidateToken = "access-control.validateToken"
+// validateToken is the queue of the method that checks tokens.
+const validateToken = "access-control.validateToken"
 
 // TokenValidator implements app.TokenValidator with the access-control service.
 type TokenValidator struct {
 	client *rpc.Client
 }
 
-// NewTokenValidator returns a validator that asks through client.
+// NewTokenValidator returns a validator that makes its calls with client.
 func NewTokenValidator(client *rpc.Client) *TokenValidator { return &TokenValidator{client} }
 
 type validateTokenInput struct {
@@ -36,19 +36,19 @@ type validateTokenOutput struct {
 }
 
 // Validate implements app.TokenValidator.
-func (v *TokenValidator) Validate(ctx context.Context, token string) (domain.Identity, error) {
-	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, ValidateToken, validateTokenInput{token},
+func (v *TokenValidator) Validate(ctx context.Context, token string) (*rpc.Identity, error) {
+	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, validateToken, validateTokenInput{token},
 		rpc.WithIdempotent())
 	if err != nil {
-		return domain.Identity{}, fmt.Errorf("check token: %w", err)
+		return nil, fmt.Errorf("check token: %w", err)
 	}
 	if !out.Active {
-		return domain.Identity{}, fmt.Errorf("%w: %s", domain.ErrInvalidToken, out.Reason)
+		return nil, fmt.Errorf("%w: %s", app.ErrInvalidToken, out.Reason)
 	}
 	if out.Subject == "" || out.ExpiresAt <= 0 {
-		return domain.Identity{}, fmt.Errorf("check token: %s answered without a subject or an expiry", ValidateToken)
+		return nil, fmt.Errorf("check token: the reply of %s has no subject or no expiry", validateToken)
 	}
-	return domain.Identity{
+	return &rpc.Identity{
 		Subject:   out.Subject,
 		Username:  out.Username,
 		Scopes:    out.Scopes,

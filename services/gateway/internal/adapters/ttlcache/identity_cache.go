@@ -1,4 +1,4 @@
-// Package ttlcache keeps identities in memory.
+// Package ttlcache caches identities in memory.
 package ttlcache
 
 import (
@@ -6,35 +6,35 @@ import (
 
 	"github.com/jellydator/ttlcache/v3"
 
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/pkg/rpc"
 )
 
-// IdentityCache implements app.IdentityCache. It is bounded: the entry unused for longest goes first.
+// IdentityCache implements app.IdentityCache. When it is full, the least recently used entry is evicted.
 type IdentityCache struct {
-	cache *ttlcache.Cache[string, domain.Identity]
+	cache *ttlcache.Cache[string, *rpc.Identity]
 }
 
 // NewIdentityCache returns a cache of at most size identities.
 func NewIdentityCache(size int) *IdentityCache {
 	return &IdentityCache{ttlcache.New(
-		ttlcache.WithCapacity[string, domain.Identity](uint64(max(size, 1))),
-		ttlcache.WithDisableTouchOnHit[string, domain.Identity](), // being asked for makes no entry truer
+		ttlcache.WithCapacity[string, *rpc.Identity](uint64(max(size, 1))),
+		ttlcache.WithDisableTouchOnHit[string, *rpc.Identity](), // a hit must not prolong an entry's life
 	)}
 }
 
-// Get returns the identity of key, unless its time is up.
-func (c *IdentityCache) Get(key string) (domain.Identity, bool) {
+// Get returns the identity of key, or nil if there is none or its time is over.
+func (c *IdentityCache) Get(key string) *rpc.Identity {
 	item := c.cache.Get(key)
 	if item == nil {
-		return domain.Identity{}, false
+		return nil
 	}
-	return item.Value(), true
+	return item.Value()
 }
 
 // Put keeps the identity for ttl.
-func (c *IdentityCache) Put(key string, identity domain.Identity, ttl time.Duration) {
+func (c *IdentityCache) Put(key string, identity *rpc.Identity, ttl time.Duration) {
 	c.cache.Set(key, identity, ttl)
 }
 
-// Delete forgets the identity of key.
+// Delete drops the identity of key.
 func (c *IdentityCache) Delete(key string) { c.cache.Delete(key) }

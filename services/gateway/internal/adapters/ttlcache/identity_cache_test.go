@@ -5,20 +5,20 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/warren/services/gateway/internal/domain"
+	"example.com/warren/pkg/rpc"
 )
 
 func TestIdentityCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewIdentityCache(2)
 		has := func(key string) bool {
-			identity, ok := c.Get(key)
-			if ok && identity.Subject != key {
+			identity := c.Get(key)
+			if identity != nil && identity.Subject != key {
 				t.Errorf("%s holds the identity of %s", key, identity.Subject)
 			}
-			return ok
+			return identity != nil
 		}
-		c.Put("a", domain.Identity{Subject: "a"}, 5*time.Second)
+		c.Put("a", &rpc.Identity{Subject: "a"}, 5*time.Second)
 		<-time.After(4 * time.Second)
 		if !has("a") {
 			t.Error("gone before its time")
@@ -27,9 +27,9 @@ func TestIdentityCache(t *testing.T) {
 		if has("a") {
 			t.Error("being asked for has prolonged it")
 		}
-		c.Put("a", domain.Identity{Subject: "a"}, time.Minute)
-		c.Put("b", domain.Identity{Subject: "b"}, time.Minute)
-		c.Put("c", domain.Identity{Subject: "c"}, time.Minute)
+		c.Put("a", &rpc.Identity{Subject: "a"}, time.Minute)
+		c.Put("b", &rpc.Identity{Subject: "b"}, time.Minute)
+		c.Put("c", &rpc.Identity{Subject: "c"}, time.Minute)
 		if has("a") || !has("b") || !has("c") {
 			t.Errorf("a %t, b %t, c %t: want the oldest gone at the third of two", has("a"), has("b"), has("c"))
 		}
