@@ -14,7 +14,7 @@ import (
 	"example.com/warren/pkg/process"
 )
 
-// roleVariable makes this binary a process that behaves as it says.
+// roleVariable turns the test binary into a process with this role.
 const roleVariable = "PROCESS_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -24,11 +24,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// environment is that of a process with a role.
+// environment returns the environment of a process with a role.
 func environment(role string) []string {
 	return []string{
 		roleVariable + "=" + role,
-		"GORACE=atexit_sleep_ms=0", // the race detector waits for a second at the end, unless it is told not to
+		"GORACE=atexit_sleep_ms=0", // the race detector would wait for a second at exit
 	}
 }
 
@@ -38,23 +38,23 @@ func play(role string) (status int) {
 	fmt.Println("started")
 	switch role {
 	case "crash":
-		fmt.Println("cannot go on")
+		fmt.Println("cannot continue")
 		return 3
 	case "obey":
 		<-stop
 		fmt.Println("stopping")
 	case "ignore":
 		select {}
-	case "own": // a process of its own
+	case "parent":
 		reader, writer := io.Pipe()
 		p, err := process.Start(os.Args[0], environment("ignore"), writer)
 		if err != nil {
 			fmt.Println(err)
 			return 1
 		}
-		_, _ = bufio.NewReader(reader).ReadString('\n') // it runs
+		_, _ = bufio.NewReader(reader).ReadString('\n') // the child has started
 		fmt.Println(p.PID())
-		_ = p.Wait() // until both are killed
+		_ = p.Wait() // the test kills both
 	}
 	return 0
 }

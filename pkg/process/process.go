@@ -1,4 +1,4 @@
-// Package process runs child processes that end with this one, for tests and demonstrations.
+// Package process runs child processes that end together with their parent, for tests and demonstrations.
 package process
 
 import (
@@ -10,21 +10,22 @@ import (
 	"time"
 )
 
-// outputDelay is how long the children of a process that has ended may hold its output open.
+// outputDelay is how long the children of an ended process may keep its output open.
 const outputDelay = 5 * time.Second
 
-// Process is a child process. On Linux a Ctrl-C in the terminal doesn't reach it, and it is killed if this process ends
-// without having stopped it. Its methods may be called concurrently.
+// Process is a child process. On Linux, a Ctrl-C in the terminal does not reach it, and the kernel kills it if its parent
+// ends without having stopped it. Its methods may be called concurrently.
 type Process struct {
 	cmd    *exec.Cmd
 	output *tail
-	done   chan struct{} // closed when it has ended
-	err    error         // of its end, once done is closed
+	done   chan struct{} // closed when the process has ended
+	err    error         // result of cmd.Wait; written before done is closed
 }
 
-// Start runs the program at path with env as its whole environment. What it prints goes to output, unless that is nil.
+// Start runs the program at path with env as its whole environment. Its standard output and error go to output, unless
+// output is nil.
 func Start(path string, env []string, output io.Writer) (*Process, error) {
-	cmd := exec.Command(path) //nolint:noctx // it outlives the call that starts it
+	cmd := exec.Command(path) //nolint:noctx // the process outlives the call that starts it
 	p := &Process{cmd: cmd, output: &tail{next: output}, done: make(chan struct{})}
 	cmd.Env = env
 	cmd.Stdout = p.output
@@ -33,7 +34,7 @@ func Start(path string, env []string, output io.Writer) (*Process, error) {
 	cmd.SysProcAttr = attributes()
 	started := make(chan error)
 	go func() {
-		// The kernel ends the process when the thread that started it ends, so this one has to last.
+		// The kernel kills the process when the thread that started it ends (PR_SET_PDEATHSIG), so keep the thread.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -50,31 +51,31 @@ func Start(path string, env []string, output io.Writer) (*Process, error) {
 	return p, nil
 }
 
-// PID is its process id.
+// PID returns the process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Done is closed when it has ended.
+// Done returns a channel that is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Wait returns once it has ended: nil if its exit status was 0, else the error of exec.Cmd's Wait.
+// Wait waits for the end of the process. It returns nil if the exit status is 0, and otherwise the error of exec.Cmd.Wait.
 func (p *Process) Wait() error {
 	<-p.done
 	return p.err
 }
 
-// Tail is the end of what it has printed.
+// Tail returns the last few KB that the process has printed.
 func (p *Process) Tail() string { return p.output.String() }
 
-// Kill ends it at once, as a crash would, and returns when it has ended.
+// Kill ends the process at once, like a crash, and returns when it has ended.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill() // it fails only if the process has ended
+	_ = p.cmd.Process.Kill() // fails only if the process has ended
 	<-p.done
 }
 
-// Stop sends SIGTERM and returns when the process has ended. If ctx ends first the process is killed, and the error is
-// that of ctx.
+// Stop sends SIGTERM and returns when the process has ended. If ctx ends first, Stop kills the process and returns the
+// error of ctx.
 func (p *Process) Stop(ctx context.Context) error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // as for Kill
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // see Kill
 	select {
 	case <-p.done:
 		return nil

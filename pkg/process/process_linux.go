@@ -2,7 +2,7 @@ package process
 
 import "syscall"
 
-// attributes keep a terminal's Ctrl-C from a process, which its owner stops, and end it with its owner.
+// attributes returns what keeps a terminal's Ctrl-C away from a process, and ends the process with its parent.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

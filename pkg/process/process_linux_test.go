@@ -2,18 +2,17 @@ package process_test
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"example.com/warren/pkg/awaittest"
 )
 
-// A terminal sends Ctrl-C to the group that is in its foreground.
+// A terminal sends Ctrl-C to its foreground process group.
 func TestProcessHasItsOwnGroup(t *testing.T) {
 	p, _ := start(t, "ignore")
 	group, err := syscall.Getpgid(p.PID())
@@ -25,15 +24,15 @@ func TestProcessHasItsOwnGroup(t *testing.T) {
 	}
 }
 
-// An owner that is killed can't stop its process, so the kernel does.
-func TestProcessEndsWithItsOwner(t *testing.T) {
-	owner := exec.CommandContext(t.Context(), os.Args[0])
-	owner.Env = environment("own")
-	stdout, err := owner.StdoutPipe()
+// A parent that is killed cannot stop its process, so the kernel does.
+func TestProcessEndsWithItsParent(t *testing.T) {
+	parent := exec.CommandContext(t.Context(), os.Args[0])
+	parent.Env = environment("parent")
+	stdout, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := owner.Start(); err != nil {
+	if err := parent.Start(); err != nil {
 		t.Fatal(err)
 	}
 	output := bufio.NewReader(stdout)
@@ -47,14 +46,14 @@ func TestProcessEndsWithItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !runs(pid) {
-		t.Error("the owner has no process")
+		t.Error("the parent has no child")
 	}
-	_ = owner.Process.Kill()
-	_ = owner.Wait() // it was killed
+	_ = parent.Process.Kill()
+	_ = parent.Wait() // returns that it was killed
 	awaitEnd(t, pid)
 }
 
-// runs reports whether there is such a process, other than one that has ended and waits for its parent to notice.
+// runs reports whether the process runs. A zombie, which has ended and waits for its parent, does not.
 func runs(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, state, _ := strings.Cut(string(stat), ") ") // proc_pid_stat(5)
@@ -63,16 +62,10 @@ func runs(pid int) bool {
 
 func awaitEnd(t *testing.T, pid int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("it outlives its owner"))
-	defer cancel()
-	ticker := time.NewTicker(time.Millisecond)
-	defer ticker.Stop()
-	for runs(pid) {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
+	t.Cleanup(func() {
+		if runs(pid) { // the test has failed
 			_ = syscall.Kill(pid, syscall.SIGKILL)
-			t.Fatal(context.Cause(ctx))
 		}
-	}
+	})
+	awaittest.Until(t, "end of the child", func() bool { return !runs(pid) })
 }

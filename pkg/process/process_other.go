@@ -4,6 +4,6 @@ package process
 
 import "syscall"
 
-// attributes are none: only Linux ends a process with its parent, and one that outlives a Ctrl-C would be left behind
-// elsewhere.
+// attributes returns nil. Only Linux can end a process with its parent. Elsewhere, a process that a Ctrl-C does not reach
+// would be left running.
 func attributes() *syscall.SysProcAttr { return nil }

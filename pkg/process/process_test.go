@@ -15,7 +15,7 @@ import (
 	"example.com/warren/pkg/process"
 )
 
-// start returns a process that behaves as role says, once it does, and what it prints from then on.
+// start returns a process with the role once it has started, and its output from then on.
 func start(t *testing.T, role string) (*process.Process, *bufio.Reader) {
 	t.Helper()
 	reader, writer := io.Pipe()
@@ -24,7 +24,7 @@ func start(t *testing.T, role string) (*process.Process, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	t.Cleanup(func() { _ = reader.Close() }) // nothing is printed in vain: it would hold the process
+	t.Cleanup(func() { _ = reader.Close() }) // a print that nothing reads would block the process
 	output := bufio.NewReader(reader)
 	wantLine(t, output, "started")
 	return p, output
@@ -39,12 +39,12 @@ func wantLine(t *testing.T, output *bufio.Reader, want string) {
 
 func TestFails(t *testing.T) {
 	p, output := start(t, "crash")
-	wantLine(t, output, "cannot go on")
+	wantLine(t, output, "cannot continue")
 	var exit *exec.ExitError
 	if err := p.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
 		t.Errorf("Wait = %v, want exit status 3", err)
 	}
-	if got, want := p.Tail(), "started\ncannot go on"; got != want {
+	if got, want := p.Tail(), "started\ncannot continue"; got != want {
 		t.Errorf("Tail = %q, want %q", got, want)
 	}
 }
@@ -78,19 +78,19 @@ func TestStopKills(t *testing.T) {
 		t.Error("Stop returned before the end")
 	}
 	if err := p.Wait(); err == nil || err.Error() != "signal: killed" {
-		t.Errorf("Wait = %v, want that it was killed", err)
+		t.Errorf("Wait = %v, want signal: killed", err)
 	}
 }
 
 func TestMissing(t *testing.T) {
 	const path = "/nowhere/orders"
 	if _, err := process.Start(path, nil, nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
-		t.Errorf("Start = %v, want that %s is missing", err, path)
+		t.Errorf("Start = %v, want an error that %s is missing", err, path)
 	}
 }
 
-// A process goes on when what takes its output does not.
-func TestNobodyReads(t *testing.T) {
+// A process continues when the reader of its output does not.
+func TestReaderIsGone(t *testing.T) {
 	reader, writer := io.Pipe()
 	_ = reader.Close()
 	p, err := process.Start(os.Args[0], environment("crash"), writer)
@@ -98,7 +98,7 @@ func TestNobodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.Wait()
-	if got, want := p.Tail(), "started\ncannot go on"; got != want {
+	if got, want := p.Tail(), "started\ncannot continue"; got != want {
 		t.Errorf("Tail = %q, want %q", got, want)
 	}
 }

@@ -8,15 +8,15 @@ import (
 
 const tailBytes = 4 << 10
 
-// tail passes what is written to next, which may be nil, and keeps the end of it.
+// tail passes all output to next, which may be nil, and keeps the end of it.
 type tail struct {
 	next io.Writer
 
-	mu   sync.Mutex
+	mu   sync.Mutex // guards kept
 	kept []byte
 }
 
-// Write returns no error: a process goes on when nobody reads its output.
+// Write returns no error, so that a process continues when no reader takes its output.
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	t.kept = append(t.kept, p...)

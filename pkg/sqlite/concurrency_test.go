@@ -15,9 +15,9 @@ import (
 	"example.com/warren/pkg/sqlite"
 )
 
-const replicaCounts = 25 // what each replica adds to the counter
+const replicaCounts = 25 // increments of each replica
 
-// replica opens a database that may be new, and counts.
+// replica opens the database, which may be new, and increments the counter.
 func replica(path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -32,7 +32,7 @@ func replica(path string) error {
 	return errors.Join(group.Wait(), db.Close())
 }
 
-// Replicas that start at once on a new file all come up, and none loses what another has written.
+// Replicas that start at the same time on a new file all start, and no write is lost.
 func TestReplicas(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
@@ -67,7 +67,7 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-// A write that waits for another process's lock ends with its context; reads don't wait.
+// A write that waits for another process's lock ends with its context. Reads do not wait.
 func TestContextEndsWaitForLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, other := open(t, path), open(t, path)
@@ -82,7 +82,7 @@ func TestContextEndsWaitForLock(t *testing.T) {
 	if err := count(ctx, db); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("write: got %v, want context.DeadlineExceeded", err)
 	}
-	if took := time.Since(start); took > 2*time.Second { // far below the busy time-out
+	if took := time.Since(start); took > 2*time.Second { // far below lockTimeout
 		t.Errorf("write: waited %s past its context", took)
 	}
 	wantValue(t, db, 0)

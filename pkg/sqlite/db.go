@@ -1,4 +1,21 @@
-// Package sqlite opens the SQLite files of services.
+// Package sqlite opens the SQLite databases of services and migrates their schemas.
+//
+// # Reads and writes
+//
+// A [DB] has two connection pools. [DB.Writer] has one connection, because SQLite has one writer at a time: the writes
+// of this process queue for it in order, and stop waiting when their contexts end. [DB.Reader] has several connections
+// for queries. In [WAL mode], no writer blocks them.
+//
+// Several processes can use one file. A writer waits up to 5 s for another process to release the lock. A committed
+// transaction survives a power cut.
+//
+// # Migrations
+//
+// A service embeds its schema as SQL files for [goose], which [DB.Open] applies. Test them with
+// [example.com/warren/pkg/sqlite/sqlitetest.Migrations].
+//
+// [WAL mode]: https://www.sqlite.org/wal.html
+// [goose]: https://pressly.github.io/goose/documentation/annotations/
 package sqlite
 
 import (
@@ -16,14 +33,10 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// lockPatience is how long to wait for another process to give up a lock.
-const lockPatience = 5 * time.Second
+// lockTimeout is how long to wait for another process to release a lock.
+const lockTimeout = 5 * time.Second
 
-// DB is a database in a file. It can be used between Open and Close.
-//
-// SQLite has one writer at a time. The writes of this process share one connection, so that they wait for each other in
-// order and end with their contexts; reads have connections of their own, which in WAL mode no writer holds up
-// (https://www.sqlite.org/wal.html).
+// DB is a database in a file. Use it between Open and Close.
 type DB struct {
 	path       string
 	migrations fs.FS
@@ -31,13 +44,12 @@ type DB struct {
 	reader     *sql.DB
 }
 
-// NewDB returns the database in the file at path. migrations has its schema: SQL files for goose
-// (https://pressly.github.io/goose/documentation/annotations/) in the folder migrations, as //go:embed migrations/*.sql
-// makes it.
+// NewDB returns the database in the file at path. The folder migrations of the file system migrations has the schema, as
+// //go:embed migrations/*.sql provides it.
 func NewDB(path string, migrations fs.FS) *DB { return &DB{path: path, migrations: migrations} }
 
-// Open opens the database and brings its schema up to date. A new file is readable by its owner alone. Several processes
-// may open one file at once. A migration that fails is tried again for 5 s.
+// Open opens the database, creates the file if there is none, and applies the missing migrations. Only the owner can read
+// a new file. Several processes may open one file at the same time.
 func (db *DB) Open(ctx context.Context) error {
 	if err := createFile(db.path); err != nil {
 		return fmt.Errorf("create database: %w", err)
@@ -51,7 +63,7 @@ func (db *DB) Open(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for the statements that run.
+// Close waits for running statements and closes the database.
 func (db *DB) Close() error {
 	if err := errors.Join(db.reader.Close(), db.writer.Close()); err != nil {
 		return fmt.Errorf("close database %s: %w", db.path, err)
@@ -59,16 +71,16 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// Writer is for statements that write and for transactions, which hold the write lock from their start: what they have
-// read stays true until they commit.
+// Writer returns the pool for statements that write, and for transactions. A transaction holds the write lock from its
+// start, so that what it has read stays true until it commits.
 func (db *DB) Writer() *sql.DB { return db.writer }
 
-// Reader is for queries. It refuses to write.
+// Reader returns the pool for queries. Its connections refuse to write.
 func (db *DB) Reader() *sql.DB { return db.reader }
 
-// createFile is there because SQLite would make a file that everyone can read. The files that SQLite puts beside it get
-// its mode. A file that exists is not even opened: to close it would drop the locks that SQLite holds on it in this
-// process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+// createFile creates a file that only its owner can read; SQLite would let everyone read it. SQLite gives the mode to the
+// files that it adds. createFile does not open an existing file: closing it would release the locks that SQLite holds on
+// it in this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 func createFile(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -80,13 +92,13 @@ func createFile(path string) error {
 	return file.Close()
 }
 
-// connect makes the pools; their connections are opened when they are first used.
+// connect creates the pools. They open connections on first use.
 func (db *DB) connect() error {
-	path, err := filepath.Abs(db.path) // SQLite sees more than a file in :memory: and //name
+	path, err := filepath.Abs(db.path) // SQLite gives :memory: and //name another meaning
 	if err != nil {
 		return err
 	}
-	// A transaction that began as a reader could fail when it comes to write: these begin as writers.
+	// A transaction that begins as a reader can fail at its first write, so these begin as writers.
 	db.writer, err = sql.Open("sqlite", dataSource(path, url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}}))
 	if err != nil {
 		return err
@@ -102,11 +114,11 @@ func (db *DB) connect() error {
 	return nil
 }
 
-// dataSource returns the database's URI (https://www.sqlite.org/uri.html) with the settings of its connections
-// (https://www.sqlite.org/pragma.html).
+// dataSource returns the database's URI (https://www.sqlite.org/uri.html), with the settings of its connections
+// (https://www.sqlite.org/pragma.html) as parameters.
 func dataSource(path string, settings url.Values) string {
-	settings.Set("_busy_timeout", fmt.Sprint(lockPatience.Milliseconds()))
+	settings.Set("_busy_timeout", fmt.Sprint(lockTimeout.Milliseconds()))
 	settings.Set("_foreign_keys", "true")
-	settings.Set("_synchronous", "FULL") // what was committed survives a power cut
+	settings.Set("_synchronous", "FULL") // a committed transaction survives a power cut
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings.Encode()
 }

@@ -17,7 +17,7 @@ import (
 	"example.com/warren/pkg/sqlite"
 )
 
-// migrations make a table of counters, and one that refers to it.
+// migrations create a table of counters and a table that refers to it.
 var migrations = fstest.MapFS{
 	"migrations/00001_create_counters.sql": {Data: []byte(`-- +goose Up
 CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT;
@@ -52,13 +52,13 @@ func newDB(t *testing.T) *sqlite.DB {
 	return open(t, filepath.Join(t.TempDir(), "test.db"))
 }
 
-// count adds one to the counter, in a transaction that reads before it writes.
+// count increments the counter in a transaction that reads before it writes.
 func count(ctx context.Context, db *sqlite.DB) error {
 	tx, err := db.Writer().BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	defer func() { _ = tx.Rollback() }() // no-op after a commit
 	n, err := value(ctx, tx)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func wantValue(t *testing.T, db *sqlite.DB, want int) {
 	}
 }
 
-func TestFilesAreTheOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerReadsFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	open(t, path)
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
@@ -121,13 +121,13 @@ func TestReopen(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(entries) != 1 || entries[0].Name() != name {
-				t.Errorf("files after close: %v, want %s alone", entries, name)
+				t.Errorf("files after close: %v, want only %s", entries, name)
 			}
 			path, err := filepath.Abs(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantValue(t, open(t, "/"+path), 1) // with two slashes it is the same file
+			wantValue(t, open(t, "/"+path), 1) // two slashes name the same file
 		})
 	}
 }
@@ -142,13 +142,13 @@ func TestOpenErrors(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "missing", "test.db")
 		err := sqlite.NewDB(path, migrations).Open(t.Context())
 		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
-			t.Errorf("got %v, want one that names the path", err)
+			t.Errorf("got %v, want an error that names the path", err)
 		}
 	})
 	t.Run("a directory", func(t *testing.T) {
 		path := t.TempDir()
 		if err := sqlite.NewDB(path, migrations).Open(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
-			t.Errorf("got %v, want one that names the path", err)
+			t.Errorf("got %v, want an error that names the path", err)
 		}
 	})
 	t.Run("not a database", func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestOpenErrors(t *testing.T) {
 		}
 		err := sqlite.NewDB(path, migrations).Open(t.Context())
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "not a database") {
-			t.Errorf("got %v, want one that names the path and the cause", err)
+			t.Errorf("got %v, want an error that names the path and the cause", err)
 		}
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, content) {
 			t.Errorf("the file was changed (read error %v)", err)
@@ -168,7 +168,7 @@ func TestOpenErrors(t *testing.T) {
 	t.Run("no migrations", func(t *testing.T) {
 		err := sqlite.NewDB(filepath.Join(t.TempDir(), "test.db"), fstest.MapFS{}).Open(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "migrat") {
-			t.Errorf("got %v, want one about the migrations", err)
+			t.Errorf("got %v, want an error about the migrations", err)
 		}
 	})
 	t.Run("context", func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestOpenErrors(t *testing.T) {
 	})
 }
 
-// Every connection has the settings, not the first alone.
+// Every connection has the settings, not only the first.
 func TestConnections(t *testing.T) {
 	db := newDB(t)
 	tests := map[string]struct {
@@ -197,7 +197,7 @@ func TestConnections(t *testing.T) {
 			"journal_mode": "wal", "busy_timeout": "5000", "foreign_keys": "1", "synchronous": "2", "query_only": test.queryOnly,
 		}
 		for range test.connections {
-			connection, err := test.pool.Conn(t.Context()) // kept, so that the next is another
+			connection, err := test.pool.Conn(t.Context()) // kept open, so that the next one is new
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +211,7 @@ func TestConnections(t *testing.T) {
 				got[setting] = value
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s: %s", name, diff)
+				t.Errorf("settings of the %s (-want +got):\n%s", name, diff)
 			}
 		}
 	}
@@ -228,6 +228,6 @@ func TestReaderRefusesToWrite(t *testing.T) {
 func TestForeignKeys(t *testing.T) {
 	_, err := newDB(t).Writer().ExecContext(t.Context(), `INSERT INTO notes (counter, text) VALUES ('unknown', 'x')`)
 	if err == nil || !strings.Contains(err.Error(), "FOREIGN KEY") {
-		t.Errorf("got %v, want one about the foreign key", err)
+		t.Errorf("got %v, want an error about the foreign key", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// replicaPath makes this binary another process on the database that it names.
+// replicaPath turns the test binary into a process that uses the database at this path.
 const replicaPath = "SQLITE_TEST_REPLICA_PATH"
 
 func TestMain(m *testing.M) {

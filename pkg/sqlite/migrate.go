@@ -13,9 +13,9 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// migrate runs the migrations that the database lacks. Replicas that start at the same time get in each other's way:
-// SQLite is busy while one of them turns WAL mode on, and a migration fails on what another has just applied, since
-// goose has no lock for SQLite. The next try finds it done.
+// migrate applies the missing migrations. It tries again for lockTimeout, because replicas that start at the same time
+// disturb each other: SQLite is busy while one of them turns on WAL mode, and a migration fails if another replica has
+// just applied it, since goose has no lock for SQLite. The next try finds it applied.
 func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -27,11 +27,11 @@ func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(lockPatience))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(lockTimeout))
 	return err
 }
 
-// up has a new provider each time: a provider makes goose's own table in its first try only.
+// up creates a provider for each try, because a provider creates goose's own table only in its first one.
 func up(ctx context.Context, db *sql.DB, files fs.FS) error {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -41,6 +41,7 @@ func up(ctx context.Context, db *sql.DB, files fs.FS) error {
 	return err
 }
 
+// isLostRace reports whether another replica may have caused err.
 func isLostRace(err error) bool {
 	var busy *sqlite.Error
 	var failed *goose.PartialError

@@ -15,7 +15,7 @@ import (
 
 func TestMigrations(t *testing.T) { sqlitetest.Migrations(t, migrations) }
 
-// Migrations that came with a new version are applied to a file of the old one.
+// A new version of a service applies its new migrations to the file of the old version.
 func TestNewMigration(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	old := fstest.MapFS{}
@@ -38,7 +38,7 @@ func TestNewMigration(t *testing.T) {
 	wantValue(t, db, 1)
 }
 
-// A migration that can't succeed is not tried for ever, and leaves nothing behind.
+// Retries of a migration that cannot succeed end, and the migration leaves nothing behind.
 func TestBadMigration(t *testing.T) {
 	bad := fstest.MapFS{"migrations/00003_bad.sql": {Data: []byte("-- +goose Up\nDELETE FROM counters;\nDROP TABLE missing;\n")}}
 	maps.Copy(bad, migrations)
@@ -47,7 +47,7 @@ func TestBadMigration(t *testing.T) {
 		start := time.Now()
 		err := sqlite.NewDB(path, bad).Open(t.Context())
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "no such table: missing") {
-			t.Errorf("got %v, want one that names the path and the cause", err)
+			t.Errorf("got %v, want an error that names the path and the cause", err)
 		}
 		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("it took %s", took)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// CommandLines returns those of the processes that AwaitNone waits for.
+// CommandLines returns the command lines of the processes that AwaitNone waits for.
 func CommandLines(t *testing.T, mark string) []string {
 	t.Helper()
 	paths, err := filepath.Glob("/proc/[0-9]*/environ")
@@ -17,7 +17,7 @@ func CommandLines(t *testing.T, mark string) []string {
 	}
 	var found []string
 	for _, path := range paths {
-		environ, _ := os.ReadFile(path) // it may have ended
+		environ, _ := os.ReadFile(path) // the process may have ended
 		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
 		if bytes.Contains(append(environ, cmdline...), []byte(mark)) && !bytes.Contains(cmdline, []byte("epmd")) {
 			found = append(found, strings.ReplaceAll(string(cmdline), "\x00", " "))

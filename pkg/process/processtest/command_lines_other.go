@@ -4,5 +4,5 @@ package processtest
 
 import "testing"
 
-// CommandLines returns those of the processes that AwaitNone waits for.
+// CommandLines returns the command lines of the processes that AwaitNone waits for.
 func CommandLines(*testing.T, string) []string { return nil }

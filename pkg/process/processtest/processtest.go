@@ -1,5 +1,5 @@
-// Package processtest looks for processes that a test should not have left behind. It needs Linux's /proc; elsewhere it
-// finds none.
+// Package processtest finds processes that a test has left running. It reads Linux's /proc; on other systems it finds
+// none.
 package processtest
 
 import (
@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// patience is what children of a process that was stopped get to end by themselves, a moment after it.
+// patience is how long the children of a stopped process may take to end by themselves.
 const patience = 10 * time.Second
 
-// AwaitNone fails the test if a process with mark in its command line or its environment stays. Erlang's epmd is left out:
-// it is shared by all nodes of a machine and outlives them.
+// AwaitNone fails the test if a process with mark in its command line or environment keeps running. It ignores Erlang's
+// epmd, which all nodes of a machine share and which outlives them.
 func AwaitNone(t *testing.T, mark string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -27,7 +27,7 @@ func AwaitNone(t *testing.T, mark string) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			t.Errorf("processes left: %q", left)
+			t.Errorf("processes still running: %q", left)
 			return
 		}
 	}

@@ -15,11 +15,11 @@ func TestCommandLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found := processtest.CommandLines(t, mark); len(found) != 1 {
-		t.Errorf("found %q, want the one that runs", found)
+		t.Errorf("found %q, want the process that runs", found)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Error(err)
 	}
-	_ = cmd.Wait() // it was killed
+	_ = cmd.Wait() // returns that it was killed
 	processtest.AwaitNone(t, mark)
 }

@@ -1,4 +1,4 @@
-// Package sqlitetest tests what services give to package sqlite.
+// Package sqlitetest tests the migrations that services give to package sqlite.
 package sqlitetest
 
 import (
@@ -13,8 +13,8 @@ import (
 	"example.com/warren/pkg/sqlite"
 )
 
-// Migrations fails unless the way down undoes all that the way up makes, and the way up can be gone again. migrations is
-// that of sqlite.NewDB.
+// Migrations fails the test unless migrating down removes everything that migrating up creates, and migrating up works
+// again afterwards. migrations is the argument of sqlite.NewDB.
 func Migrations(t *testing.T, migrations fs.FS) {
 	t.Helper()
 	db := sqlite.NewDB(filepath.Join(t.TempDir(), "test.db"), migrations)
@@ -28,7 +28,7 @@ func Migrations(t *testing.T, migrations fs.FS) {
 	}()
 	up := schema(t, db.Reader())
 	if len(up) == 0 {
-		t.Fatal("the migrations make nothing")
+		t.Fatal("the migrations create nothing")
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -42,17 +42,17 @@ func Migrations(t *testing.T, migrations fs.FS) {
 		t.Fatal(err)
 	}
 	if left := schema(t, db.Reader()); len(left) != 0 {
-		t.Errorf("left behind by the way down: %v", left)
+		t.Errorf("left after migrating down: %v", left)
 	}
 	if _, err := provider.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(up, schema(t, db.Reader())); diff != "" {
-		t.Error(diff)
+		t.Errorf("schema after migrating up again (-want +got):\n%s", diff)
 	}
 }
 
-// schema returns the statements that made what the database has, by name.
+// schema returns the statements that created the database's tables and indexes, by name.
 func schema(t *testing.T, db *sql.DB) map[string]string {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), `SELECT name, coalesce(sql, '') FROM sqlite_schema
