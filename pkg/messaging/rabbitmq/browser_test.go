@@ -343,7 +343,7 @@ func TestBrowserUnreachable(t *testing.T) {
 // TestBrowserBlocked: a broker in need says so, and nothing hangs.
 func TestBrowserBlocked(t *testing.T) {
 	t.Parallel()
-	node := startNode(t)
+	node := lockFaultyNode(t)
 	broker := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
 	if err := broker.Ensure(testContext(t), q); err != nil {
@@ -352,7 +352,7 @@ func TestBrowserBlocked(t *testing.T) {
 	if err := broker.Publish(testContext(t), q.Name, messaging.Message{ID: "0"}); err != nil {
 		t.Fatal(err)
 	}
-	ctl(t, node, "set_vm_memory_high_watermark", "absolute", "1MB")
+	raiseMemoryAlarm(t, node)
 	b := newTestBrowser(t, Options{URLs: []string{node.URL()}})
 	if diff := cmp.Diff(numbers(0, 1), look(t, b, q, 1, 1)); diff != "" {
 		t.Errorf("a look during the alarm (-want +got):\n%s", diff)

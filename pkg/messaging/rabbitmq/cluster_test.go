@@ -18,7 +18,7 @@ import (
 // startCluster starts three nodes for one test to break, which takes about 10 s.
 func startCluster(t *testing.T) *rabbitmqtest.Cluster {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cluster, err := rabbitmqtest.StartCluster(ctx, 3, rabbitmqtest.Options{})
 	if err != nil {
@@ -51,6 +51,9 @@ func leader(t *testing.T, cluster *rabbitmqtest.Cluster, queue string) *rabbitmq
 // TestClusterLosesLeader kills the node that leads a quorum queue under load: the Broker moves on to another, and what
 // was confirmed is there. What is sent on a new channel before there is a new leader, which the nodes refuse, arrives too.
 func TestClusterLosesLeader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts three nodes: make chaos runs it")
+	}
 	t.Parallel()
 	cluster := startCluster(t)
 	b := newTestBroker(t, Options{URLs: cluster.URLs(), ConfirmSends: true})

@@ -14,10 +14,46 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// startNode starts a node for one test to break, which takes about 5 s.
-func startNode(t *testing.T) *rabbitmqtest.Node {
+// faulty is the node that tests break, in turns: a start takes seconds of processor time.
+var faulty struct {
+	mu   sync.Mutex
+	node *rabbitmqtest.Node // nil until the first test needs it
+}
+
+// lockFaultyNode returns a running node that is the test's alone until its end.
+func lockFaultyNode(t *testing.T) *rabbitmqtest.Node {
 	t.Helper()
-	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{})
+	faulty.mu.Lock()
+	t.Cleanup(faulty.mu.Unlock)
+	var err error
+	if faulty.node == nil {
+		faulty.node, err = rabbitmqtest.Start(context.Background(), rabbitmqtest.Options{})
+	} else {
+		err = faulty.node.Restart(context.Background()) // a test that failed may have left it stopped
+	}
+	if err != nil && !errors.Is(err, rabbitmqtest.ErrRunning) {
+		t.Fatal(err)
+	}
+	return faulty.node
+}
+
+func closeFaultyNode() error {
+	if faulty.node == nil {
+		return nil
+	}
+	return faulty.node.Close()
+}
+
+// raiseMemoryAlarm makes the node refuse messages until clearMemoryAlarm, or the end of the test.
+func raiseMemoryAlarm(t *testing.T, node *rabbitmqtest.Node) {
+	t.Helper()
+	t.Cleanup(func() { clearMemoryAlarm(t, node) })
+	ctl(t, node, "set_vm_memory_high_watermark", "0.00001")
+}
+
+func clearMemoryAlarm(t *testing.T, node *rabbitmqtest.Node) {
+	t.Helper()
+	ctl(t, node, "set_vm_memory_high_watermark", "0.4") // the default of RabbitMQ 3
 }
 
 func hostOf(t *testing.T, broker string) string {
@@ -41,7 +77,7 @@ func ctl(t *testing.T, node *rabbitmqtest.Node, args ...string) string {
 // TestBlockedBroker raises a memory alarm: publishers must be told at once, consumers must go on, Close must not hang.
 func TestBlockedBroker(t *testing.T) {
 	t.Parallel()
-	node := startNode(t)
+	node := lockFaultyNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
 	got := received(t, b, q)
@@ -55,7 +91,7 @@ func TestBlockedBroker(t *testing.T) {
 	}
 	receive(t, got)
 
-	ctl(t, node, "set_vm_memory_high_watermark", "0.00001")
+	raiseMemoryAlarm(t, node)
 	// RabbitMQ blocks a connection, and says so, when it next publishes.
 	awaittest.Until(t, "blocked", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
 	refusal := awaittest.Within(0)
@@ -69,12 +105,12 @@ func TestBlockedBroker(t *testing.T) {
 		t.Errorf("declare while blocked: %v", err)
 	}
 
-	ctl(t, node, "set_vm_memory_high_watermark", "0.4")
+	clearMemoryAlarm(t, node)
 	awaittest.Until(t, "unblocked", func() bool { return send("after") == nil })
 	for receive(t, got) != "after" {
 	}
 
-	ctl(t, node, "set_vm_memory_high_watermark", "0.00001")
+	raiseMemoryAlarm(t, node)
 	awaittest.Until(t, "blocked again", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
 	closing := awaittest.Within(farewell)
 	if err := b.Close(testContext(t)); err != nil {
@@ -88,7 +124,7 @@ func TestBlockedBroker(t *testing.T) {
 // TestClosedByBroker has the broker close all connections: everything must stand again within two seconds.
 func TestClosedByBroker(t *testing.T) {
 	t.Parallel()
-	node := startNode(t)
+	node := lockFaultyNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
 	got := received(t, b, q)
@@ -115,7 +151,7 @@ func TestClosedByBroker(t *testing.T) {
 // subscription live, without a word from its owner.
 func TestNodeKilled(t *testing.T) {
 	t.Parallel()
-	node := startNode(t)
+	node := lockFaultyNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
 	kept := messaging.Queue{Name: "kept", Durable: true}

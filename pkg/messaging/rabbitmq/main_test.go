@@ -1,6 +1,8 @@
 package rabbitmq
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,5 +13,18 @@ import (
 var testURL string
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(rabbitmqtest.Tests{M: m, URL: &testURL})
+	goleak.VerifyTestMain(rabbitmqtest.Tests{M: tests{m}, URL: &testURL})
+}
+
+// tests closes the node that tests break after the last one.
+type tests struct{ m *testing.M }
+
+// Run implements the M of rabbitmqtest.Tests.
+func (t tests) Run() int {
+	code := t.m.Run()
+	if err := closeFaultyNode(); err != nil {
+		fmt.Fprintf(os.Stderr, "close the node that tests break: %v\n", err)
+		return max(code, 1)
+	}
+	return code
 }

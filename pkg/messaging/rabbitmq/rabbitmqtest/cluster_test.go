@@ -14,8 +14,11 @@ import (
 
 // The life of a cluster: its nodes know of each other, and one that was killed comes back to them.
 func TestCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts three nodes: make chaos runs it")
+	}
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	cluster, err := rabbitmqtest.StartCluster(ctx, 3, rabbitmqtest.Options{Dir: dir})

@@ -24,7 +24,7 @@ import (
 // The life of one node: it starts, loses nothing in a crash, and leaves nothing behind.
 func TestNode(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	node := start(ctx, t, rabbitmqtest.Options{Dir: dir})
@@ -81,7 +81,7 @@ func TestNode(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var output strings.Builder
 	name := fmt.Sprintf("named-%d", os.Getpid())
@@ -143,17 +143,17 @@ func TestStartFails(t *testing.T) {
 		wantErr error
 	}{
 		"bad configuration": {
-			options: rabbitmqtest.Options{Config: "channel_max = many"}, timeout: time.Minute, want: "channel_max",
+			options: rabbitmqtest.Options{Config: "channel_max = many"}, timeout: 5 * time.Minute, want: "channel_max",
 		},
 		"no definitions": {
-			options: rabbitmqtest.Options{Definitions: "missing.json"}, timeout: time.Minute, wantErr: fs.ErrNotExist,
+			options: rabbitmqtest.Options{Definitions: "missing.json"}, timeout: 5 * time.Minute, wantErr: fs.ErrNotExist,
 		},
 		"no certificate": {
 			options: rabbitmqtest.Options{TLS: &rabbitmqtest.TLS{Certificate: "missing.pem", Key: "missing.key"}},
-			timeout: time.Minute, wantErr: fs.ErrNotExist,
+			timeout: 5 * time.Minute, wantErr: fs.ErrNotExist,
 		},
 		"port taken": {
-			options: rabbitmqtest.Options{Port: taken.Addr().(*net.TCPAddr).Port}, timeout: time.Minute, wantErr: syscall.EADDRINUSE,
+			options: rabbitmqtest.Options{Port: taken.Addr().(*net.TCPAddr).Port}, timeout: 5 * time.Minute, wantErr: syscall.EADDRINUSE,
 		},
 		"context ends": {timeout: time.Second, wantErr: context.DeadlineExceeded},
 	}
