@@ -16,19 +16,14 @@ var (
 	described = regexp.MustCompile(`(` + variable.String() + `):\s`)
 )
 
-// TestReadmeNamesEverySetting compares the table in the README with the programs' --help.
-func TestReadmeNamesEverySetting(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// TestSettingsAreDocumented compares docs/settings.md with the programs' --help.
+func TestSettingsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, found := strings.Cut(string(readme), "\n## Settings\n")
-	table, _, _ = strings.Cut(table, "\n## ")
-	if !found {
-		t.Fatal("the README has no section Settings")
-	}
 	documented := map[string]bool{}
-	for line := range strings.Lines(table) {
+	for line := range strings.Lines(string(page)) {
 		if name, ok := strings.CutPrefix(line, "| `"); ok {
 			documented[variable.FindString(name)] = true
 		}
@@ -45,12 +40,12 @@ func TestReadmeNamesEverySetting(t *testing.T) {
 	}
 	for name := range known {
 		if !documented[name] {
-			t.Errorf("%s is not in the README", name)
+			t.Errorf("%s is not in docs/settings.md", name)
 		}
 	}
 	for name := range documented {
 		if !known[name] {
-			t.Errorf("the README names %s, which no program has", name)
+			t.Errorf("docs/settings.md names %s, which no program has", name)
 		}
 	}
 }
