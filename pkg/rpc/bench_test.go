@@ -13,7 +13,6 @@ import (
 
 func BenchmarkRegistry(b *testing.B) {
 	r := newRegistry(ClientOptions{MaxPending: 10_000, MaxPendingPerQueue: 2_000})
-	r.open()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		key := uuid.NewString()

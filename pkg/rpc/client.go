@@ -25,6 +25,8 @@ var (
 	ErrTooManyPending = errors.New("too many pending calls")
 	// ErrMalformedReply means that a reply came and can't be decoded.
 	ErrMalformedReply = protocol.ErrMalformedReply
+
+	errNotStarted = errors.New("client not started")
 )
 
 const (
@@ -126,7 +128,6 @@ func (c *Client) Start(ctx context.Context) error {
 		stopReturns()
 		stopLosses()
 	})
-	c.pending.open()
 	return nil
 }
 
@@ -187,7 +188,10 @@ func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 
 // roundTrip registers the call before it sends the request, since the reply may arrive before Send has returned.
 func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
-	if ctx.Err() != nil {
+	switch {
+	case c.subscription == nil:
+		return nil, callError(ctx, r, errNotStarted)
+	case ctx.Err() != nil:
 		return nil, callError(ctx, r, ctx.Err())
 	}
 	call := newPendingCall(r.Queue, r.Idempotent)

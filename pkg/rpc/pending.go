@@ -11,8 +11,6 @@ import (
 )
 
 var (
-	errNotStarted = errors.New("client not started")
-
 	// errReturned wakes a call whose request came back because its queue does not exist.
 	errReturned = errors.New("request returned")
 	// errLost wakes a call whose request may be lost.
@@ -78,7 +76,7 @@ type registry struct {
 	mu       sync.Mutex // guards the fields below
 	calls    map[string]*pendingCall
 	perQueue map[string]int
-	err      error // why no call can be added; nil: calls can be
+	closed   bool // no call can be added
 }
 
 func newRegistry(o ClientOptions) *registry {
@@ -89,16 +87,6 @@ func newRegistry(o ClientOptions) *registry {
 		idle:        make(chan struct{}),
 		calls:       map[string]*pendingCall{},
 		perQueue:    map[string]int{},
-		err:         errNotStarted,
-	}
-}
-
-// open lets calls be added, unless the registry was closed.
-func (r *registry) open() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if errors.Is(r.err, errNotStarted) {
-		r.err = nil
 	}
 }
 
@@ -106,11 +94,15 @@ func (r *registry) open() {
 func (r *registry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if errors.Is(r.err, ErrClosed) {
-		return
+	if !r.closed {
+		r.closed = true
+		r.closeIdle()
 	}
-	r.err = ErrClosed
-	if len(r.calls) == 0 {
+}
+
+// closeIdle tells Close that no call waits any more.
+func (r *registry) closeIdle() {
+	if r.closed && len(r.calls) == 0 {
 		close(r.idle)
 	}
 }
@@ -119,8 +111,8 @@ func (r *registry) add(id string, c *pendingCall) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.err != nil:
-		return r.err
+	case r.closed:
+		return ErrClosed
 	case len(r.calls) >= r.max:
 		return fmt.Errorf("%w: %d in all, the limit", ErrTooManyPending, r.max)
 	case r.perQueue[c.queue] >= r.maxPerQueue:
@@ -214,7 +206,5 @@ func (r *registry) delete(id string, c *pendingCall) {
 	if r.perQueue[c.queue] == 0 {
 		delete(r.perQueue, c.queue)
 	}
-	if errors.Is(r.err, ErrClosed) && len(r.calls) == 0 {
-		close(r.idle)
-	}
+	r.closeIdle()
 }

@@ -1,8 +1,11 @@
 package protocol
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // Error is an error that the caller sees: a status, a reason for programs and a text for people.
@@ -23,7 +26,7 @@ type FieldError struct {
 
 // NewError returns an error with the status and the status's default reason.
 func NewError(status int, format string, args ...any) *Error {
-	return &Error{Status: status, Reason: defaultReason(status), Detail: fmt.Sprintf(format, args...)}
+	return &Error{Status: status, Reason: reasons[status], Detail: fmt.Sprintf(format, args...)}
 }
 
 // Error returns the status, the detail and, for logs, the cause.
@@ -71,37 +74,76 @@ func (e *Error) WithHeader(name, value string) *Error {
 	return &c
 }
 
-// reasons is the table of the reasons that statuses have by default. PROTOCOL.md shows it to clients, and a test compares the
-// two.
-var reasons = []struct {
-	status  int
-	reason  string
-	meaning string
-}{
-	{http.StatusBadRequest, "bad-request", "the request can't be read"},
-	{http.StatusUnauthorized, "unauthorized", "a valid token is required"},
-	{http.StatusForbidden, "forbidden", "the caller may not do this"},
-	{http.StatusNotFound, "not-found", "there is no such thing or no such route"},
-	{http.StatusMethodNotAllowed, "method-not-allowed", "the route exists with other HTTP methods only"},
-	{http.StatusRequestTimeout, "request-timeout", "the client took too long to send its request"},
-	{http.StatusConflict, "conflict", "the state of the thing does not allow this"},
-	{http.StatusRequestEntityTooLarge, "body-too-large", "the body exceeds the limit"},
-	{http.StatusUnsupportedMediaType, "unsupported-media-type", "the body has the wrong content type"},
-	{http.StatusUnprocessableEntity, "invalid-input", "the request can be read and its content is wrong; `errors` names the fields"},
-	{http.StatusTooManyRequests, "too-many-requests", "the caller exceeds a limit; see `Retry-After`"},
-	{http.StatusRequestHeaderFieldsTooLarge, "headers-too-large", "the headers exceed the limit"},
-	{http.StatusInternalServerError, "internal-error", "the service failed; its log has the cause"},
-	{http.StatusBadGateway, "bad-gateway", "the service's reply can't be understood"},
-	{http.StatusServiceUnavailable, "unavailable", "the service can't be reached now; see `Retry-After`"},
-	{http.StatusGatewayTimeout, "timeout", "the service did not reply in time; the gateway may use status 502 for it"},
+// reasons are the default reasons of statuses. PROTOCOL.md explains them to clients, and a test compares the two.
+var reasons = map[int]string{
+	http.StatusBadRequest:                  "bad-request",
+	http.StatusUnauthorized:                "unauthorized",
+	http.StatusForbidden:                   "forbidden",
+	http.StatusNotFound:                    "not-found",
+	http.StatusMethodNotAllowed:            "method-not-allowed",
+	http.StatusRequestTimeout:              "request-timeout",
+	http.StatusConflict:                    "conflict",
+	http.StatusRequestEntityTooLarge:       "body-too-large",
+	http.StatusUnsupportedMediaType:        "unsupported-media-type",
+	http.StatusUnprocessableEntity:         "invalid-input",
+	http.StatusTooManyRequests:             "too-many-requests",
+	http.StatusRequestHeaderFieldsTooLarge: "headers-too-large",
+	http.StatusInternalServerError:         "internal-error",
+	http.StatusBadGateway:                  "bad-gateway",
+	http.StatusServiceUnavailable:          "unavailable",
+	http.StatusGatewayTimeout:              "timeout",
 }
 
-// defaultReason returns "" for a status that has none.
-func defaultReason(status int) string {
-	for _, r := range reasons {
-		if r.status == status {
-			return r.reason
-		}
+// problem is an error on the wire (RFC 9457).
+type problem struct {
+	Type          string       `json:"type"`
+	Title         string       `json:"title"`
+	Status        int          `json:"status"`
+	Detail        string       `json:"detail,omitempty"`
+	CorrelationID string       `json:"correlation_id,omitempty"`
+	Errors        []FieldError `json:"errors,omitempty"`
+}
+
+const (
+	// problemPrefix and a reason make a problem's type, a URI that identifies and does not resolve.
+	problemPrefix = "urn:problem-type:"
+	// problemBlank is the type of problems that their status describes (RFC 9457, section 4.2.1).
+	problemBlank = "about:blank"
+)
+
+// Reply returns e as problem+json about the request with the correlation ID.
+func (e *Error) Reply(correlationID string) *Reply {
+	p := problem{
+		Type:          problemBlank,
+		Title:         http.StatusText(e.Status),
+		Status:        e.Status,
+		Detail:        e.Detail,
+		CorrelationID: correlationID,
+		Errors:        e.Fields,
 	}
-	return ""
+	if reason := cmp.Or(e.Reason, reasons[e.Status]); reason != "" {
+		p.Type = problemPrefix + reason
+	}
+	body, _ := json.Marshal(p) // strings and an integer always marshal
+	return &Reply{Status: e.Status, Header: e.Header.Clone(), ContentType: contentTypeProblem, Body: body}
+}
+
+// Err returns the error that a reply of status 400 and above describes, as a *[Error], and nil for other replies. If the
+// body is no problem+json, only the status is known.
+func (r *Reply) Err() error {
+	if r.Status < http.StatusBadRequest {
+		return nil
+	}
+	e := NewError(r.Status, "%s", http.StatusText(r.Status))
+	e.Header = r.Header
+	var p problem
+	if mediaType(r.ContentType) != contentTypeProblem || json.Unmarshal(r.Body, &p) != nil {
+		return e
+	}
+	e.Fields = p.Errors
+	e.Detail = cmp.Or(p.Detail, p.Title, e.Detail)
+	if reason, ok := strings.CutPrefix(p.Type, problemPrefix); ok {
+		e.Reason = cmp.Or(reason, e.Reason)
+	}
+	return e
 }

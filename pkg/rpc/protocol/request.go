@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,6 +45,7 @@ const (
 	requestMethod = "method"
 	requestPath   = "path"
 	requestRoute  = "route"
+	// Each of these comes before the name of a value.
 	requestParam  = "param."
 	requestQuery  = "query."
 	requestHeader = "header."
@@ -104,33 +106,26 @@ func DecodeRequest(queue string, m messaging.Message) (*Request, error) {
 
 // readHTTP reads one field of what encodeHTTP writes.
 func (r *Request) readHTTP(name, value string) {
-	switch name {
-	case requestMethod:
+	dot := strings.IndexByte(name, '.') + 1
+	switch prefix, key := name[:dot], name[dot:]; {
+	case name == requestMethod:
 		r.Method = value
-	case requestPath:
+	case name == requestPath:
 		r.Path = value
-	case requestRoute:
+	case name == requestRoute:
 		r.Route = value
-	default:
-		r.readNamed(name, value)
-	}
-}
-
-func (r *Request) readNamed(name, value string) {
-	kind, name, _ := strings.Cut(name, ".")
-	switch kind + "." {
-	case requestParam:
+	case prefix == requestParam:
 		if r.Params == nil {
 			r.Params = map[string]string{}
 		}
-		r.Params[name] = value
-	case requestQuery:
+		r.Params[key] = value
+	case prefix == requestQuery:
 		if r.Query == nil {
 			r.Query = url.Values{}
 		}
-		r.Query.Add(name, value)
-	case requestHeader:
-		addHeader(&r.Header, name, value)
+		r.Query.Add(key, value)
+	case prefix == requestHeader:
+		addHeader(&r.Header, key, value)
 	}
 }
 
@@ -143,4 +138,21 @@ func decodeDeadline(headers map[string]any) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%s is %d, not after 1970", headerDeadline, ms)
 	}
 	return time.UnixMilli(ms), nil
+}
+
+// Replay returns the message that makes a service handle a dead-lettered request once more. The caller no longer waits, so
+// the message has neither a deadline nor a queue to reply to. It keeps the correlation ID, which makes a request idempotent,
+// and the identity that the gateway had checked, even if its token has expired since.
+//
+// If m is no request, Replay only revives it; see [messaging.Revive].
+func Replay(m messaging.Message) messaging.Message {
+	m = messaging.Revive(m)
+	if !IsRequest(m) {
+		return m
+	}
+	m.Headers = maps.Clone(m.Headers)
+	delete(m.Headers, headerDeadline)
+	m.TTL = 0
+	m.ReplyTo = ""
+	return m
 }

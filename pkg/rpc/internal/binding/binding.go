@@ -32,9 +32,10 @@ type Binding struct {
 // field is an input field that comes from a source other than the body.
 type field struct {
 	source source
-	name   string // in the source
-	key    string // for decoder and encoder
-	typ    reflect.Type
+	name   string       // in the source
+	key    string       // for decoder and encoder
+	typ    reflect.Type // of one value
+	list   bool         // it may have several
 }
 
 // source is a part of a request, named as the tag of its fields.
@@ -141,7 +142,11 @@ func (b *Binding) addField(f reflect.StructField) error {
 	case !isBindable(f.Type, from[0] != param):
 		return fmt.Errorf("a %s can't be of type %s", from[0], f.Type)
 	}
-	b.fields = append(b.fields, field{source: from[0], name: tagName(f, string(from[0])), key: keyOf(f), typ: f.Type})
+	bound := field{source: from[0], name: tagName(f, string(from[0])), key: keyOf(f), typ: f.Type}
+	if bound.list = f.Type.Kind() == reflect.Slice; bound.list {
+		bound.typ = f.Type.Elem()
+	}
+	b.fields = append(b.fields, bound)
 	return nil
 }
 
@@ -229,7 +234,7 @@ func (b *Binding) decodeFields(r *protocol.Request, in any) error {
 	values := make(url.Values, len(b.fields))
 	for _, f := range b.fields {
 		texts := f.source.get(r, f.name)
-		if len(texts) > 1 && f.typ.Kind() != reflect.Slice {
+		if len(texts) > 1 && !f.list {
 			// To take the first would leave the caller to guess which of them counts.
 			return invalidInput(protocol.FieldError{Field: f.name, Message: "must be given once"})
 		}
@@ -251,7 +256,7 @@ func (b *Binding) decodeFields(r *protocol.Request, in any) error {
 	var fields []protocol.FieldError
 	for _, f := range b.fields {
 		if wrong[f.key] != nil {
-			fields = append(fields, protocol.FieldError{Field: f.name, Message: valueMessage(f.typ)})
+			fields = append(fields, protocol.FieldError{Field: f.name, Message: typeMessage(f.typ)})
 		}
 	}
 	return invalidInput(fields...).WithCause(err)

@@ -105,14 +105,6 @@ func typeMessage(t reflect.Type) string {
 	}
 }
 
-// valueMessage is the typeMessage of one value of a field that may take several.
-func valueMessage(t reflect.Type) string {
-	if t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	return typeMessage(t)
-}
-
 // ruleMessages words the broken rules without a parameter.
 var ruleMessages = map[string]string{
 	"required": "is required",

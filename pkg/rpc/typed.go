@@ -11,6 +11,52 @@ import (
 	"example.com/warren/pkg/rpc/protocol"
 )
 
+// Empty is no input, or a reply of status 204 without a body.
+type Empty struct{}
+
+// Handle registers f as the handler of a method.
+//
+// In is a struct, or Empty. Its fields come from the JSON body, unless a tag names another source: `param:"id"` is a
+// parameter of the route, `query:"limit"` one of the query, `header:"Idempotency-Key"` a header. Such a field comes from
+// that source only, and has the tag `json:"-"` too. It is a string, a number, a bool, a time (RFC 3339) or a pointer to one
+// of these; a query or header may be a slice of them. Handle then checks the `validate` tags
+// (https://pkg.go.dev/github.com/go-playground/validator/v10). Input that can't be read gets status 400 or 415, and input
+// with wrong fields 422, with all of them named.
+//
+// Out is marshalled to JSON.
+func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in In) (Out, error), options ...HandleOption) {
+	b, err := binding.Of(reflect.TypeFor[In]())
+	typed := func(m *method) {
+		m.err = err
+		if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() {
+			m.status = http.StatusNoContent
+		}
+	}
+	s.Handle(queue, func(ctx context.Context, request *Request) (*Reply, error) {
+		var in In
+		if err := b.Decode(request, &in); err != nil {
+			return nil, err
+		}
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return encodeOutput(out)
+	}, append([]HandleOption{typed}, options...)...)
+}
+
+// encodeOutput leaves the status to the method.
+func encodeOutput(out any) (*Reply, error) {
+	if out == (Empty{}) {
+		return &Reply{}, nil
+	}
+	body, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("marshal the output: %w", err)
+	}
+	return &Reply{ContentType: "application/json", Body: body}, nil
+}
+
 // CallOption changes a call.
 type CallOption func(*Request)
 
