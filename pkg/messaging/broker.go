@@ -1,6 +1,10 @@
 package messaging
 
-import "context"
+import (
+	"context"
+
+	"example.com/warren/pkg/messaging/internal/seam"
+)
 
 // Handler takes one message. nil acknowledges it; an error rejects it: it is delivered again until its queue's
 // delivery limit, then dead-lettered (see Queue). The context ends when a drain's time is up, not when the
@@ -67,38 +71,18 @@ type Subscription interface {
 	Drain(ctx context.Context) error
 }
 
-// SubscribeOptions are the settings of a subscription, as adapters read them.
-type SubscribeOptions struct {
-	Prefetch    int
-	Concurrency int
-	Exclusive   bool
-}
-
 // SubscribeOption changes a setting of a subscription.
-type SubscribeOption func(*SubscribeOptions)
-
-// DefaultPrefetch lets the broker send ahead: a prefetch of 1 costs three quarters of the throughput.
-const DefaultPrefetch = 50
-
-// NewSubscribeOptions returns the defaults (a prefetch of DefaultPrefetch, one handler at a time, not exclusive)
-// changed by options. The prefetch is at least the concurrency: more handlers could never run.
-func NewSubscribeOptions(options ...SubscribeOption) SubscribeOptions {
-	o := SubscribeOptions{Prefetch: DefaultPrefetch, Concurrency: 1}
-	for _, option := range options {
-		option(&o)
-	}
-	o.Concurrency = max(o.Concurrency, 1)
-	o.Prefetch = min(max(o.Prefetch, o.Concurrency), 1<<16-1)
-	return o
-}
+type SubscribeOption func(*seam.SubscribeOptions)
 
 // WithPrefetch bounds the messages that are delivered and not yet acknowledged.
-func WithPrefetch(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Prefetch = n } }
+func WithPrefetch(n int) SubscribeOption { return func(o *seam.SubscribeOptions) { o.Prefetch = n } }
 
 // WithConcurrency bounds the handlers that run at once. With 1, the default, messages are handled in the queue's order.
-func WithConcurrency(n int) SubscribeOption { return func(o *SubscribeOptions) { o.Concurrency = n } }
+func WithConcurrency(n int) SubscribeOption {
+	return func(o *seam.SubscribeOptions) { o.Concurrency = n }
+}
 
 // WithExclusive makes this the queue's only consumer: Subscribe fails with ErrQueueInUse if the queue has another one, and
 // so does every later Subscribe. RabbitMQ has no exclusive consumers of quorum queues. There, only consumers with this
 // option exclude each other.
-func WithExclusive() SubscribeOption { return func(o *SubscribeOptions) { o.Exclusive = true } }
+func WithExclusive() SubscribeOption { return func(o *seam.SubscribeOptions) { o.Exclusive = true } }

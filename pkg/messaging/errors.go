@@ -3,6 +3,8 @@ package messaging
 import (
 	"errors"
 	"fmt"
+
+	"example.com/warren/pkg/messaging/internal/seam"
 )
 
 // The errors that brokers return, wrapped with what was tried.
@@ -32,14 +34,4 @@ var (
 
 // Reject marks a handler's error as final: the message is not delivered again, it goes to the queue's dead-letter
 // queue at once.
-func Reject(err error) error { return rejection{err} }
-
-type rejection struct{ error }
-
-func (r rejection) Unwrap() error { return r.error }
-
-// IsReject reports whether err was marked by Reject.
-func IsReject(err error) bool {
-	var r rejection
-	return errors.As(err, &r)
-}
+func Reject(err error) error { return seam.Rejection{Err: err} }

@@ -2,9 +2,7 @@ package messaging
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -15,7 +13,7 @@ const (
 	MaxHeaderNameBytes = 255
 	// MaxLifetime bounds TTL and a queue's Expiry: RabbitMQ refuses more, and closes the channel over it.
 	MaxLifetime = 10 * 365 * 24 * time.Hour
-	// MaxHeadersBytes bounds all headers of a message together, as Headers are counted by HeadersSize.
+	// MaxHeadersBytes bounds all headers of a message together, as Headers encoded in a message: see headersSize.
 	MaxHeadersBytes = 16 << 10
 	// MaxBodyBytes bounds a body. RabbitMQ 4 refuses more by default, and closes the channel over it.
 	MaxBodyBytes = 16 << 20
@@ -72,7 +70,7 @@ func (m Message) Validate() error {
 	if len(m.Body) > MaxBodyBytes {
 		return fmt.Errorf("%w: it has %d bytes, %d are allowed", ErrBodyTooLarge, len(m.Body), MaxBodyBytes)
 	}
-	size, err := HeadersSize(m.Headers)
+	size, err := headersSize(m.Headers)
 	if err != nil {
 		return err
 	}
@@ -82,9 +80,9 @@ func (m Message) Validate() error {
 	return nil
 }
 
-// HeadersSize returns how many bytes headers take on the wire (their AMQP 0-9-1 table, without its length prefix).
+// headersSize returns how many bytes headers take on the wire (their AMQP 0-9-1 table, without its length prefix).
 // A name that is too long or a value of another type than Message allows is an error that wraps ErrInvalidMessage.
-func HeadersSize(headers map[string]any) (int, error) {
+func headersSize(headers map[string]any) (int, error) {
 	return tableSize(headers, 0)
 }
 
@@ -154,80 +152,4 @@ func arraySize(values []any, depth int) (int, error) {
 		size += n
 	}
 	return size, nil
-}
-
-// Normalize returns a copy of m as it comes out of a broker: deep, so that sender and receiver share nothing that
-// either may change, and with the number and time types that Message documents.
-func (m Message) Normalize() Message {
-	m.Headers = normalizeTable(m.Headers)
-	m.Body = slices.Clone(m.Body)
-	m.Timestamp = normalizeTime(m.Timestamp)
-	if m.TTL > 0 {
-		m.TTL = max(m.TTL.Truncate(time.Millisecond), time.Millisecond)
-	}
-	return m
-}
-
-func normalizeTime(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC().Truncate(time.Second)
-}
-
-func normalizeTable(table map[string]any) map[string]any {
-	if len(table) == 0 {
-		return nil
-	}
-	out := maps.Clone(table)
-	for name, value := range out {
-		out[name] = normalizeValue(value)
-	}
-	return out
-}
-
-func normalizeValue(value any) any {
-	switch v := value.(type) {
-	case int:
-		return int64(v)
-	case int8:
-		return int64(v)
-	case int16:
-		return int64(v)
-	case int32:
-		return int64(v)
-	case uint:
-		return int64(v) //nolint:gosec // Validate refuses what does not fit
-	case uint8:
-		return int64(v)
-	case uint16:
-		return int64(v)
-	case uint32:
-		return int64(v)
-	case uint64:
-		return int64(v) //nolint:gosec // Validate refuses what does not fit
-	case float32:
-		return float64(v)
-	case time.Time:
-		return normalizeTime(v)
-	case []byte:
-		return slices.Clone(v)
-	case []any:
-		out := make([]any, len(v))
-		for i, element := range v {
-			out[i] = normalizeValue(element)
-		}
-		return out
-	case map[string]any:
-		if v == nil {
-			return map[string]any{}
-		}
-		out := normalizeTable(v)
-		if out == nil {
-			out = map[string]any{}
-		}
-		return out
-	default:
-		return value
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 	"example.com/warren/pkg/rpc/protocol"
 )
 
@@ -35,7 +36,7 @@ func BenchmarkTypedHandler(b *testing.B) {
 	Handle(s, "orders.create", func(_ context.Context, in input) (line, error) { return line{SKU: in.Name}, nil })
 	request := shopRequest()
 	request.Deadline = time.Now().Add(time.Hour)
-	m := protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, time.Now()).Normalize()
+	m := driver.Normalize(protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, time.Now()))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := s.all[0].receive(b.Context(), m); err != nil {

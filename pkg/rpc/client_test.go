@@ -14,6 +14,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc/protocol"
 )
@@ -627,7 +628,7 @@ func TestCallbackQueue(t *testing.T) {
 		t.Run(test.want.Name, func(t *testing.T) {
 			b := &subscribed{Broker: newBroker(t)}
 			startClient(t, b, test.options)
-			want := messaging.SubscribeOptions{Prefetch: 1000, Concurrency: 1, Exclusive: true}
+			want := driver.SubscribeOptions{Prefetch: 1000, Concurrency: 1, Exclusive: true}
 			if b.queue != test.want || b.options != want {
 				t.Errorf("got %+v %+v", b.queue, b.options)
 			}
@@ -639,12 +640,12 @@ func TestCallbackQueue(t *testing.T) {
 type subscribed struct {
 	messaging.Broker
 	queue   messaging.Queue
-	options messaging.SubscribeOptions
+	options driver.SubscribeOptions
 }
 
 func (s *subscribed) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options ...messaging.SubscribeOption) (messaging.Subscription, error) {
-	s.queue, s.options = q, messaging.NewSubscribeOptions(options...)
+	s.queue, s.options = q, driver.ResolveSubscribeOptions(options...)
 	return s.Broker.Subscribe(ctx, q, h, options...)
 }
 

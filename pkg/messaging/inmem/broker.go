@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // Broker is one connection to a Server. It implements messaging.Broker.
@@ -47,7 +48,7 @@ func (b *Broker) route(ctx context.Context, queue string, m messaging.Message,
 	if err := m.Validate(); err != nil {
 		return err
 	}
-	m = m.Normalize()
+	m = driver.Normalize(m)
 	m.UserID = b.user
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
@@ -160,7 +161,7 @@ func (b *Broker) ensure(ctx context.Context, q messaging.Queue) error {
 // Subscribe implements messaging.Broker.
 func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options ...messaging.SubscribeOption) (messaging.Subscription, error) {
-	s, err := b.subscribe(ctx, q, h, messaging.NewSubscribeOptions(options...))
+	s, err := b.subscribe(ctx, q, h, driver.ResolveSubscribeOptions(options...))
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %q: %w", q.Name, err)
 	}
@@ -168,7 +169,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 }
 
 func (b *Broker) subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
-	options messaging.SubscribeOptions) (*subscription, error) {
+	options driver.SubscribeOptions) (*subscription, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // subscription is a consumer. Its workers are goroutines that live only while there are messages to handle.
@@ -15,7 +16,7 @@ type subscription struct {
 	// settings are those of the subscriber: the queue may have been declared with others.
 	settings messaging.Queue
 	handler  messaging.Handler
-	options  messaging.SubscribeOptions
+	options  driver.SubscribeOptions
 
 	ctx    context.Context // the handlers'
 	cancel context.CancelFunc
@@ -30,7 +31,7 @@ type subscription struct {
 }
 
 func newSubscription(b *Broker, q *queue, settings messaging.Queue, h messaging.Handler,
-	o messaging.SubscribeOptions) *subscription {
+	o driver.SubscribeOptions) *subscription {
 	s := &subscription{
 		broker: b, queue: q, settings: settings, handler: h, options: o,
 		handling: map[*message]struct{}{}, idle: make(chan struct{}),
@@ -109,7 +110,7 @@ func (s *subscription) giveUp(m *message, reason string) {
 		return
 	}
 	dead := s.broker.server.declare(messaging.Queue{Name: s.settings.DeadLetter, Durable: true, Type: s.settings.Type})
-	dead.add(messaging.DeadLetter(m.Message, s.settings.Name, reason, time.Now()).Normalize())
+	dead.add(driver.Normalize(messaging.DeadLetter(m.Message, s.settings.Name, reason, time.Now())))
 	dead.dispatch()
 }
 
@@ -128,7 +129,7 @@ func (s *subscription) deliver(m *message) {
 func (s *subscription) work() {
 	for m := s.take(); m != nil; m = s.take() {
 		// A copy, because the handler owns what it gets and the message may be delivered again.
-		err := s.handler(s.ctx, m.Normalize())
+		err := s.handler(s.ctx, driver.Normalize(m.Message))
 		s.settle(m, err)
 	}
 }
@@ -159,7 +160,7 @@ func (s *subscription) settle(m *message, err error) {
 	delete(s.handling, m)
 	switch {
 	case err == nil:
-	case messaging.IsReject(err):
+	case driver.IsRejection(err):
 		s.giveUp(m, messaging.DeadLetterRejected)
 	default:
 		s.retry(m)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // Broker implements messaging.Broker over RabbitMQ.
@@ -272,7 +273,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	s := newSubscription(b, q, h, messaging.NewSubscribeOptions(options...))
+	s := newSubscription(b, q, h, driver.ResolveSubscribeOptions(options...))
 	if err := b.add(s); err != nil {
 		return nil, err
 	}

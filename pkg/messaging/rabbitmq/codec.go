@@ -7,13 +7,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // encode returns m, which is valid, as the library publishes it. user is the connection's, which the broker checks.
 // See https://www.rabbitmq.com/docs/validated-user-id.
 func encode(m *messaging.Message, user string) amqp.Publishing {
 	p := amqp.Publishing{
-		Headers:         encodeTable(m.Headers),
+		Headers:         driver.ConvertHeaders[amqp.Table](m.Headers, encodeScalar),
 		ContentType:     m.ContentType,
 		ContentEncoding: m.ContentEncoding,
 		CorrelationId:   m.CorrelationID,
@@ -36,39 +37,12 @@ func encode(m *messaging.Message, user string) amqp.Publishing {
 	return p
 }
 
-func encodeTable(headers map[string]any) amqp.Table {
-	if headers == nil {
-		return nil
-	}
-	table := make(amqp.Table, len(headers))
-	for name, value := range headers {
-		table[name] = encodeValue(value)
-	}
-	return table
-}
-
-// encodeValue gives each integer 64 bits: the library has no unsigned 32 or 64 bit integers.
-func encodeValue(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		if v == nil {
-			return amqp.Table{}
-		}
-		return encodeTable(v)
-	case []any:
-		array := make([]any, len(v))
-		for i, element := range v {
-			array[i] = encodeValue(element)
-		}
-		return array
-	case int:
-		return int64(v)
-	case uint:
-		return int64(v) //nolint:gosec // Message.Validate refuses what does not fit
-	case uint32:
-		return int64(v)
-	case uint64:
-		return int64(v) //nolint:gosec // Message.Validate refuses what does not fit
+// encodeScalar gives the integers that the library does not support 64 bits.
+func encodeScalar(value any) any {
+	switch value.(type) {
+	case int, uint, uint32, uint64:
+		n, _ := driver.Integer(value)
+		return n
 	default:
 		return value
 	}
@@ -85,7 +59,7 @@ func decode(d *amqp.Delivery) messaging.Message {
 		CorrelationID:   d.CorrelationId,
 		ReplyTo:         d.ReplyTo,
 		UserID:          d.UserId,
-		Headers:         decodeTable(d.Headers),
+		Headers:         decodeHeaders(d.Headers),
 		Body:            d.Body,
 		TTL:             decodeTTL(d.Expiration),
 		Persistent:      d.DeliveryMode == amqp.Persistent,
@@ -123,68 +97,25 @@ func decodeReturn(r *amqp.Return) messaging.Return {
 	})}
 }
 
-func decodeTable(table amqp.Table) map[string]any {
-	if len(table) == 0 {
-		return nil
-	}
-	headers := make(map[string]any, len(table))
-	for name, value := range table {
-		if name == quorumCountHeader || name == classicCountHeader {
-			continue
-		}
-		headers[name] = decodeValue(value)
-	}
+// decodeHeaders leaves out the headers that count deliveries.
+func decodeHeaders(table amqp.Table) map[string]any {
+	headers := driver.ConvertHeaders[map[string]any](table, decodeScalar)
+	delete(headers, quorumCountHeader)
+	delete(headers, classicCountHeader)
 	if len(headers) == 0 {
 		return nil
 	}
 	return headers
 }
 
-func decodeNested(table amqp.Table) map[string]any {
-	headers := make(map[string]any, len(table))
-	for name, value := range table {
-		headers[name] = decodeValue(value)
+// decodeScalar also converts decimals, which other clients may send.
+func decodeScalar(value any) any {
+	if d, ok := value.(amqp.Decimal); ok {
+		return decodeDecimal(d)
 	}
-	return headers
+	return driver.Widen(value)
 }
 
-// decodeValue widens numbers, as messaging.Message documents.
-func decodeValue(value any) any {
-	switch v := value.(type) {
-	case amqp.Table:
-		return decodeNested(v)
-	case []any:
-		array := make([]any, len(v))
-		for i, element := range v {
-			array[i] = decodeValue(element)
-		}
-		return array
-	case int8:
-		return int64(v)
-	case uint8:
-		return int64(v)
-	case int16:
-		return int64(v)
-	case uint16:
-		return int64(v)
-	case int32:
-		return int64(v)
-	case uint32:
-		return int64(v)
-	case int:
-		return int64(v)
-	case float32:
-		return float64(v)
-	case time.Time:
-		return v.UTC()
-	case amqp.Decimal:
-		return decodeDecimal(v)
-	default:
-		return value
-	}
-}
-
-// decodeDecimal gives other clients' decimals a type that Message has.
 func decodeDecimal(d amqp.Decimal) float64 {
 	value := float64(d.Value)
 	for range d.Scale {

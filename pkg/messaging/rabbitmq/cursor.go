@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // Cursor is one look into a queue, oldest message first, at no more messages than were there at its beginning. What it
@@ -186,7 +187,7 @@ func (c *Cursor) leave(ctx context.Context) error {
 
 // renew publishes a copy before it removes the message, so that a crash between the two leaves both.
 func (c *Cursor) renew(ctx context.Context) error {
-	m := c.message.Normalize()
+	m := driver.Normalize(c.message)
 	// These sent copies to other queues when the message was published, and would again.
 	// See https://www.rabbitmq.com/docs/sender-selected.
 	delete(m.Headers, "CC")

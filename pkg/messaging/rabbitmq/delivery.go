@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // Quorum queues count a message's earlier deliveries in a header; classic queues only say that there was one. For them
@@ -54,7 +55,7 @@ func (c *consumer) handle(d *amqp.Delivery) {
 	switch {
 	case err == nil:
 		c.acknowledger.ack(d.DeliveryTag)
-	case messaging.IsReject(err):
+	case driver.IsRejection(err):
 		c.giveUp(d, m, messaging.DeadLetterRejected)
 	default:
 		c.acknowledger.requeue(d.DeliveryTag)

@@ -8,6 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 const (
@@ -34,7 +35,7 @@ type sent struct {
 
 func newSent(p *publisher, queue string, m *messaging.Message, confirmation *amqp.DeferredConfirmation) *sent {
 	now := time.Now()
-	kept := m.Normalize()
+	kept := driver.Normalize(*m)
 	s := &sent{publisher: p, queue: queue, message: &kept, until: now.Add(sentPatience), confirmation: confirmation}
 	if m.TTL > 0 {
 		s.expiry = now.Add(m.TTL)

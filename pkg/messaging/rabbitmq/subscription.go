@@ -13,6 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // subscription keeps a consumer alive: when its channel, its queue or its connection goes, the next consumer begins.
@@ -20,7 +21,7 @@ type subscription struct {
 	broker  *Broker
 	queue   messaging.Queue
 	handler messaging.Handler
-	options messaging.SubscribeOptions
+	options driver.SubscribeOptions
 
 	// slots bound the handlers over all consumers: those of a lost connection may still run when the next begins.
 	slots chan struct{}
@@ -35,7 +36,7 @@ type subscription struct {
 	stopped chan struct{}
 }
 
-func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o messaging.SubscribeOptions) *subscription {
+func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o driver.SubscribeOptions) *subscription {
 	s := &subscription{
 		broker:  b,
 		queue:   q,

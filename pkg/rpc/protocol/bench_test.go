@@ -1,6 +1,10 @@
 package protocol
 
-import "testing"
+import (
+	"testing"
+
+	"example.com/warren/pkg/messaging/driver"
+)
 
 func BenchmarkEncodeRequest(b *testing.B) {
 	request := fullRequest()
@@ -11,7 +15,7 @@ func BenchmarkEncodeRequest(b *testing.B) {
 }
 
 func BenchmarkDecodeRequest(b *testing.B) {
-	m := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(fullRequest(), testNow).Normalize()
+	m := driver.Normalize(Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(fullRequest(), testNow))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := DecodeRequest("orders.create", m); err != nil {
@@ -22,7 +26,7 @@ func BenchmarkDecodeRequest(b *testing.B) {
 
 func BenchmarkDecodeReply(b *testing.B) {
 	reply := &Reply{Status: 200, ContentType: contentTypeJSON, Body: []byte(`{}`)}
-	m := Encoder{AppID: "orders"}.Reply(reply, testID, testDeadline, testNow).Normalize()
+	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(reply, testID, testDeadline, testNow))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := DecodeReply(&m); err != nil {

@@ -24,11 +24,11 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // The names and values on the wire. PROTOCOL.md says what they mean.
@@ -104,14 +104,10 @@ func getInteger(headers map[string]any, name string) (n int64, ok bool, err erro
 	if !ok {
 		return 0, false, nil
 	}
-	switch v := reflect.ValueOf(value); {
-	case v.CanInt():
-		return v.Int(), true, nil
-	case v.CanUint():
-		return int64(v.Uint()), true, nil //nolint:gosec // AMQP has no unsigned 64-bit integers
-	default:
+	if n, ok = driver.Integer(value); !ok {
 		return 0, false, fmt.Errorf("%s is %T, not an integer", name, value)
 	}
+	return n, true, nil
 }
 
 // getString returns "" if there is no such header.

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -134,7 +135,7 @@ func TestGolden(t *testing.T) {
 
 func TestRequestRoundTrip(t *testing.T) {
 	want := fullRequest()
-	m := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(want, testNow).Normalize()
+	m := driver.Normalize(Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(want, testNow))
 	if m.TTL != 5*time.Second {
 		t.Errorf("TTL is %s", m.TTL)
 	}
@@ -149,7 +150,7 @@ func TestRequestRoundTrip(t *testing.T) {
 
 func TestReplyRoundTrip(t *testing.T) {
 	want := &Reply{Status: 207, Header: http.Header{"X-A": {"1", "2"}}, ContentType: "text/plain", Body: []byte("x")}
-	m := Encoder{AppID: "orders"}.Reply(want, testID, time.Time{}, testNow).Normalize()
+	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(want, testID, time.Time{}, testNow))
 	got, err := DecodeReply(&m)
 	if err != nil {
 		t.Fatal(err)
@@ -219,7 +220,7 @@ func TestHeadersStayHeaders(t *testing.T) {
 	for _, name := range names {
 		r.Header[name] = []string{"admin"}
 	}
-	got, err := DecodeRequest("q", Encoder{AppID: "app", ReplyTo: "reply"}.Request(r, testNow).Normalize())
+	got, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "app", ReplyTo: "reply"}.Request(r, testNow)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +376,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		second, err := DecodeRequest("q", Encoder{AppID: "a", ReplyTo: "r"}.Request(first, testNow).Normalize())
+		second, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "a", ReplyTo: "r"}.Request(first, testNow)))
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)
 		}
@@ -397,7 +398,7 @@ func FuzzDecodeReply(f *testing.F) {
 			return
 		}
 		_ = first.Err()
-		again := Encoder{AppID: "a"}.Reply(first, id, time.Time{}, testNow).Normalize()
+		again := driver.Normalize(Encoder{AppID: "a"}.Reply(first, id, time.Time{}, testNow))
 		second, err := DecodeReply(&again)
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)

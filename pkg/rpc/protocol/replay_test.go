@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // deadLetter is a message as it lies in the dead-letter queue of orders.create.
@@ -30,11 +31,11 @@ func TestReplay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dead := deadLetter(test.m)
-			before := dead.Normalize()
+			before := driver.Normalize(dead)
 			if diff := cmp.Diff(test.want, Replay(dead)); diff != "" {
 				t.Errorf("replayed message (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(before, dead.Normalize()); diff != "" {
+			if diff := cmp.Diff(before, driver.Normalize(dead)); diff != "" {
 				t.Errorf("the dead letter itself was changed (-before +after):\n%s", diff)
 			}
 		})

@@ -1,0 +1,49 @@
+// Package driver holds what the adapters of package messaging share and services do not need. Read it to write an adapter.
+//
+// # Writing an adapter
+//
+// An adapter implements [messaging.Broker] and, for operators, deadletter.Browser. It calls [messaging.Message.Validate] and
+// [messaging.Queue.Validate] before it sends or declares, reads the options of Subscribe with [ResolveSubscribeOptions], and
+// moves a message whose handler failed with an error that [IsRejection] reports to the dead-letter queue. Package
+// messagingtest is the contract that it must pass.
+//
+// # Headers
+//
+// [messaging.Message] allows many types of header values, and client libraries have table types of their own. Adapters
+// convert the headers of outgoing and incoming messages with [ConvertHeaders], which walks nested tables and lists, and
+// [Widen], which knows the types of single values.
+package driver
+
+import (
+	"errors"
+
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/internal/seam"
+)
+
+// SubscribeOptions are the settings of a subscription.
+type SubscribeOptions = seam.SubscribeOptions
+
+// defaultPrefetch lets the broker send ahead: a prefetch of 1 costs three quarters of the throughput.
+const defaultPrefetch = 50
+
+// maxPrefetch is the largest prefetch that AMQP can express.
+const maxPrefetch = 1<<16 - 1
+
+// ResolveSubscribeOptions returns the settings that options ask for. Defaults: a prefetch of 50, one handler at a time, not
+// exclusive. The prefetch is at least the concurrency, because more handlers could never run.
+func ResolveSubscribeOptions(options ...messaging.SubscribeOption) SubscribeOptions {
+	o := SubscribeOptions{Prefetch: defaultPrefetch}
+	for _, option := range options {
+		option(&o)
+	}
+	o.Concurrency = max(o.Concurrency, 1)
+	o.Prefetch = min(max(o.Prefetch, o.Concurrency), maxPrefetch)
+	return o
+}
+
+// IsRejection reports whether messaging.Reject marked err as final.
+func IsRejection(err error) bool {
+	var r seam.Rejection
+	return errors.As(err, &r)
+}

@@ -1,0 +1,4 @@
+package messaging
+
+// HeadersSize is headersSize, for the tests.
+var HeadersSize = headersSize
