@@ -14,8 +14,8 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestAbandonedRequests has clients that close their connection while their call waits for its answer: the entry of the
-// call goes at once, not at its limit, and nothing else is left.
+// TestAbandonedRequests has clients close their connection while their call waits for its reply. The gateway removes the
+// call's entry at once, not at the time limit, and keeps nothing else of it.
 func TestAbandonedRequests(t *testing.T) {
 	const timeout = 50 * time.Second
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String())
@@ -35,7 +35,7 @@ func TestAbandonedRequests(t *testing.T) {
 			}
 		}
 		awaitPending(t, s.Gateway, clients)
-		slowestOther = max(slowestOther, system.Take(func() { s.API.Login(t, "demo") })) // another queue
+		slowestOther = max(slowestOther, system.Take(func() { s.API.Login(t, "demo") })) // uses another queue
 		for _, conn := range conns {
 			_ = conn.Close()
 		}
@@ -58,7 +58,7 @@ func TestAbandonedRequests(t *testing.T) {
 	awaittest.Success(t, "no request is left", suite.Holds("orders.get", 0))
 	r.fault += fmt.Sprintf(" (%d entries gone within %s)", clients, slowest.Round(time.Millisecond))
 	results.add(r)
-	t.Logf("%+v; another queue answered within %s; %v replies for nobody", r, slowestOther,
+	t.Logf("%+v; calls to another queue took %s at most; %v orphan replies", r, slowestOther,
 		s.Gateway.Metric(t, "rpc_client_orphan_replies_total"))
 }
 
@@ -72,13 +72,13 @@ func dial(t *testing.T, api system.API) net.Conn {
 	return conn
 }
 
-// awaitPending waits until as many calls of a gateway wait for their reply.
+// awaitPending waits until want calls of a gateway wait for their reply.
 func awaitPending(t *testing.T, gateway *system.Process, want int) {
 	t.Helper()
 	awaittest.Success(t, fmt.Sprintf("%d calls pending", want), func(ctx context.Context) error {
 		got, err := gateway.Measure(ctx, "rpc_client_pending_calls")
 		if err == nil && got != float64(want) {
-			err = fmt.Errorf("%v are", got)
+			err = fmt.Errorf("%v are pending", got)
 		}
 		return err
 	})

@@ -9,8 +9,8 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestMemoryAlarm has the broker run out of memory: it takes no more messages. Calls are refused, a gateway and an orders
-// that are stopped meanwhile stop in order, and when the alarm clears the rest goes on.
+// TestMemoryAlarm raises the broker's memory alarm, so that it takes no messages. The gateway refuses calls, a gateway and an
+// orders that are stopped meanwhile shut down gracefully, and the others go on once the alarm clears.
 func TestMemoryAlarm(t *testing.T) {
 	const stopTimeout = 10 * time.Second
 	settings := []string{limitSetting, "STOP_TIMEOUT=" + stopTimeout.String()}
@@ -27,7 +27,7 @@ func TestMemoryAlarm(t *testing.T) {
 
 		began := time.Now()
 		suite.Ctl(t, "set_vm_memory_high_watermark", "absolute", "1024")
-		// The broker says so to a connection once that publishes.
+		// The broker notifies a connection of the alarm when the connection next publishes.
 		if _, err := api.Call(t.Context(), http.MethodGet, "/v1/orders", ""); err != nil {
 			t.Error(err)
 		}

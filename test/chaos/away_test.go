@@ -9,8 +9,10 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestBrokerAwayAtStart starts the services before their broker: they wait, say why, and come up when it does.
+// TestBrokerAwayAtStart starts the services before their broker. They wait, report why, and become ready once it is up. The
+// short form is TestBrokerComesLater of package e2e.
 func TestBrokerAwayAtStart(t *testing.T) {
+	long(t)
 	suite.Node.Kill()
 	s := suite.LaunchSystem(t, limitSetting)
 	for _, p := range s.Processes() {
@@ -25,18 +27,20 @@ func TestBrokerAwayAtStart(t *testing.T) {
 	t.Logf("ready %s after the broker", time.Since(up).Round(time.Millisecond))
 	l := startLoad(t, s.API.Login(t, "demo"))
 	l.fault(t, up)
-	// The first call comes after rabbitmqctl has found the broker up, and after a login.
+	// The first call comes after rabbitmqctl has found the broker running, and after a login.
 	l.finish(t, "the broker comes after the services", system.OrdersDatabase(s.Dir), size(system.Patience, 10*time.Second))
 }
 
-// What the broker's absence may cost a process. Whatever piles up does so with each of the thousands of calls.
+// What the broker's absence may cost a process. A leak would grow with each of thousands of calls.
 const (
 	moreGoroutines = 100
-	moreMemory     = 32 << 20 // bytes: the garbage collector gives memory back in its own time
+	moreMemory     = 32 << 20 // bytes, since the garbage collector returns memory late
 )
 
-// TestBrokerAway takes the broker away for long: every call is refused at once, and nothing piles up.
+// TestBrokerAway keeps the broker away for minutes. The gateway refuses every call at once, and no process accumulates
+// goroutines or memory. The short form is the test of the same name of package e2e.
 func TestBrokerAway(t *testing.T) {
+	long(t)
 	s := suite.StartSystem(t, limitSetting)
 	l := startLoad(t, s.API.Login(t, "demo"))
 	killed := time.Now()
@@ -44,7 +48,7 @@ func TestBrokerAway(t *testing.T) {
 	for _, p := range s.Processes() {
 		p.AwaitNotReady(t, "broker")
 	}
-	l.settle(t) // calls that were on their way wait for their replies until their limit
+	l.settle(t) // calls in flight wait for their replies until their time limit
 	before := usageOf(t, s)
 	gone := time.Now()
 	away := size(3*time.Second, 2*time.Minute)
@@ -61,7 +65,7 @@ func TestBrokerAway(t *testing.T) {
 	}
 	slowest := slowestRefusal(t, l.between(gone, time.Now()))
 	if allowed := size(5*time.Second, time.Second); slowest > allowed {
-		t.Errorf("a refusal took %s, want at once", slowest)
+		t.Errorf("a refusal took %s, want %s at most", slowest, allowed)
 	}
 	restarted := time.Now()
 	suite.RestartNode(t)
@@ -70,7 +74,7 @@ func TestBrokerAway(t *testing.T) {
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
 }
 
-// wait lets the load go on for a while.
+// wait keeps the load running for d.
 func wait(t *testing.T, d time.Duration) {
 	t.Helper()
 	timer := time.NewTimer(d)
@@ -81,11 +85,11 @@ func wait(t *testing.T, d time.Duration) {
 	}
 }
 
-// slowestRefusal checks that all calls got 503, and returns how long the slowest took.
+// slowestRefusal checks that all calls failed with 503, and returns the time of the slowest.
 func slowestRefusal(t *testing.T, calls []call) time.Duration {
 	t.Helper()
 	if len(calls) == 0 {
-		t.Error("no call meanwhile")
+		t.Error("no call in that time")
 	}
 	var slowest time.Duration
 	for _, c := range calls {

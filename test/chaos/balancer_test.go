@@ -13,25 +13,25 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// balancer is an http.RoundTripper that does what a load balancer does: it asks gateways whether they are ready, and
-// gives requests in turn to those that are. It sends none a second time.
+// balancer is an http.RoundTripper that acts as a load balancer: it probes the readiness of gateways and sends requests to
+// the ready ones in turns. It never sends a request twice.
 type balancer struct {
 	transport *http.Transport
 	upstreams []*upstream
 	next      atomic.Uint64
 }
 
-// upstream is the place of a gateway: the processes in it change, the address stays.
+// upstream is the address of a gateway. The process that listens there changes.
 type upstream struct {
 	addr  string
-	admin atomic.Pointer[string] // of the process that is there
+	admin atomic.Pointer[string] // admin address of the current process
 	ready atomic.Bool
 }
 
-// probeInterval is how often a gateway is asked whether it is ready.
+// probeInterval is the time between two probes of a gateway.
 const probeInterval = 50 * time.Millisecond
 
-// startBalancer probes the gateways at addrs until the test ends. They are not ready before occupy.
+// startBalancer probes the gateways at addrs until the test ends. None is ready before occupy.
 func startBalancer(t *testing.T, addrs ...string) *balancer {
 	t.Helper()
 	b := &balancer{transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
@@ -50,13 +50,13 @@ func startBalancer(t *testing.T, addrs ...string) *balancer {
 	return b
 }
 
-// occupy says which process is at the address, and waits until it gets requests.
+// occupy sets the process that listens at the address, and waits until it gets requests.
 func (u *upstream) occupy(t *testing.T, gateway *system.Process) {
 	t.Helper()
 	u.admin.Store(&gateway.Admin)
 	awaittest.Success(t, "the gateway ready", func(context.Context) error {
 		if !u.ready.Load() {
-			return errors.New("it is not")
+			return errors.New("not ready")
 		}
 		return nil
 	})

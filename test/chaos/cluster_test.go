@@ -15,10 +15,11 @@ import (
 
 const callbackQueue = "gateway.rpc.response"
 
-// TestClusterLosesNodes runs the system on a cluster of three nodes with queues that are replicated, by configuration
-// alone, and kills the node that matters most, again and again: in turns the one that the services are connected to, which
-// at first leads all queues, and the one that leads a queue of requests.
+// TestClusterLosesNodes runs the system on a cluster of three nodes with replicated queues, by configuration alone, and
+// repeatedly kills the node that matters most: in turns the one that the services are connected to, which at first leads all
+// queues, and the one that leads a request queue.
 func TestClusterLosesNodes(t *testing.T) {
+	long(t)
 	c := startCluster(t)
 	s := c.suite().StartSystem(t, limitSetting, "RPC_QUEUE_TYPE=quorum", "RPC_CALLBACK_QUEUE_TYPE=quorum")
 	l := startLoad(t, s.API.Login(t, "demo"))
@@ -36,7 +37,7 @@ func TestClusterLosesNodes(t *testing.T) {
 		killed := time.Now()
 		c.kill(victim)
 		l.fault(t, killed)
-		s.API.Login(t, "demo") // a queue that the load doesn't use
+		s.API.Login(t, "demo") // uses a queue that the load does not
 		for _, p := range s.Processes() {
 			p.AwaitReady(t)
 		}
@@ -49,16 +50,16 @@ func TestClusterLosesNodes(t *testing.T) {
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
 }
 
-// cluster is three nodes with production's users, of which at most one is dead.
+// cluster is three nodes with the broker users of production. At most one node is dead.
 type cluster struct {
 	*rabbitmqtest.Cluster
 
-	dead *rabbitmqtest.Node // nil: none
+	dead *rabbitmqtest.Node // nil if all run
 }
 
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	nodes, err := rabbitmqtest.StartCluster(ctx, 3, rabbitmqtest.Options{Definitions: system.Definitions})
 	if err != nil {
@@ -66,7 +67,7 @@ func startCluster(t *testing.T) *cluster {
 	}
 	t.Cleanup(func() {
 		for _, node := range nodes.Nodes {
-			node.Kill() // sooner than in order, and nobody needs what they hold
+			node.Kill() // faster than a graceful stop, and no test needs the data
 		}
 		if err := nodes.Close(); err != nil {
 			t.Error(err)
@@ -75,7 +76,7 @@ func startCluster(t *testing.T) *cluster {
 	return &cluster{Cluster: nodes}
 }
 
-// suite is for services that know all nodes.
+// suite returns a suite whose services know all nodes.
 func (c *cluster) suite() *system.Suite {
 	addrs := make([]string, len(c.Nodes))
 	for i, node := range c.Nodes {
@@ -90,11 +91,11 @@ func (c *cluster) kill(node *rabbitmqtest.Node) {
 	node.Kill()
 }
 
-// restore starts the dead node again, and waits until it holds its part of every queue: until then a second loss would
-// leave the queues without a majority.
+// restore starts the dead node again, and waits until it has caught up with every queue. A second loss before that would
+// leave a queue without a majority.
 func (c *cluster) restore(t *testing.T) {
 	t.Helper()
-	// Beside two nodes under load, a start takes a minute on slow cores. Nothing is promised of it.
+	// Next to two nodes under load, a start takes a minute on slow cores. The test promises nothing about it.
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	if err := c.dead.Restart(ctx); err != nil {
@@ -106,7 +107,7 @@ func (c *cluster) restore(t *testing.T) {
 	})
 }
 
-// awaitConsumers waits until every queue has one consumer again.
+// awaitConsumers waits until every queue has exactly one consumer.
 func (c *cluster) awaitConsumers(t *testing.T) {
 	t.Helper()
 	awaittest.Success(t, "a consumer for each queue", func(ctx context.Context) error {
@@ -114,7 +115,7 @@ func (c *cluster) awaitConsumers(t *testing.T) {
 	})
 }
 
-// everyQueue returns an error unless a column of list_queues is right for every replicated queue that is consumed.
+// everyQueue returns an error unless a column of list_queues is right for every replicated queue with consumers.
 func (c *cluster) everyQueue(ctx context.Context, column string, right func(string) bool) error {
 	rows, err := c.list(ctx, "list_queues", "name", "type", column)
 	if err != nil {
@@ -137,7 +138,7 @@ func (c *cluster) everyQueue(ctx context.Context, column string, right func(stri
 	return nil
 }
 
-// leader returns the node that leads a queue.
+// leader waits until a queue has a leader, and returns that node.
 func (c *cluster) leader(t *testing.T, queue string) *rabbitmqtest.Node {
 	t.Helper()
 	var leader *rabbitmqtest.Node
@@ -159,11 +160,11 @@ func (c *cluster) leader(t *testing.T, queue string) *rabbitmqtest.Node {
 	return leader
 }
 
-// connected returns the node that all services are connected to.
+// connected waits until all services are connected to one node, and returns it.
 func (c *cluster) connected(t *testing.T) *rabbitmqtest.Node {
 	t.Helper()
 	var connected *rabbitmqtest.Node
-	awaittest.Success(t, "one node that the services are connected to", func(ctx context.Context) error {
+	awaittest.Success(t, "all services connected to one node", func(ctx context.Context) error {
 		rows, err := c.list(ctx, "list_connections", "port")
 		if err != nil {
 			return err
@@ -188,7 +189,7 @@ func (c *cluster) find(is func(*rabbitmqtest.Node) bool) *rabbitmqtest.Node {
 	return nil
 }
 
-// list returns the rows that a list command of rabbitmqctl prints, from a node that lives.
+// list returns the rows that a list command of rabbitmqctl prints, by a running node.
 func (c *cluster) list(ctx context.Context, command string, columns ...string) ([][]string, error) {
 	alive := c.find(func(n *rabbitmqtest.Node) bool { return n != c.dead })
 	out, err := alive.Ctl(ctx, append([]string{command, "--no-table-headers"}, columns...)...)

@@ -8,10 +8,11 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// resumes is the promise: that long after a fault callers are answered again. The short tests share a busy machine.
+// resumes returns the promise: how long after a fault calls succeed again at the latest. The short tests allow for a busy
+// machine.
 func resumes() time.Duration { return size(system.Patience, 2*time.Second) }
 
-// TestConnectionsClosed has the broker close all its connections, again and again.
+// TestConnectionsClosed has the broker close all its connections repeatedly.
 func TestConnectionsClosed(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting)
 	l := startLoad(t, s.API.Login(t, "demo"))
@@ -22,13 +23,13 @@ func TestConnectionsClosed(t *testing.T) {
 		suite.Ctl(t, "close_all_connections", reason)
 		l.outage(t, began, nodeLog.AwaitFirst(t, began, reason))
 		for _, p := range s.Processes() {
-			p.AwaitReady(t) // also what the load doesn't need at once
+			p.AwaitReady(t) // also those that the load does not need at once
 		}
 	}
 	l.finish(t, fmt.Sprintf("the broker closes all connections, %d times", times), system.OrdersDatabase(s.Dir), resumes())
 	for _, p := range s.Processes() {
 		if n := p.Metric(t, "broker_reconnects_total"); n < float64(2*times) {
-			t.Errorf("%s counts %v reconnects, each of its two connections was closed %d times", p.Service, n, times)
+			t.Errorf("%s counts %v reconnects, but each of its two connections was closed %d times", p.Service, n, times)
 		}
 	}
 }

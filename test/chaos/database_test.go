@@ -5,10 +5,10 @@ import (
 	"net/url"
 	"testing"
 
-	_ "modernc.org/sqlite" //nolint:depguard // the tests read what orders wrote, not through orders
+	_ "modernc.org/sqlite" //nolint:depguard // tests read the file that orders wrote, without orders
 )
 
-// readOrders returns the ids of the orders in a database of orders by their SKU, of those SKUs that begin with prefix.
+// readOrders returns the IDs of orders in a database file of orders by SKU, for SKUs that begin with prefix.
 func readOrders(t *testing.T, path, prefix string) map[string][]string {
 	t.Helper()
 	source := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_query_only=true&_busy_timeout=5000"

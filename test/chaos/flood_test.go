@@ -18,32 +18,32 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// flood is a process that holds many connections, for one process may have no more files open than ulimit -n says. It is
-// this program again.
+// flood is a process that holds many connections. It is a second process of the test binary, because ulimit -n bounds the
+// open files of each process.
 type flood struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// flooding are the orders of a flood.
+// flooding describes what a flood does.
 type flooding struct {
-	Addr        string // of the gateway
-	Request     string // what each connection sends
+	Addr        string // gateway
+	Request     string // sent on each connection
 	Connections int
 }
 
-// result is what became of one request.
+// result is the outcome of one request.
 type result struct {
 	Status        int
 	CorrelationID string
 	Took          time.Duration
-	Error         string // why it is no clean answer
+	Error         string // why the response is not a clean failure
 }
 
 const floodVariable = "CHAOS_FLOOD"
 
-// startFlood returns once all connections stand.
+// startFlood starts a flood and returns once all connections are open.
 func startFlood(t *testing.T, of flooding) *flood {
 	t.Helper()
 	spec, err := json.Marshal(of)
@@ -65,7 +65,7 @@ func startFlood(t *testing.T, of flooding) *flood {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = f.cmd.Process.Kill() // it fails only if it has ended
+		_ = f.cmd.Process.Kill() // fails only if the process has ended
 		_ = f.cmd.Wait()
 	})
 	if line, err := f.out.ReadString('\n'); err != nil || line != "open\n" {
@@ -77,7 +77,7 @@ func startFlood(t *testing.T, of flooding) *flood {
 // send sends all requests at once.
 func (f *flood) send() { _ = f.in.Close() }
 
-// results waits for the end of all requests.
+// results waits until all requests have ended.
 func (f *flood) results(t *testing.T) []result {
 	t.Helper()
 	var all []result
@@ -87,7 +87,7 @@ func (f *flood) results(t *testing.T) []result {
 	return all
 }
 
-// runFlood is the process of a flood.
+// runFlood is the main function of a flood's process.
 func runFlood(spec string) error {
 	var of flooding
 	if err := json.Unmarshal([]byte(spec), &of); err != nil {
@@ -101,7 +101,7 @@ func runFlood(spec string) error {
 		}
 	}
 	fmt.Println("open")
-	_, _ = io.Copy(io.Discard, os.Stdin) // the end of the input is the signal
+	_, _ = io.Copy(io.Discard, os.Stdin) // send closes the input
 	results := make([]result, len(conns))
 	var running sync.WaitGroup
 	for i, conn := range conns {
@@ -111,7 +111,7 @@ func runFlood(spec string) error {
 	return json.NewEncoder(os.Stdout).Encode(results)
 }
 
-// request sends text and reads the answer, which must be a failure as the gateway's are.
+// request sends text and reads the response, which must be an error of the gateway.
 func request(conn net.Conn, text string) (r result) {
 	began := time.Now()
 	defer func() {
@@ -134,7 +134,7 @@ func request(conn net.Conn, text string) (r result) {
 		err = system.Response{Status: response.StatusCode, Header: response.Header, Body: body}.CheckProblem()
 	}
 	if err == nil && response.StatusCode == http.StatusServiceUnavailable && !response.Close {
-		err = errors.New("refused, and still connected")
+		err = errors.New("refused without closing the connection")
 	}
 	if err != nil {
 		r.Error = err.Error()
@@ -143,7 +143,7 @@ func request(conn net.Conn, text string) (r result) {
 	return r
 }
 
-// rawRequest is what a client sends for a call.
+// rawRequest returns the bytes of an HTTP request.
 func rawRequest(method, path, token, body string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %s\r\n", method, path, token)

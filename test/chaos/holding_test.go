@@ -9,7 +9,7 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// holding is what a process holds while it runs.
+// holding is what a process holds at one moment.
 type holding struct{ goroutines, files float64 }
 
 func holdingOf(t *testing.T, p *system.Process) holding {
@@ -17,17 +17,17 @@ func holdingOf(t *testing.T, p *system.Process) holding {
 	return holding{p.Metric(t, "go_goroutines"), p.Metric(t, "process_open_fds")}
 }
 
-// moreHeld is what the connections of other clients may add.
+// moreHeld is how much the connections of other clients may add.
 const moreHeld = 40
 
-// awaitHolding waits until a process holds no more than before.
+// awaitHolding waits until a process holds no more than it did before.
 func awaitHolding(t *testing.T, p *system.Process, before holding) {
 	t.Helper()
 	var now holding
-	awaittest.Success(t, "nothing is held", func(context.Context) error {
+	awaittest.Success(t, "goroutines and files released", func(context.Context) error {
 		now = holdingOf(t, p)
 		if now.goroutines > before.goroutines+moreHeld || now.files > before.files+moreHeld {
-			return fmt.Errorf("%+v, before %+v", now, before)
+			return fmt.Errorf("%s holds %+v, and held %+v before", p.Service, now, before)
 		}
 		return nil
 	})

@@ -12,8 +12,8 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestBlackHole stops the network between the services and the broker without a word: no byte passes, and no connection
-// ends. It is noticed within two heartbeats, and meanwhile every call ends.
+// TestBlackHole makes the network between the services and the broker drop everything: no byte passes, and no connection
+// ends. The services notice it within two heartbeats, and every call ends meanwhile.
 func TestBlackHole(t *testing.T) {
 	const heartbeat = 2 * time.Second
 	network := rabbitmqtest.StartProxy(t, suite.Node.Addr())
@@ -38,11 +38,11 @@ func TestBlackHole(t *testing.T) {
 		t.Errorf("noticed after %s, want two heartbeats of %s", slowest, heartbeat)
 	}
 	fault := fmt.Sprintf("the network swallows everything, %d times (noticed within %s)", times, slowest.Round(10*time.Millisecond))
-	// A dial that is under way is given up after five seconds.
+	// A dial into the black hole takes five seconds to time out.
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), size(system.Patience, 8*time.Second))
 }
 
-// awaitState waits until /readyz of p answers with status and why, and returns how long that took from since.
+// awaitState waits until /readyz of p responds with status and why, and returns the time since then.
 func awaitState(t *testing.T, p *system.Process, since time.Time, status int, why string) time.Duration {
 	t.Helper()
 	awaittest.Success(t, fmt.Sprintf("status %d of %s", status, p.Service), func(ctx context.Context) error {

@@ -13,8 +13,8 @@ import (
 
 const createQueue = "orders.create"
 
-// TestOrdersKilled kills one of two orders in the middle of handling, again and again: what it was doing is delivered to
-// the other, and answered within its limit.
+// TestOrdersKilled repeatedly kills one of two orders while it handles requests. The broker redelivers them to the other one,
+// which replies within the time limit.
 func TestOrdersKilled(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting)
 	other := s.Orders
@@ -45,13 +45,13 @@ func awaitBusy(t *testing.T, orders *system.Process) {
 	t.Helper()
 	awaittest.Success(t, "an order is being created", func(ctx context.Context) error {
 		if !busy(ctx, orders) {
-			return errors.New("it is not")
+			return errors.New("none is")
 		}
 		return nil
 	})
 }
 
-// busy reports whether a process is creating an order. One that has created none yet has no such series.
+// busy reports whether a process is creating an order. A process that never did so has no such series.
 func busy(ctx context.Context, orders *system.Process) bool {
 	n, err := orders.Measure(ctx, "rpc_server_in_flight", "queue", createQueue)
 	return err == nil && n > 0

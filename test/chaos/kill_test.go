@@ -11,7 +11,8 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// killNode ends the node as a crash would and starts it again. It returns when it was killed and when it took connections.
+// killNode ends the node as a crash would and starts it again. It returns when the node was killed and when it listened
+// again.
 func killNode(t *testing.T) (killed, up time.Time) {
 	t.Helper()
 	killed = time.Now()
@@ -20,7 +21,7 @@ func killNode(t *testing.T) (killed, up time.Time) {
 	return killed, nodeLog.AwaitFirst(t, killed, listening)
 }
 
-// TestBrokerKilled kills the broker, again and again.
+// TestBrokerKilled repeatedly kills the broker and starts it again.
 func TestBrokerKilled(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting)
 	l := startLoad(t, s.API.Login(t, "demo"))
@@ -32,9 +33,10 @@ func TestBrokerKilled(t *testing.T) {
 	l.finish(t, fmt.Sprintf("the broker is killed and started, %d times", times), system.OrdersDatabase(s.Dir), resumes())
 }
 
-// TestPersistentRequests: with RPC_PERSISTENT, requests that wait for their service outlive the broker's death. They have
-// no Idempotency-Key, so that the gateway does not send them again: what is answered was kept by the broker.
+// TestPersistentRequests kills the broker while requests wait for their service with RPC_PERSISTENT. The requests have no
+// Idempotency-Key, so the gateway does not resend them: a response shows that the broker kept the request.
 func TestPersistentRequests(t *testing.T) {
+	long(t)
 	s := suite.StartSystem(t, "RPC_PERSISTENT=true", "RPC_TIMEOUT=50s")
 	demo := s.API.Login(t, "demo")
 	s.Orders.Stop(t)
@@ -47,15 +49,15 @@ func TestPersistentRequests(t *testing.T) {
 			sku := fmt.Sprintf("persistent-%d", i)
 			body := fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":1}]}`, sku)
 			var c call
-			a, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", body)
-			if c.judge(a, err, http.StatusCreated, "", sku); c.outcome != answered {
-				t.Errorf("call %d: status %d: %s, %v", i, a.Status, a.Body, c.err)
+			r, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", body)
+			if c.judge(r, err, http.StatusCreated, "", sku); c.outcome != answered {
+				t.Errorf("call %d: status %d: %s, %v", i, r.Status, r.Body, c.err)
 			}
 		})
 	}
 	awaittest.Success(t, "the calls in their queue", suite.Holds(queue, calls))
 	killNode(t)
-	awaittest.Success(t, "the calls in their queue after the broker's death", suite.Holds(queue, calls))
+	awaittest.Success(t, "the calls in their queue after the crash", suite.Holds(queue, calls))
 	s.StartOrders(t)
 	waiting.Wait()
 	for sku, ids := range readOrders(t, system.OrdersDatabase(s.Dir), "persistent") {

@@ -17,35 +17,35 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// limit is the RPC_TIMEOUT of a gateway under load: each call must end within it.
+// limit is the RPC_TIMEOUT of a gateway under load. Each call must end within it.
 const limit = 2 * time.Second
 
-// grace is what the way of a call's answer may take beside that. The short tests share a busy machine.
+// grace returns how long HTTP may take in addition to limit. The short tests allow for a busy machine.
 func grace() time.Duration { return size(8*time.Second, time.Second) }
 
-// limitSetting goes into the environment of gateways.
+// limitSetting sets limit in the environment of gateways.
 var limitSetting = "RPC_TIMEOUT=" + limit.String()
 
-// load is a steady stream of numbered calls. A call comes when it is due, whatever has become of those before it, as from
-// users who don't know of each other. Every second one creates an order, with its number in the Idempotency-Key and in the
-// order's content; the others read one that was created before.
+// load is a steady stream of numbered calls. A call begins when it is due, whether or not earlier calls have ended, as calls
+// of independent users do. Every second call creates an order, with its number in the Idempotency-Key and in the order's
+// content. The others read an order that was created before.
 type load struct {
-	users   []system.API // of one gateway each, in turns
-	prefix  string       // of keys and SKUs: other loads have the same numbers
+	users   []system.API // one for each gateway, used in turns
+	prefix  string       // of keys and SKUs, since other loads have the same numbers
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
 	mu       sync.Mutex
 	sent     int
-	inFlight map[int]time.Time // when those that have not ended began
+	inFlight map[int]time.Time // beginnings of the calls that have not ended
 	ended    []call
-	orders   map[int]string // ids of the orders acknowledged, by the number of their call
-	numbers  []int          // of the orders acknowledged, to choose from
+	orders   map[int]string // IDs of the created orders by the number of their call
+	numbers  []int          // keys of orders, to choose from
 	outages  []outage
 }
 
-// startLoad begins the stream, as logged-in users; those without a client of their own share one that keeps connections.
-// finish must end it.
+// startLoad starts the stream for logged-in users. Users without a client share one with keep-alive connections. Call finish
+// to end the stream.
 func startLoad(t *testing.T, users ...system.API) *load {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -55,8 +55,8 @@ func startLoad(t *testing.T, users ...system.API) *load {
 		inFlight: map[int]time.Time{},
 		orders:   map[int]string{},
 	}
-	// A call whose kept connection the gateway has closed before it read anything is sent again by the transport, as HTTP
-	// lets clients do (RFC 9110, section 9.2.2).
+	// The transport resends a call whose keep-alive connection the gateway closed before it read anything, as HTTP allows
+	// (RFC 9110, section 9.2.2).
 	transport := &http.Transport{MaxIdleConnsPerHost: 1000}
 	for _, user := range users {
 		if user.Client == nil {
@@ -71,7 +71,7 @@ func startLoad(t *testing.T, users ...system.API) *load {
 	})
 	l.create(t.Context(), 0)
 	if l.orders[0] == "" {
-		t.Fatalf("the first call: %+v", l.ended[0])
+		t.Fatalf("first call: %+v", l.ended[0])
 	}
 	l.running.Go(func() { l.stream(ctx) })
 	l.flow(t)
@@ -88,7 +88,7 @@ func (l *load) stream(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		// A call that has begun ends by itself, also when the stream stops.
+		// A call that has begun is not cancelled when the stream stops.
 		l.running.Go(func() {
 			if n%2 == 0 {
 				l.create(context.WithoutCancel(ctx), n)
@@ -99,22 +99,22 @@ func (l *load) stream(ctx context.Context) {
 	}
 }
 
-// create makes the order of a number, and may be tried again.
+// create creates the order with a number. A second try is safe: it has the same Idempotency-Key.
 func (l *load) create(ctx context.Context, n int) {
 	c := l.begin(n)
 	sku := l.name(n)
 	body := fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":%d}]}`, sku, n)
-	a, err := l.call(ctx, n, http.MethodPost, "/v1/orders", body, "Idempotency-Key", sku)
-	o := c.judge(a, err, http.StatusCreated, "", sku)
+	r, err := l.call(ctx, n, http.MethodPost, "/v1/orders", body, "Idempotency-Key", sku)
+	o := c.judge(r, err, http.StatusCreated, "", sku)
 	l.end(c, o.ID)
 }
 
-// read gets an order that is known.
+// read gets an order that was created before.
 func (l *load) read(ctx context.Context, n int) {
 	c := l.begin(n)
 	id, sku := l.known()
-	a, err := l.call(ctx, n, http.MethodGet, "/v1/orders/"+id, "")
-	c.judge(a, err, http.StatusOK, id, sku)
+	r, err := l.call(ctx, n, http.MethodGet, "/v1/orders/"+id, "")
+	c.judge(r, err, http.StatusOK, id, sku)
 	l.end(c, "")
 }
 
@@ -124,7 +124,7 @@ func (l *load) call(ctx context.Context, n int, method, path, body string, heade
 	return l.users[n%len(l.users)].Call(ctx, method, path, body, header...)
 }
 
-// name is the key and the SKU of the order of a number.
+// name returns the key and the SKU of the order with a number.
 func (l *load) name(n int) string { return fmt.Sprintf("%s-%06d", l.prefix, n) }
 
 func (l *load) known() (id, sku string) {
@@ -155,21 +155,20 @@ func (l *load) end(c *call, orderID string) {
 	}
 }
 
-// fault is outage for a fault that is over as soon as it has come, such as a process that is killed.
+// fault records an outage that ends when it begins, such as the kill of a process.
 func (l *load) fault(t *testing.T, at time.Time) {
 	t.Helper()
 	l.outage(t, at, at)
 }
 
-// outage says that something broke, or was told to break, and from a later time on could work again, such as a broker that
-// is away. It returns once the load has recovered. By then every call that the fault can have touched has ended, so that
-// the next may come.
+// outage records that something was broken between two times, such as a broker that was down. It returns once the load has
+// recovered. By then every call that the fault can have affected has ended, so that the next fault may come.
 func (l *load) outage(t *testing.T, from, to time.Time) {
 	t.Helper()
 	l.mu.Lock()
 	l.outages = append(l.outages, outage{from, to})
 	l.mu.Unlock()
-	awaittest.Success(t, "recovered", func(context.Context) error {
+	awaittest.Success(t, "recovery", func(context.Context) error {
 		l.settle(t)
 		return l.recovered(to)
 	})
@@ -180,16 +179,16 @@ func (l *load) recovered(at time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := recovery(l.ended, at, time.Now()); !ok {
-		return errors.New("no answer after the last failure")
+		return errors.New("no success after the last failure")
 	}
 	return nil
 }
 
-// flow waits until some more calls are answered.
+// flow waits until some more calls have succeeded.
 func (l *load) flow(t *testing.T) {
 	t.Helper()
 	now := time.Now()
-	awaittest.Success(t, "calls are answered", func(context.Context) error {
+	awaittest.Success(t, "20 calls answered", func(context.Context) error {
 		n := 0
 		for _, c := range l.between(now, time.Now()) {
 			if c.outcome == answered {
@@ -197,29 +196,29 @@ func (l *load) flow(t *testing.T) {
 			}
 		}
 		if n < 20 {
-			return fmt.Errorf("%d are", n)
+			return fmt.Errorf("%d answered", n)
 		}
 		return nil
 	})
 }
 
-// settle waits until all calls have ended that are on their way now.
+// settle waits until all calls that are in flight now have ended.
 func (l *load) settle(t *testing.T) {
 	t.Helper()
 	now := time.Now()
-	awaittest.Success(t, "calls on their way have ended", func(context.Context) error {
+	awaittest.Success(t, "calls in flight ended", func(context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for n, began := range l.inFlight {
 			if began.Before(now) {
-				return fmt.Errorf("call %d has not", n)
+				return fmt.Errorf("call %d has not ended", n)
 			}
 		}
 		return nil
 	})
 }
 
-// between returns the calls that began and ended in a span of time.
+// between returns the calls that began and ended between two times.
 func (l *load) between(from, to time.Time) []call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -232,9 +231,9 @@ func (l *load) between(from, to time.Time) []call {
 	return calls
 }
 
-// finish ends the stream, tries again what was not created, looks for every order in the database of orders, and adds the
-// row of the fault to the report. The test fails if anything was lost or doubled, if any answer was wrong, or if it took
-// longer than within to recover.
+// finish ends the stream, retries the orders that were not created, looks up every order in the database of orders, and adds
+// a row for the fault to the report. The test fails if anything was lost or doubled, if any response was wrong, or if the
+// recovery took longer than within.
 func (l *load) finish(t *testing.T, fault, database string, within time.Duration) {
 	t.Helper()
 	l.stop()
@@ -256,7 +255,8 @@ func (l *load) finish(t *testing.T, fault, database string, within time.Duration
 	}
 }
 
-// allAnswered is for faults that nobody may notice: no call failed, not even cleanly. It comes after finish.
+// allAnswered fails the test if a call failed, even cleanly. It is for faults that no caller may notice. Call it after
+// finish.
 func (l *load) allAnswered(t *testing.T) {
 	t.Helper()
 	for _, c := range l.ended {
@@ -266,14 +266,14 @@ func (l *load) allAnswered(t *testing.T) {
 	}
 }
 
-// complete creates what failed to be created, with the same keys: a client that wants its order does.
+// complete creates the orders that were not created, with the same keys, as clients do that want their order.
 func (l *load) complete(t *testing.T) {
 	t.Helper()
 	for n := range l.sent {
 		if n%2 != 0 {
 			continue
 		}
-		awaittest.Success(t, "created at last", func(ctx context.Context) error {
+		awaittest.Success(t, fmt.Sprintf("order %d created by a retry", n), func(ctx context.Context) error {
 			if l.orders[n] == "" {
 				l.create(ctx, n)
 			}
@@ -285,24 +285,24 @@ func (l *load) complete(t *testing.T) {
 	}
 }
 
-// audit adds to r what differs between the orders that clients were told of and those that are stored, ids by SKU.
+// audit compares the orders that responses named with those in the database, IDs by SKU, and adds the differences to r.
 func (l *load) audit(stored map[string][]string, r *row) error {
 	var errs []error
 	for n, id := range l.orders {
 		ids := stored[l.name(n)]
 		if !slices.Contains(ids, id) {
 			r.lost++
-			errs = append(errs, fmt.Errorf("call %d was told of order %s, the database has %q", n, id, ids))
+			errs = append(errs, fmt.Errorf("call %d created order %s, the database has %q", n, id, ids))
 		}
 		if len(ids) > 1 {
 			r.doubled++
-			errs = append(errs, fmt.Errorf("call %d made orders %q", n, ids))
+			errs = append(errs, fmt.Errorf("call %d created orders %q", n, ids))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// complain prints the calls that broke a promise, up to ten.
+// complain fails the test for each lost or wrong call, and shows up to ten.
 func (l *load) complain(t *testing.T) {
 	t.Helper()
 	complaints := 0
@@ -315,7 +315,7 @@ func (l *load) complain(t *testing.T) {
 		}
 	}
 	if complaints > 10 {
-		t.Errorf("%d such calls", complaints)
+		t.Errorf("%d lost or wrong calls", complaints)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// lockDatabase takes the write lock of a SQLite file, so that whoever is about to write waits, for up to 5 s, until unlock
-// or the end of the test.
+// lockDatabase takes the write lock of a SQLite file until unlock, or the end of the test. A service that wants to write
+// waits for the lock, for up to 5 s (the busy timeout of package sqlite).
 func lockDatabase(t *testing.T, path string) (unlock func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_txlock=immediate&_busy_timeout=5000")

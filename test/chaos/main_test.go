@@ -1,6 +1,11 @@
-// Package chaos breaks things under a running system, while a stream of numbered calls goes through its HTTP gateway, and
-// counts what became of every call. Each fault is a short form in the usual tests; with -full it is as hard and as often as
-// "make chaos" has it, and takes minutes.
+// Package chaos breaks things under a running system while a stream of numbered calls goes through its HTTP gateway, and
+// counts the outcome of every call.
+//
+// # Sizes
+//
+// "make chaos" runs all tests with -full: faults are hard and repeated, the promised times hold, and the run takes many
+// minutes. Without -full each fault is short, and time limits allow for a busy machine. "make test" runs these short forms
+// with -short, which leaves out the tests that take long even so: see long.
 package chaos
 
 import (
@@ -16,7 +21,7 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-var full = flag.Bool("full", false, "break things as hard and as often as promised, and hold the system to the promised times")
+var fullSize = flag.Bool("full", false, "break things as hard and as often as promised, and check the promised times")
 
 // The lines of the node's log that tests wait for, in RabbitMQ 3.10 and 4.
 const (
@@ -24,7 +29,7 @@ const (
 	alarmCleared = "resource limit alarm cleared"
 )
 
-// What all tests share.
+// Shared by all tests.
 var (
 	suite   system.Suite
 	nodeLog brokerlog.Log
@@ -43,7 +48,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(system.Tests{M: reporting{m}, Suite: &suite, Node: rabbitmqtest.Options{Output: &nodeLog}})
 }
 
-// reporting prints the results after the tests.
+// reporting prints the report after the tests.
 type reporting struct{ m *testing.M }
 
 // Run implements the M of system.Tests.
@@ -53,10 +58,18 @@ func (r reporting) Run() int {
 	return code
 }
 
-// size is short in the usual tests, and long with -full.
-func size[T any](short, long T) T {
-	if *full {
-		return long
+// size returns full with -full, and short otherwise.
+func size[T any](short, full T) T {
+	if *fullSize {
+		return full
 	}
 	return short
+}
+
+// long leaves a test to "make chaos": it starts a node more than others do, or its short form is in package e2e.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long: make chaos runs it")
+	}
 }

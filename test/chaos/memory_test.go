@@ -7,23 +7,23 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// What a gateway may take beside what it has at rest, in bytes of resident memory. The garbage that refusals leave is in
-// it. RPC_MAX_PENDING_PER_QUEUE bounds the calls, and GATEWAY_MAX_CONNECTIONS the connections.
+// What a gateway may use in addition to its memory at rest, in bytes of resident memory, garbage of refusals included.
+// RPC_MAX_PENDING_PER_QUEUE bounds the calls, and GATEWAY_MAX_CONNECTIONS the connections.
 const (
 	perConnection = 40 << 10
 	perPending    = 40 << 10
 )
 
-// memory is the resident memory of a gateway in the course of an overload, in bytes.
+// memory is the resident memory of a gateway at the stages of an overload, in bytes.
 type memory struct {
-	admitted, surplus int // connections: those whose call may wait, and the others
+	admitted, surplus int // connections whose call may wait, and the others
 	rest              int
-	pending           int // with the calls that wait
-	connected         int // and with the other connections, before they send
+	pending           int // with the pending calls
+	connected         int // with the other connections too, before they send
 	peak              int
 }
 
-// check prints what a call and a connection take, and fails the test if all together took more than they may.
+// check logs what a call and a connection use, and fails the test if all together used more than allowed.
 func (m memory) check(t *testing.T) {
 	t.Helper()
 	all := m.admitted + m.surplus

@@ -11,14 +11,14 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestOverload has far more clients call orders, which is down, than may wait for it. The memory that this takes is
-// bounded, those over the limit are told to come back, and calls to other queues are answered.
+// TestOverload has far more clients call orders, which is down, than may wait for it. The gateway's memory is bounded, it
+// refuses the clients over the limit, and calls to other queues succeed.
 func TestOverload(t *testing.T) {
 	timeout, admitted, surplus := size(8*time.Second, 20*time.Second), size(200, 2_000), size(1_800, 18_000)
-	connections := admitted + surplus - size(100, 500) // the last wait in the kernel
+	connections := admitted + surplus - size(100, 500) // the last ones wait in the kernel
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String(), fmt.Sprintf("RPC_MAX_PENDING_PER_QUEUE=%d", admitted),
 		fmt.Sprintf("GATEWAY_MAX_CONNECTIONS=%d", connections),
-		"GATEWAY_READ_HEADER_TIMEOUT=60s", "GATEWAY_READ_TIMEOUT=60s") // connections stand before they send
+		"GATEWAY_READ_HEADER_TIMEOUT=60s", "GATEWAY_READ_TIMEOUT=60s") // connections are idle before they send
 	before, during := size(10, 20), size(20, 100)
 	others := users(t, s.API, before+during)
 	usual := logOut(t, others[:before])
@@ -63,14 +63,14 @@ func TestOverload(t *testing.T) {
 	demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
 	r.sent, r.answered, r.recovery = r.sent+1, r.answered+1, time.Since(began)
 	if orders := readOrders(t, system.OrdersDatabase(s.Dir), "flood"); len(orders) != 0 {
-		t.Errorf("orders %q of calls past their limit", orders)
+		t.Errorf("calls that had timed out made orders %q", orders)
 	}
 	r.fault = fmt.Sprintf("%d requests at once to a stopped orders, %d may wait (the others refused within %s)",
 		admitted+surplus, admitted, slices.Max(refusals).Round(time.Millisecond))
 	results.add(r)
 }
 
-// count counts the results, which must have one status, and returns how long they took.
+// count adds results to the row and returns their times. All must have the status.
 func (r *row) count(t *testing.T, all []result, status int) []time.Duration {
 	t.Helper()
 	var times []time.Duration
@@ -100,7 +100,7 @@ func (r *row) count(t *testing.T, all []result, status int) []time.Duration {
 	return times
 }
 
-// atMost prints how long calls took, and fails the test if one took longer than allowed.
+// atMost logs how long calls took, and fails the test if one took longer than allowed.
 func atMost(t *testing.T, what string, times []time.Duration, allowed time.Duration) {
 	t.Helper()
 	slowest := slices.Max(times)
@@ -114,12 +114,12 @@ func median(times []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(times))[len(times)/2]
 }
 
-// users logs users in. They share a connection that stands, but for each second one, who dials anew for each call.
+// users logs users in. Every second one dials for each call, the others share a keep-alive connection.
 func users(t *testing.T, api system.API, n int) []system.API {
 	t.Helper()
-	standing := &http.Transport{}
-	t.Cleanup(standing.CloseIdleConnections)
-	clients := []*http.Client{{Transport: standing}, {Transport: &http.Transport{DisableKeepAlives: true}}}
+	shared := &http.Transport{}
+	t.Cleanup(shared.CloseIdleConnections)
+	clients := []*http.Client{{Transport: shared}, {Transport: &http.Transport{DisableKeepAlives: true}}}
 	all := make([]system.API, n)
 	for i := range all {
 		api.Client = clients[i%len(clients)]
@@ -128,7 +128,7 @@ func users(t *testing.T, api system.API, n int) []system.API {
 	return all
 }
 
-// logOut has users log out, one after the other, and returns how long each took.
+// logOut logs users out one after the other, and returns how long each call took.
 func logOut(t *testing.T, users []system.API) []time.Duration {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)

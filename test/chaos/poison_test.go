@@ -15,13 +15,15 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestPoisonRequests sends two requests that kill whoever handles them, each time. They end in the dead-letter queue, from
-// which warren dead replays one and drops the other. They have no Idempotency-Key.
+// TestPoisonRequests sends two requests whose every handler is killed. They end in the dead-letter queue, from which
+// "warren dead" replays one and drops the other. They have no Idempotency-Key.
 func TestPoisonRequests(t *testing.T) {
-	const timeout = 10 * time.Second
+	// All deliveries of a request must come before its time limit, since the services drop an expired request. On a busy
+	// machine a delivery to the next process took up to 2 s.
+	const timeout = 20 * time.Second
 	deliveries := size(2, 5)
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String(), fmt.Sprintf("RPC_DELIVERY_LIMIT=%d", deliveries))
-	// As many as can be killed, and one that lives. None can start while the database is locked.
+	// One process for each kill, and one that survives. None can start while the database is locked.
 	orders := []*system.Process{s.Orders}
 	for range 2 * deliveries {
 		s.StartOrders(t)
@@ -36,32 +38,33 @@ func TestPoisonRequests(t *testing.T) {
 	r := row{fault: fmt.Sprintf("two requests that kill orders %d times each, and end in %s.dead", deliveries, createQueue), sent: 3}
 	var waiting sync.WaitGroup
 	survivors := orders
-	// One after the other: a process that is killed over one request may just have dead-lettered the other, and not yet
-	// acknowledged it. It would be dead-lettered twice then, as is allowed.
+	// One after the other: a process that is killed because of one request may just have dead-lettered the other without
+	// having acknowledged it. The other would be dead-lettered twice, which is allowed.
 	for i, sku := range []string{"poison-0", "poison-1"} {
 		waiting.Go(func() {
-			a, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", orderOf(sku))
-			if err != nil || a.Status != http.StatusBadGateway {
-				t.Errorf("%s: status %d: %s, %v, want 502 at the limit", sku, a.Status, a.Body, err)
+			r, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", orderOf(sku))
+			if err != nil || r.Status != http.StatusBadGateway {
+				t.Errorf("%s: status %d: %s, %v, want 502 at the time limit", sku, r.Status, r.Body, err)
 			}
 		})
-		survivors = killUntilDead(t, orders, survivors, i+1)
+		took := system.Take(func() { survivors = killUntilDead(t, orders, survivors, i+1) })
+		t.Logf("%s dead-lettered after %s", sku, took.Round(time.Millisecond))
 	}
 	killed := time.Now()
 	unlock()
 	demo.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", orderOf("poison-none"))
 	r.answered, r.recovery = 1, time.Since(killed)
 
-	awaittest.Success(t, "no loop", suite.Holds(createQueue, 0))
+	awaittest.Success(t, "no request in the queue", suite.Holds(createQueue, 0))
 	for _, p := range survivors {
 		awaittest.Success(t, "orders idle", func(ctx context.Context) error {
 			if busy(ctx, p) {
-				return errors.New("it is not")
+				return errors.New("busy")
 			}
 			return nil
 		})
 	}
-	digUp(t, s)
+	handleDeadLetters(t, s)
 	waiting.Wait()
 	r.failed = 2
 	results.add(r)
@@ -73,21 +76,21 @@ func TestPoisonRequests(t *testing.T) {
 		}
 	}
 	if len(stored) != 2 {
-		t.Errorf("orders %q, want none of the request that was dropped", stored)
+		t.Errorf("orders %q, want none of the dropped request", stored)
 	}
 }
 
-// orderOf is a request to create an order of one item.
+// orderOf returns the body of a request to create an order of one item.
 func orderOf(sku string) string {
 	return fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":1}]}`, sku)
 }
 
-// killUntilDead kills each process that is creating an order, until that many requests in all are dead-lettered, and returns
-// the processes that are left.
+// killUntilDead kills each process that is creating an order, until the given number of requests is dead-lettered, and
+// returns the processes that are left.
 func killUntilDead(t *testing.T, orders, alive []*system.Process, requests int) []*system.Process {
 	t.Helper()
 	alive = slices.Clone(alive)
-	awaittest.Success(t, "requests dead-lettered", func(ctx context.Context) error {
+	awaittest.Success(t, fmt.Sprintf("%d requests dead-lettered", requests), func(ctx context.Context) error {
 		dead := 0
 		for _, p := range orders {
 			dead += strings.Count(p.Output(), "message dead-lettered")
@@ -104,8 +107,8 @@ func killUntilDead(t *testing.T, orders, alive []*system.Process, requests int) 
 	return alive
 }
 
-// digUp handles the dead-letter queue with warren dead: it replays the request of poison-0 and drops that of poison-1.
-func digUp(t *testing.T, s *system.System) {
+// handleDeadLetters replays the request of poison-0 and drops that of poison-1 with "warren dead".
+func handleDeadLetters(t *testing.T, s *system.System) {
 	t.Helper()
 	warren := suite.BuildTool(t, "orders")
 	ids := deadIDs(t, warren, 2)
@@ -119,9 +122,9 @@ func digUp(t *testing.T, s *system.System) {
 		}
 	}
 	warren.Run(t, "dead", "replay", createQueue, ids[0])
-	awaittest.Success(t, "the order that was replayed", func(context.Context) error {
+	awaittest.Success(t, "the order of the replayed request", func(context.Context) error {
 		if len(readOrders(t, system.OrdersDatabase(s.Dir), "poison")["poison-0"]) == 0 {
-			return errors.New("it is not there")
+			return errors.New("not in the database")
 		}
 		return nil
 	})
@@ -132,7 +135,7 @@ func digUp(t *testing.T, s *system.System) {
 	deadIDs(t, warren, 0)
 }
 
-// deadIDs returns the ids of the messages that warren dead lists.
+// deadIDs returns the IDs of the messages that "warren dead" lists.
 func deadIDs(t *testing.T, warren system.Tool, want int) []string {
 	t.Helper()
 	out := warren.Run(t, "dead", "list", createQueue)

@@ -9,12 +9,12 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// deleteTakes is how long rabbitmqctl may take, which belongs to the time to recover: it does not tell when in its time
-// the queue went.
+// deleteTakes is how long rabbitmqctl may take. It is part of the measured time to recover, since rabbitmqctl does not tell
+// when it deleted the queue.
 const deleteTakes = 5 * time.Second
 
-// TestQueuesDeleted deletes queues that are in use: those of requests under their consumer, and the one of replies under
-// the gateway. They are made again, and what was in them fails at its limit.
+// TestQueuesDeleted deletes queues in use: request queues under their consumer, and the callback queue under the gateway. The
+// services declare them again, and calls whose messages were in them fail at their time limit.
 func TestQueuesDeleted(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting)
 	l := startLoad(t, s.API.Login(t, "demo"))
@@ -30,6 +30,6 @@ func TestQueuesDeleted(t *testing.T) {
 	fault := fmt.Sprintf("queues are deleted in use, %d times (from the start of rabbitmqctl)", times*len(queues))
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes()+deleteTakes)
 	for _, queue := range queues {
-		awaittest.Success(t, queue+" is there and empty", suite.Holds(queue, 0))
+		awaittest.Success(t, queue+" declared and empty", suite.Holds(queue, 0))
 	}
 }

@@ -11,22 +11,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// row is what a fault did to the calls of a load.
+// row is the effect of a fault on the calls of a load.
 type row struct {
 	fault                  string
 	sent, answered, failed int
-	// lost calls never ended, or were told of an order that the database doesn't have.
+	// lost counts calls without a response, and orders that a response named and the database does not have.
 	lost int
-	// doubled calls made two orders, or were answered under the correlation id of another call.
+	// doubled counts calls that made two orders, and responses with the correlation ID of another call.
 	doubled int
-	// recovery is the longest; see the function of that name.
+	// recovery is the longest time to recover; see the function of that name.
 	recovery time.Duration
 }
 
-// never is the recovery of a fault that was not over when the next came.
+// never is the recovery of a fault that was not over when the next one came.
 const never = time.Duration(1<<63 - 1)
 
-// summarize counts calls, but for what only the database can tell.
+// summarize counts calls. What only the database shows is missing.
 func summarize(calls []call, outages []outage) row {
 	r := row{sent: len(calls)}
 	seen := map[string]bool{}
@@ -81,7 +81,7 @@ func TestSummarize(t *testing.T) {
 		t.Error(diff)
 	}
 	if got := summarize([]call{{began: at(1), ended: at(2)}}, []outage{{at(3), at(3)}}); got.recovery != never {
-		t.Errorf("a fault that is not over: %s", got.recovery)
+		t.Errorf("recovery from a fault that is not over: %s", got.recovery)
 	}
 }
 

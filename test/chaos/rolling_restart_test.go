@@ -10,10 +10,10 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestRollingRestart restarts two gateways behind a load balancer and two orders, one after the other, as a deployment of
-// a new version does. No call fails.
+// TestRollingRestart restarts two gateways behind a load balancer and two orders one after the other, as the deployment of a
+// new version does. No call fails.
 func TestRollingRestart(t *testing.T) {
-	// The load balancer must have noticed that a gateway stops before it does.
+	// The load balancer must notice that a gateway is stopping before it stops listening.
 	delay := "STOP_DELAY=" + size(2*time.Second, time.Second).String()
 	dir := t.TempDir()
 	balancer := startBalancer(t, system.FreeAddr(t), system.FreeAddr(t))
@@ -54,7 +54,7 @@ func TestRollingRestart(t *testing.T) {
 	fault := fmt.Sprintf("rolling restart of two gateways and two orders, %d times", rounds)
 	l.finish(t, fault, system.OrdersDatabase(dir), resumes())
 	l.allAnswered(t)
-	var stopping sync.WaitGroup // both delays at once
+	var stopping sync.WaitGroup // wait for both stop delays at once
 	for _, p := range gateways {
 		stopping.Go(func() { p.Stop(t) })
 	}

@@ -14,19 +14,19 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// The time-outs of a gateway with slow clients. The last must be longer than its slowest route.
+// The time-outs of a gateway with slow clients. The last one must be longer than the slowest route takes.
 const (
 	readHeaderTimeout = time.Second
 	readTimeout       = 2 * time.Second
 	writeTimeout      = 11 * time.Second
 )
 
-// endOnItsWay is how long a client may take to see that the gateway has cut it off.
+// endOnItsWay is how long it may take a client to see that the gateway has closed the connection.
 const endOnItsWay = 2 * time.Second
 
-// TestSlowClients has clients send byte by byte, say nothing, and never read. A client that vanished without closing its
-// connection is one of the last two to the gateway. It cuts each of them off in time, keeps nothing of them, and answers
-// the others meanwhile.
+// TestSlowClients has clients send byte by byte, send nothing, and never read. To the gateway, a client that vanished without
+// closing its connection looks like one of the last two. The gateway closes each connection in time, keeps nothing of it,
+// and serves other clients meanwhile.
 func TestSlowClients(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting, "GATEWAY_READ_HEADER_TIMEOUT="+readHeaderTimeout.String(),
 		"GATEWAY_READ_TIMEOUT="+readTimeout.String(), "GATEWAY_WRITE_TIMEOUT="+writeTimeout.String())
@@ -36,9 +36,9 @@ func TestSlowClients(t *testing.T) {
 	header := "POST /v1/orders HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer " + demo.Token + "\r\n"
 	kinds := []struct {
 		name    string
-		timeout time.Duration // of the gateway
+		timeout time.Duration // after which the gateway closes the connection
 		clients int
-		behave  func(*net.TCPConn) error // returns how its connection ended, nil for an end
+		behave  func(*net.TCPConn) error // returns nil once the gateway has closed the connection
 	}{
 		{"headers byte by byte", readHeaderTimeout, size(50, 500), func(c *net.TCPConn) error { return drip(c, "", header) }},
 		{"body byte by byte", readTimeout, size(50, 500), func(c *net.TCPConn) error {
@@ -58,20 +58,20 @@ func TestSlowClients(t *testing.T) {
 			running.Go(func() {
 				allowed := kind.timeout + size(30*time.Second, 10*time.Second)
 				if err := connect(s, allowed, kind.behave); err != nil {
-					t.Errorf("%s: not cut off in %s: %v", kind.name, allowed, err)
+					t.Errorf("%s: connection not closed within %s: %v", kind.name, allowed, err)
 				}
 			})
 		}
 	}
 	l.fault(t, began)
 	running.Wait()
-	t.Logf("%d clients cut off within %s", all, time.Since(began).Round(time.Millisecond))
+	t.Logf("%d connections closed within %s", all, time.Since(began).Round(time.Millisecond))
 	awaitHolding(t, s.Gateway, before)
 	l.finish(t, fmt.Sprintf("%d slow clients", all), system.OrdersDatabase(s.Dir), resumes())
 	l.allAnswered(t)
 }
 
-// connect has a client behave at the gateway for as long as it is allowed to.
+// connect opens a connection to the gateway and has a client behave on it, for the allowed time at most.
 func connect(s *system.System, allowed time.Duration, behave func(*net.TCPConn) error) error {
 	dialled, err := net.Dial("tcp", strings.TrimPrefix(s.API.URL, "http://"))
 	if err != nil {
@@ -80,7 +80,7 @@ func connect(s *system.System, allowed time.Duration, behave func(*net.TCPConn) 
 	defer func() { _ = dialled.Close() }()
 	conn, ok := dialled.(*net.TCPConn)
 	if !ok {
-		return fmt.Errorf("a connection of type %T", dialled)
+		return fmt.Errorf("connection of type %T", dialled)
 	}
 	if err := conn.SetDeadline(time.Now().Add(allowed)); err != nil {
 		return err
@@ -88,9 +88,9 @@ func connect(s *system.System, allowed time.Duration, behave func(*net.TCPConn) 
 	return behave(conn)
 }
 
-// drip sends some text at once and the rest byte by byte, until the connection ends.
-func drip(c net.Conn, at, rest string) error {
-	if _, err := io.WriteString(c, at); err != nil {
+// drip sends the text first at once and rest byte by byte, until the connection ends.
+func drip(c net.Conn, first, rest string) error {
+	if _, err := io.WriteString(c, first); err != nil {
 		return ended(err)
 	}
 	over := make(chan error, 1)
@@ -101,7 +101,7 @@ func drip(c net.Conn, at, rest string) error {
 		select {
 		case <-tick.C:
 			if i < len(rest)-1 {
-				_, _ = io.WriteString(c, rest[i:i+1]) // an error ends the reading too
+				_, _ = io.WriteString(c, rest[i:i+1]) // an error ends drain too
 			}
 		case err := <-over:
 			return err
@@ -109,17 +109,17 @@ func drip(c net.Conn, at, rest string) error {
 	}
 }
 
-// drain reads what comes until the connection ends.
+// drain reads until the connection ends.
 func drain(c net.Conn) error {
 	_, err := io.Copy(io.Discard, c)
 	return ended(err)
 }
 
-// neverRead sends requests until the connection ends. The system must not read on its behalf what the gateway sends.
+// neverRead sends requests until the connection ends, and reads no response. A small receive buffer keeps the kernel from
+// reading ahead.
 //
-// The gateway's end may be lost on the way, with what the system had no room for, and isn't sent again before the system
-// asks. So when the gateway has taken no request for longer than it may wait, the client reads: only what was on its way
-// may come.
+// The client may miss the end of the connection: TCP cannot deliver it while the receive window is closed. So once the
+// gateway has taken no request for longer than its time-out, the client reads, and may only get what was in flight.
 func neverRead(c *net.TCPConn, request string) error {
 	if err := c.SetReadBuffer(4 << 10); err != nil {
 		return err
@@ -140,10 +140,10 @@ func neverRead(c *net.TCPConn, request string) error {
 		}
 		return drain(c)
 	}
-	return errors.New("still served")
+	return errors.New("gateway still serves the connection")
 }
 
-// ended is nil if the other side has ended a connection.
+// ended returns nil if err shows that the other side has closed the connection, and err if it is a time-out.
 func ended(err error) error {
 	if isTimeout(err) {
 		return err
