@@ -47,7 +47,8 @@ test: rabbitmq ## Run all tests with the race detector, on private RabbitMQ node
 	go test -race -timeout 8m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: chaos
-chaos: rabbitmq ## Break things under load, as hard as promised, and print what became of every call; takes minutes
+chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print the outcome of every call; takes many minutes
+	go test -race -count=1 -run Cluster $(TESTFLAGS) ./pkg/messaging/rabbitmq/...
 	cd test/chaos && go test -count=1 -timeout 30m $(TESTFLAGS) -full
 
 .PHONY: fuzz
