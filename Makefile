@@ -42,9 +42,9 @@ bin/warren:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/warren
 
 .PHONY: test
-test: rabbitmq ## Run all tests with the race detector, on private RabbitMQ nodes or on AMQP_URL's
+test: rabbitmq ## Run all tests but the long fault scenarios with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	@$(TOOLS) go test $(TESTFLAGS) ./...
-	go test -race -timeout 8m $(TESTFLAGS) $(PACKAGES)
+	go test -race -short -timeout 8m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: chaos
 chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print the outcome of every call; takes many minutes
