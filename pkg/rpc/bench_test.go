@@ -30,7 +30,7 @@ func BenchmarkRegistry(b *testing.B) {
 	})
 }
 
-// From a message to the reply's message: decoding, binding, validation, handler, encoding.
+// BenchmarkTypedHandler decodes a message, binds and validates the input, handles it, and encodes the reply.
 func BenchmarkTypedHandler(b *testing.B) {
 	s := newTestServer(&hooked{send: func(context.Context, string, messaging.Message) error { return nil }}, ServerOptions{})
 	Handle(s, "orders.create", func(_ context.Context, in input) (line, error) { return line{SKU: in.Name}, nil })
@@ -45,7 +45,7 @@ func BenchmarkTypedHandler(b *testing.B) {
 	}
 }
 
-// The least that a call costs: the reply is there at once.
+// BenchmarkDo measures the client alone: the reply arrives before Send returns.
 func BenchmarkDo(b *testing.B) {
 	var c *Client
 	broker := &hooked{
@@ -66,7 +66,7 @@ func BenchmarkDo(b *testing.B) {
 	})
 }
 
-// A call and its reply through the in-process broker, from goroutine to goroutine.
+// BenchmarkRoundTrip makes calls to a server over the in-memory broker.
 func BenchmarkRoundTrip(b *testing.B) {
 	broker := newBroker(b)
 	reply := &Reply{Status: 200, ContentType: "application/json", Body: make([]byte, 1024)}

@@ -24,7 +24,7 @@ const (
 	loadCallers = 256
 )
 
-// load makes loadCalls calls from loadCallers goroutines, each of which wants its own body back.
+// load makes loadCalls calls from loadCallers goroutines, and checks that each gets its own body back.
 func load(t *testing.T, c *Client, queue string) {
 	t.Helper()
 	var next atomic.Int64
@@ -50,7 +50,7 @@ func load(t *testing.T, c *Client, queue string) {
 	}
 }
 
-// The reply is there before Send returns: a client that registers after it would lose every one.
+// TestReplyBeforeSendReturns: a client that registered the call after Send would lose every reply.
 func TestReplyBeforeSendReturns(t *testing.T) {
 	var c *Client
 	b := &hooked{Broker: newBroker(t)}
@@ -91,7 +91,7 @@ func TestRequestMessage(t *testing.T) {
 	}
 }
 
-// A service that has only read RabbitMQ's RPC tutorial.
+// TestPlainReplier: a service that follows RabbitMQ's RPC tutorial can be called.
 func TestPlainReplier(t *testing.T) {
 	b := newBroker(t)
 	subscribe(t, b, "fib", func(ctx context.Context, m messaging.Message) error {
@@ -105,7 +105,7 @@ func TestPlainReplier(t *testing.T) {
 	}
 }
 
-// A queue that nobody consumes keeps the request until its service comes up.
+// TestServiceComesUpLater: a queue without a consumer keeps the request until its service comes up.
 func TestServiceComesUpLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t)
@@ -152,7 +152,7 @@ func TestUnknownAndDuplicateReplies(t *testing.T) {
 	}
 }
 
-// Any user that knows a correlation ID can publish a reply. Only the called service's reply counts.
+// TestForgedReplies: any user that knows a correlation ID can publish a reply, and only the called service's counts.
 func TestForgedReplies(t *testing.T) {
 	server := inmem.NewServer()
 	var log logBuffer
@@ -366,7 +366,7 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
-// The request was handed over; the connection is lost; the reply comes after it is back.
+// The connection is lost after the request was sent, and the reply arrives after it is back.
 func TestConnectionLostWhileWaiting(t *testing.T) {
 	server := inmem.NewServer()
 	c := startClient(t, connect(t, server), ClientOptions{Timeout: testTimeout})
@@ -393,7 +393,7 @@ func TestConnectionLostWhileWaiting(t *testing.T) {
 	noError(t, awaittest.Receive(t, result, "the reply"))
 }
 
-// The broker takes requests and loses those of the first connection.
+// The broker accepts the requests of the first connection and loses them.
 func TestLostRequestIsSentAgain(t *testing.T) {
 	server := inmem.NewServer()
 	lossy := &hooked{Broker: connect(t, server)}
@@ -433,7 +433,7 @@ func TestLostRequestIsSentAgain(t *testing.T) {
 	if string(again.Body) != "again" || again.CorrelationID != first["again"].CorrelationID || again.TTL > first["again"].TTL {
 		t.Errorf("sent %+v, then %+v", first["again"], again)
 	}
-	noError(t, awaittest.Receive(t, results, "the answer"))
+	noError(t, awaittest.Receive(t, results, "the reply"))
 	giveUp()
 	wantError(t, awaittest.Receive(t, results, "the end of the other call"), context.Canceled)
 	if n := resent.Load(); n != 1 || len(sent) > 0 {
@@ -441,7 +441,7 @@ func TestLostRequestIsSentAgain(t *testing.T) {
 	}
 }
 
-// A resend that finds the broker away is no reason to give up: the first request may have arrived.
+// A resend that fails because the broker is away does not end the call: the first request may have arrived.
 func TestResendWhileAway(t *testing.T) {
 	server := inmem.NewServer()
 	flaky := &hooked{Broker: connect(t, server)}
@@ -472,10 +472,10 @@ func TestResendWhileAway(t *testing.T) {
 		server.SetAvailable(true)
 		awaittest.Receive(t, sends, "the request once more")
 	}
-	noError(t, awaittest.Receive(t, result, "the answer"))
+	noError(t, awaittest.Receive(t, result, "the reply"))
 }
 
-// A reply to the first request counts even if the second can't be sent until the call's limit.
+// A reply to the first request counts even if the second can't be sent before the deadline.
 func TestReplyDuringResend(t *testing.T) {
 	server := inmem.NewServer()
 	slow := &hooked{Broker: connect(t, server)}
@@ -507,12 +507,12 @@ func TestReplyDuringResend(t *testing.T) {
 	server.SetAvailable(false)
 	server.SetAvailable(true)
 	awaittest.Receive(t, sends, "the request once more")
-	if got := awaittest.Receive(t, result, "the answer"); got != "first" {
+	if got := awaittest.Receive(t, result, "the reply"); got != "first" {
 		t.Errorf("got %s", got)
 	}
 }
 
-// A connection that is lost again and again must not multiply the requests.
+// A connection that is lost repeatedly must not multiply the requests.
 func TestResendsAreBounded(t *testing.T) {
 	server := inmem.NewServer()
 	lossy := &hooked{Broker: connect(t, server)}
@@ -543,7 +543,7 @@ func TestResendsAreBounded(t *testing.T) {
 	}
 }
 
-// The broker remembers the queue, and it was deleted since.
+// The broker remembers a queue that was deleted in the meantime.
 func TestReturnedRequestIsSentAgain(t *testing.T) {
 	b := &hooked{Broker: newBroker(t)}
 	ensured := 0
@@ -636,7 +636,7 @@ func TestCallbackQueue(t *testing.T) {
 	}
 }
 
-// subscribed remembers the last subscription.
+// subscribed is a broker that remembers the last subscription.
 type subscribed struct {
 	messaging.Broker
 	queue   messaging.Queue
@@ -703,7 +703,7 @@ func TestCloseRunsOutOfTime(t *testing.T) {
 	})
 }
 
-// The caller's request stays as it is, and interceptors see it complete, the first outermost.
+// The client does not change the caller's request. Interceptors see it complete, the first one outermost.
 func TestClientInterceptors(t *testing.T) {
 	var seen []string
 	note := func(name string) Interceptor {

@@ -30,7 +30,7 @@ func connect(t testing.TB, server *inmem.Server) *inmem.Broker {
 	return b
 }
 
-// stopContext is for stops that wait, and fail rather than hang.
+// stopContext returns a context for stopping, which fails instead of hanging.
 func stopContext(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
@@ -77,7 +77,7 @@ func start(t testing.TB, s *Server) {
 	t.Cleanup(func() { noError(t, s.Drain(stopContext(t))) })
 }
 
-// subscribe is a service that knows nothing of this package.
+// subscribe runs a service that does not use this package.
 func subscribe(t testing.TB, b messaging.Broker, queue string, h messaging.Handler, options ...messaging.SubscribeOption) {
 	t.Helper()
 	s, err := b.Subscribe(t.Context(), messaging.Queue{Name: queue, Durable: true}, h, options...)
@@ -96,7 +96,7 @@ func ok(context.Context, *Request) (*Reply, error) {
 	return &Reply{ContentType: "text/plain", Body: []byte("ok")}, nil
 }
 
-// shopRequest has what a request of the gateway has.
+// shopRequest returns a request as the gateway makes it.
 func shopRequest() *Request {
 	return &Request{
 		Queue:       "orders.create",
@@ -118,7 +118,7 @@ func echo(_ context.Context, r *Request) (*Reply, error) {
 	return &Reply{ContentType: r.ContentType, Body: r.Body}, nil
 }
 
-// hooked is a broker that a test meddles with.
+// hooked is a broker whose methods a test can replace.
 type hooked struct {
 	messaging.Broker
 	ensure func(ctx context.Context, q messaging.Queue) error
@@ -139,7 +139,7 @@ func (h *hooked) Send(ctx context.Context, queue string, m messaging.Message) er
 	return h.send(ctx, queue, m)
 }
 
-// logBuffer keeps what is logged, as JSON.
+// logBuffer keeps the log, as JSON.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -155,7 +155,7 @@ func (l *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// entries are those with the message.
+// entries returns the entries with the message.
 func (l *logBuffer) entries(t testing.TB, message string) []map[string]any {
 	t.Helper()
 	l.mu.Lock()

@@ -21,7 +21,7 @@ import (
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-// failing replies with err.
+// failing returns a handler that returns err.
 func failing(err error) Func {
 	return func(context.Context, *Request) (*Reply, error) { return nil, err }
 }
@@ -107,7 +107,7 @@ func TestErrorReplies(t *testing.T) {
 	}
 }
 
-// wantLogged wants one entry that names the queue and the call: of the level, or with the message.
+// wantLogged checks that one entry names the queue and the call. what is its level, or its message if it has spaces.
 func wantLogged(t *testing.T, log *logBuffer, what string) {
 	t.Helper()
 	message := "request failed"
@@ -212,8 +212,8 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 			return &Reply{}, nil
 		}, WithConcurrency(1))
 		c := startClient(t, b, ClientOptions{Timeout: time.Second})
-		// The first occupies the handler, which has prefetched the second; a third has come too late before it was sent.
-		// The third must not take the second's place in the prefetch: the second would then expire in the queue.
+		// The first request occupies the handler, the second is prefetched, and the third was past its deadline when it was sent.
+		// If the third took the second's place in the prefetch, the second would expire in the queue.
 		for range 2 {
 			go func() { _, _ = c.Do(t.Context(), &Request{Queue: "slow"}) }()
 			synctest.Wait()
@@ -251,7 +251,7 @@ func TestHandlerOutlivesDeadline(t *testing.T) {
 	})
 }
 
-// wantEmpty fails if the queue holds a message.
+// wantEmpty checks that the queue holds no message.
 func wantEmpty(t *testing.T, b messaging.Broker, queue string) {
 	t.Helper()
 	subscribe(t, b, queue, func(_ context.Context, m messaging.Message) error {
@@ -305,7 +305,7 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// A handler that a drain cuts off has not answered: the request is for the next process.
+// A handler that the drain cuts off sends no reply: the next process gets the request.
 func TestDrainRunsOutOfTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t)
@@ -335,8 +335,8 @@ func TestDrainRunsOutOfTime(t *testing.T) {
 	})
 }
 
-// The same if nobody waits for a reply: what was not done must not be acknowledged.
-func TestDrainCutsOffUnansweredRequest(t *testing.T) {
+// A request without ReplyTo that the drain cuts off must not be acknowledged either.
+func TestDrainCutsOffRequestWithoutReplyTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t)
 		var log logBuffer
@@ -377,7 +377,7 @@ func TestHandleAfterStart(t *testing.T) {
 	}
 }
 
-// awayFor refuses replies until the time has come.
+// awayFor is a broker that refuses replies for some time.
 func awayFor(b messaging.Broker, d time.Duration) *hooked {
 	back := time.Now().Add(d)
 	return &hooked{Broker: b, send: func(ctx context.Context, queue string, m messaging.Message) error {
@@ -431,7 +431,7 @@ func TestReplyWhileBrokerIsAway(t *testing.T) {
 	}
 }
 
-// While the reply waits for the broker, the drain's time ends: the request stays.
+// The drain runs out of time while the reply waits for the broker: the request stays in its queue.
 func TestDrainEndsWhileReplyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t)
@@ -460,7 +460,7 @@ func TestUnroutableReply(t *testing.T) {
 	var log logBuffer
 	unroutable := make(chan struct{}, 10)
 	serve(t, b, ServerOptions{Logger: log.logger(), Observer: Observer{UnroutableReply: func() { unroutable <- struct{}{} }}}, "works", ok)
-	// Another service's server on the same connection minds its own replies.
+	// Another service's server on the same connection counts only its own replies.
 	serve(t, b, ServerOptions{Name: "other", Observer: Observer{UnroutableReply: func() { t.Error("the other service counted it") }}}, "other", ok)
 	c := startClient(t, b, ClientOptions{})
 	noError(t, b.Send(t.Context(), "works", messaging.Message{CorrelationID: "7", ReplyTo: "gone"}))
@@ -508,7 +508,7 @@ func TestMalformedRequest(t *testing.T) {
 	subscribe(t, b, "works.dead", to(dead))
 	m := messaging.Message{CorrelationID: "7", Headers: map[string]any{"rpc-version": 99}}
 	noError(t, b.Send(t.Context(), "works", m))
-	if got := awaittest.Receive(t, dead, "the dead letter"); got.CorrelationID != "7" {
+	if got := awaittest.Receive(t, dead, "the dead-lettered message"); got.CorrelationID != "7" {
 		t.Errorf("got %+v", got)
 	}
 	m.ReplyTo = "replies"
@@ -603,11 +603,11 @@ func TestStartFails(t *testing.T) {
 	if err := s.Start(t.Context()); !errors.Is(err, messaging.ErrQueueInUse) || !strings.Contains(err.Error(), "serve b") {
 		t.Errorf("got %v, want ErrQueueInUse", err)
 	}
-	// The queue that it did get is free again.
+	// The queue that it did consume is free again.
 	subscribe(t, b, "a", nil, messaging.WithExclusive())
 }
 
-// refusesB refuses the queue b while it subscribes to another.
+// refusesB is a broker that refuses queue b while another subscription is being made.
 type refusesB struct {
 	messaging.Broker
 	begun, refused chan struct{}
@@ -637,7 +637,7 @@ func (r *refusesB) Drain(context.Context) error {
 	return nil
 }
 
-// A subscription that is being made when another fails may have a handler that runs: it is drained, not cut short.
+// A subscription that is being made when another one fails may already run a handler. It is drained, not cancelled.
 func TestStartFailsBesideAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &refusesB{begun: make(chan struct{}), refused: make(chan struct{})}
@@ -729,7 +729,7 @@ func TestWith(t *testing.T) {
 	}
 }
 
-// TestReplayIsHandled: as it is, the request of a caller that is gone would be dropped.
+// TestReplayIsHandled: without Replay, a dead-lettered request would be dropped because its deadline has passed.
 func TestReplayIsHandled(t *testing.T) {
 	b := newBroker(t)
 	expired, handled := make(chan struct{}, 1), make(chan *Request, 1)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// page is embedded in inputs.
+// page is embedded in the input.
 type page struct {
 	Limit  int    `json:"-" query:"limit" validate:"omitempty,min=1,max=100"`
 	Cursor string `json:"cursor" validate:"max=5"`
@@ -51,7 +51,7 @@ func TestCallEncodesWhatHandleDecodes(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		if got := IdentityFrom(ctx); got != nil {
-			t.Errorf("identity %+v out of nowhere", got)
+			t.Errorf("identity %+v, want none", got)
 		}
 		return line{SKU: "B", Quantity: 3}, nil
 	}, WithStatus(http.StatusCreated))
@@ -89,7 +89,7 @@ func TestHandleReplies(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.queue, func(t *testing.T) {
-			// Empty takes any body.
+			// Empty accepts any body.
 			got, err := c.Do(t.Context(), &Request{Queue: test.queue, ContentType: "text/plain", Body: []byte("{")})
 			noError(t, err)
 			if got.Status != test.status || got.ContentType != test.contentType || string(got.Body) != test.body {
@@ -168,7 +168,7 @@ func TestCallOutputs(t *testing.T) {
 	}
 }
 
-// A service calls another on behalf of its own caller.
+// A handler's call of another service has the identity of the handler's caller.
 func TestCallCarriesIdentity(t *testing.T) {
 	b := newBroker(t)
 	c := startClient(t, b, ClientOptions{})

@@ -50,7 +50,7 @@ func fullRequest() *Request {
 	}
 }
 
-// golden is a message as the golden files show it: under AMQP's names.
+// golden is a message as the golden files show it, with AMQP's names.
 type golden struct {
 	Properties goldenProperties `json:"properties"`
 	Headers    map[string]any   `json:"headers"`
@@ -211,7 +211,7 @@ func TestDecodeRequestTypes(t *testing.T) {
 	}
 }
 
-// An HTTP header can have any name and still not reach a field of its own.
+// An HTTP header never reaches another field, whatever its name is.
 func TestHeadersStayHeaders(t *testing.T) {
 	names := []string{
 		headerIdentity, headerRequest, headerDeadline, headerVersion, "Rpc-Identity", "subject", "method", "a&method=GET", "&path",
@@ -248,7 +248,7 @@ func TestDecodeMalformedRequest(t *testing.T) {
 		{"identity", map[string]any{"rpc-identity": true}, "rpc-identity is bool, not a string"},
 		{"null identity", map[string]any{"rpc-identity": nil}, "rpc-identity is <nil>, not a string"},
 		{"empty identity", map[string]any{"rpc-identity": ""}, "rpc-identity has no subject"},
-		{"identity of nobody", map[string]any{"rpc-identity": "subject=&username=demo"}, "rpc-identity has no subject"},
+		{"identity without subject", map[string]any{"rpc-identity": "subject=&username=demo"}, "rpc-identity has no subject"},
 		{"expiry", map[string]any{"rpc-identity": "subject=u&expires-at=soon"}, "rpc-identity: expires-at is not a number of seconds"},
 	}
 	for _, test := range tests {
@@ -270,7 +270,7 @@ func TestDecodeReply(t *testing.T) {
 		problem string
 	}{
 		{"plain", nil, plain, ""},
-		{"plain with headers of its own", map[string]any{"x-trace": "1"}, plain, ""},
+		{"plain with other headers", map[string]any{"x-trace": "1"}, plain, ""},
 		{"least", map[string]any{"rpc-version": int8(1), "rpc-status": int16(404)}, &Reply{Status: 404, ContentType: "text/plain"}, ""},
 		{"version", map[string]any{"rpc-version": 2, "rpc-status": 200}, nil, "rpc-version is 2, not 1"},
 		{"version type", map[string]any{"rpc-version": "1", "rpc-status": 200}, nil, "not an integer"},
@@ -303,7 +303,7 @@ func TestDecodeReply(t *testing.T) {
 	}
 }
 
-// headersFrom makes headers of every shape out of JSON: whole numbers become int64. nil: not an object.
+// headersFrom makes headers of JSON, with whole numbers as int64. It returns nil if data is no JSON object.
 func headersFrom(data []byte) map[string]any {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -367,7 +367,7 @@ func addGoldenSeeds(f *testing.F) {
 	}
 }
 
-// What decodes must survive being sent on.
+// FuzzDecodeRequest checks that a decoded request is encoded to the same request.
 func FuzzDecodeRequest(f *testing.F) {
 	addGoldenSeeds(f)
 	f.Fuzz(func(t *testing.T, headers []byte, id, contentType string, body []byte) {
@@ -386,6 +386,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	})
 }
 
+// FuzzDecodeReply checks that a decoded reply is encoded to the same reply.
 func FuzzDecodeReply(f *testing.F) {
 	addGoldenSeeds(f)
 	f.Fuzz(func(t *testing.T, headers []byte, id, contentType string, body []byte) {

@@ -10,7 +10,7 @@ import (
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// deadLetter is a message as it lies in the dead-letter queue of orders.create.
+// deadLetter returns m as it is in the dead-letter queue of orders.create.
 func deadLetter(m messaging.Message) messaging.Message {
 	return messaging.DeadLetter(m, "orders.create", messaging.DeadLetterLimit, testNow)
 }
@@ -21,7 +21,7 @@ func TestReplay(t *testing.T) {
 	forever.Deadline = time.Time{}
 	replayed := Encoder{AppID: "gateway", Persistent: true}.Request(forever, testNow)
 	reply := Encoder{AppID: "orders", Persistent: true}.Reply(&Reply{Status: 200}, testID, testDeadline, testNow)
-	reply.TTL = 0 // as in any dead letter
+	reply.TTL = 0 // as of any dead-lettered message
 	plain := messaging.Message{CorrelationID: "7", ReplyTo: "plain.replies", Body: []byte("body"), Persistent: true}
 	for name, test := range map[string]struct{ m, want messaging.Message }{
 		"a request":       {request, replayed},
@@ -36,7 +36,7 @@ func TestReplay(t *testing.T) {
 				t.Errorf("replayed message (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(before, driver.Normalize(dead)); diff != "" {
-				t.Errorf("the dead letter itself was changed (-before +after):\n%s", diff)
+				t.Errorf("the dead-lettered message itself was changed (-before +after):\n%s", diff)
 			}
 		})
 	}

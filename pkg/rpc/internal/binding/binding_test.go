@@ -14,7 +14,7 @@ import (
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-// page is embedded in inputs.
+// page is embedded in the input.
 type page struct {
 	Limit  int    `json:"-" query:"limit" validate:"omitempty,min=1,max=100"`
 	Cursor string `json:"cursor" validate:"max=5"`
