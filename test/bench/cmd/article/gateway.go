@@ -19,9 +19,9 @@ type gatewayCommand struct {
 
 // gateway turns HTTP requests into calls.
 type gateway struct {
-	mu      sync.Mutex // a declaration and a publish at once would interleave their frames
+	mu      sync.Mutex // serializes use of channel: concurrent frames would interleave
 	channel *amqp.Channel
-	pending sync.Map // correlation id → chan []byte
+	pending sync.Map // correlation ID → chan []byte
 }
 
 // Run is called by kong.
@@ -40,7 +40,7 @@ func (c *gatewayCommand) Run(all *cli) error {
 	e.GET("/v1/orders/:id", g.get)
 	go func() {
 		g.receive(deliveries)
-		_ = e.Close() // it ends the process
+		_ = e.Close() // ends the process
 	}()
 	return errors.Join(e.Start(c.Addr), errClosed)
 }

@@ -1,5 +1,5 @@
-// Command article is the gateway and the service that one writes from tutorials: one connection with one channel, a
-// declaration for each request, an acknowledgement for each message.
+// Command article is a gateway and a service as tutorials show them: one connection with one channel, a declaration for
+// each request, and an acknowledgement for each message.
 package main
 
 import (
@@ -15,14 +15,14 @@ const (
 	replies  = "article.replies"
 )
 
-// errClosed ends the process: the tutorials don't reconnect.
-var errClosed = errors.New("the broker closed the connection")
+// errClosed ends the process, since tutorials do not reconnect.
+var errClosed = errors.New("connection closed by the broker")
 
 type cli struct {
 	BrokerURL string `env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ."`
 
 	Gateway gatewayCommand `cmd:"" help:"Turn HTTP requests into calls."`
-	Service serviceCommand `cmd:"" help:"Answer calls."`
+	Service serviceCommand `cmd:"" help:"Reply to calls."`
 }
 
 func main() {
@@ -31,7 +31,7 @@ func main() {
 	ctx.FatalIfErrorf(ctx.Run(&c))
 }
 
-// connect returns a channel on which queue exists.
+// connect connects, opens a channel and declares queue on it.
 func connect(url, queue string) (*amqp.Channel, error) {
 	connection, err := amqp.Dial(url)
 	if err != nil {

@@ -26,14 +26,14 @@ func (*serviceCommand) Run(all *cli) error {
 	}
 	body := example.JSON(example.Bytes)
 	for d := range deliveries {
-		if err := answer(channel, d, body); err != nil {
+		if err := reply(channel, d, body); err != nil {
 			return err
 		}
 	}
 	return errClosed
 }
 
-func answer(channel *amqp.Channel, d amqp.Delivery, body []byte) error {
+func reply(channel *amqp.Channel, d amqp.Delivery, body []byte) error {
 	err := channel.PublishWithContext(context.Background(), "", d.ReplyTo, false, false,
 		amqp.Publishing{CorrelationId: d.CorrelationId, ContentType: "application/json", Body: body})
 	if err != nil {

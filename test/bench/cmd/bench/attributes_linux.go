@@ -2,7 +2,7 @@ package main
 
 import "syscall"
 
-// attributes keep a terminal's Ctrl-C from a process, which is stopped in order, and end it with its owner.
+// attributes shields a process from the terminal's Ctrl-C, so that it can shut down gracefully, and kills it with its owner.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -11,11 +11,10 @@ import (
 	"example.com/warren/test/bench/internal/load"
 )
 
-// growthLoad is what each point of a growth is measured with.
+// growthLoad is the load of each point of a growth.
 var growthLoad = load.Options{Callers: 64, WarmUp: 500 * time.Millisecond, Duration: 2 * time.Second}
 
-// growth is how the cost of a call over pkg/rpc grows with one quantity. The first point is what the others are compared
-// with.
+// growth measures how the cost of a call over pkg/rpc grows with one quantity. All points are compared with the first.
 type growth struct {
 	quantity string
 	points   []*point
@@ -26,8 +25,8 @@ type point struct {
 	replicas int      // of the service
 	both     []string // arguments of client and service
 	client   []string // arguments of the client
-	holds    bool     // the client leaves requests behind that nobody answers
-	prefix   string   // of the names of its queues
+	holds    bool     // the client leaves requests in a queue without a consumer
+	prefix   string   // of the queues' names
 	row      *row
 	rounds   []measurement
 }
@@ -87,18 +86,18 @@ func (l *lab) measureGrowths(ctx context.Context, rounds int) ([]growth, error) 
 	return all, nil
 }
 
-// dropHeld removes the requests that nobody answered: the broker is busy with them until their time is up.
+// dropHeld removes the requests without a reply. They would keep the broker busy until they expire.
 func (l *lab) dropHeld(ctx context.Context, p *point) error {
 	if !p.holds {
 		return nil
 	}
-	if _, err := l.node.Ctl(ctx, "purge_queue", p.prefix+".nobody"); err != nil {
+	if _, err := l.node.Ctl(ctx, "purge_queue", p.prefix+".unserved"); err != nil {
 		return fmt.Errorf("drop the held requests: %w", err)
 	}
 	return nil
 }
 
-// startPoint starts the services of a point, on queues of their own.
+// startPoint starts the services of a point, with their own queues.
 func (l *lab) startPoint(ctx context.Context, g growth, p *point) error {
 	p.prefix = g.quantity + " " + p.value
 	common := slices.Concat([]string{"--prefix", p.prefix}, p.both)

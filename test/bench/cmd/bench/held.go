@@ -11,17 +11,17 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// heldRequests is how many HTTP requests wait for their replies at once: as many as a gateway lets wait on one queue.
+// heldRequests is how many HTTP requests wait for their replies at once: the gateway's limit for a queue.
 const heldRequests = 2000
 
-// heldGateway is a gateway without a service of orders behind it.
+// heldGateway is a gateway without an orders service.
 type heldGateway struct {
 	*process
 	addr, admin, profiles string
 }
 
-// measureHeld returns the memory that an HTTP request takes of the gateway while it waits for its reply, in bytes of Go's heap
-// and stacks after garbage collection. That of its connection is in it.
+// measureHeld returns the gateway's memory for an HTTP request that waits for its reply, in bytes of Go's heap and stacks after
+// garbage collection. It includes the connection.
 func (l *lab) measureHeld(ctx context.Context) (float64, error) {
 	g, err := l.startHeldGateway(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (l *lab) measureHeld(ctx context.Context) (float64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("hold a request: %w", err)
 		}
-		defer conn.Close() // all of them are held to the end
+		defer conn.Close() // all stay open until the end
 		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
 			orderPath, g.addr, tokens[0]); err != nil {
 			return 0, fmt.Errorf("hold a request: %w", err)
@@ -79,7 +79,7 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 	return g, await(ctx, g.process, "http://"+g.admin+"/readyz", "")
 }
 
-// awaitHeld returns once all requests wait.
+// awaitHeld waits until all requests wait for their replies.
 func (g *heldGateway) awaitHeld(ctx context.Context) error {
 	return g.await(ctx, startTimeout, func(ctx context.Context) error {
 		held, err := system.Metric(ctx, g.admin, "rpc_client_in_flight", "queue", "orders.get")
@@ -90,7 +90,8 @@ func (g *heldGateway) awaitHeld(ctx context.Context) error {
 	})
 }
 
-// memory is what Go has given out, in bytes. Each collection halves the stacks that are too large.
+// memory returns the bytes of heap and stacks in use. It collects garbage three times, since each collection halves the stacks
+// that are too large.
 func (g *heldGateway) memory(ctx context.Context) (int64, error) {
 	var page string
 	for range 3 {
@@ -111,7 +112,7 @@ func (g *heldGateway) memory(ctx context.Context) (int64, error) {
 	return heap + stacks, err
 }
 
-// sizeIn returns one of the sizes at the end of a heap profile as text.
+// sizeIn returns one of the sizes at the end of a heap profile in text form.
 func sizeIn(page, name string) (n int64, err error) {
 	_, value, _ := strings.Cut(page, "\n# "+name+" = ")
 	if _, err := fmt.Fscan(strings.NewReader(value), &n); err != nil {

@@ -10,6 +10,6 @@ func TestSizeIn(t *testing.T) {
 		}
 	}
 	if got, err := sizeIn(page, "HeapIdle"); err == nil {
-		t.Errorf("got %d for what is not there", got)
+		t.Errorf("got %d for a missing size, want an error", got)
 	}
 }

@@ -20,17 +20,17 @@ import (
 
 const (
 	definitions = "deployments/rabbitmq/definitions/services.json"
-	// benchUser is the broker's user of the programs that have none in production.
+	// benchUser is the broker user of programs that have none in production.
 	benchUser = "bench"
-	// quorumHost is the virtual host in which queues are quorum queues.
+	// quorumHost is the virtual host with quorum queues.
 	quorumHost = "quorum"
-	// heldHost is the virtual host in which nobody answers orders.get.
+	// heldHost is the virtual host without an orders service.
 	heldHost = "held"
 	// startTimeout bounds each start.
 	startTimeout = time.Minute
 )
 
-// allPrograms are those of all rows.
+// allPrograms are the programs of all rows.
 var allPrograms = []string{
 	"./test/bench/cmd/minimal", "./test/bench/cmd/raw", "./test/bench/cmd/rpc",
 	"./test/bench/cmd/article", "./test/bench/cmd/http", "./test/bench/cmd/orders",
@@ -38,7 +38,7 @@ var allPrograms = []string{
 	"./services/gateway/cmd/gateway", "./services/access-control/cmd/access-control",
 }
 
-// lab has what the rows share: programs, a broker, and a folder for files.
+// lab holds what the rows share: programs, a broker, and a folder for files.
 type lab struct {
 	folder    string
 	node      *rabbitmqtest.Node
@@ -46,11 +46,11 @@ type lab struct {
 	broker    *process
 	processes []*process
 	tokens    []string
-	profiled  map[string]string // the address of each program that serves profiles; nil: none does
-	settings  []string          // of every program, NAME=value
+	profiled  map[string]string // addresses by program if programs serve profiles, or else nil
+	settings  []string          // environment of every program, NAME=value
 }
 
-// newLab builds programs and starts the broker.
+// newLab builds the programs and starts the broker.
 func newLab(ctx context.Context, programs []string) (*lab, error) {
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
@@ -68,13 +68,13 @@ func newLab(ctx context.Context, programs []string) (*lab, error) {
 	return l, nil
 }
 
-// close stops all and removes the files.
+// close stops all processes and removes all files.
 func (l *lab) close() {
 	for _, p := range l.processes {
 		p.stop()
 	}
 	if l.node != nil {
-		_ = l.node.Close() // its folder is within ours
+		_ = l.node.Close() // its folder is removed below
 	}
 	_ = os.RemoveAll(l.folder)
 }
@@ -92,7 +92,7 @@ func (l *lab) program(name string) string { return filepath.Join(l.folder, "bin"
 
 func (l *lab) definitions() string { return filepath.Join(l.folder, "definitions.json") }
 
-// writeDefinitions writes production's definitions of the broker with two virtual hosts and a user more.
+// writeDefinitions writes production's broker definitions with two additional virtual hosts and benchUser.
 func (l *lab) writeDefinitions() error {
 	data, err := os.ReadFile(definitions)
 	if err != nil {

@@ -8,10 +8,11 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// tokens is how many there are: one for each caller, since the gateway asks once for all who come at once with the same.
+// tokens is the number of tokens: at most one caller uses each at a time, because the gateway checks a token once for all
+// concurrent requests with it.
 const tokens = 256
 
-// logIn returns the tokens, which it gets once.
+// logIn returns the tokens. The first call gets them from the gateway at url.
 func (l *lab) logIn(ctx context.Context, url string) ([]string, error) {
 	if l.tokens != nil {
 		return l.tokens, nil

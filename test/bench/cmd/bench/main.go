@@ -1,5 +1,5 @@
-// Command bench measures calls over RabbitMQ, from amqp091-go alone to the whole gateway, and prints a table. It is run from the
-// root of the repository; README.md of the module tells how to read what it prints.
+// Command bench measures calls over RabbitMQ, from amqp091-go alone to the whole gateway, and prints a table. Run it from the
+// repository's root. test/bench/README.md explains the table.
 package main
 
 import (
@@ -19,7 +19,7 @@ type cli struct {
 }
 
 func main() {
-	// The kernel ends the children with the thread that started them: the main one lasts.
+	// The kernel kills the child processes when the thread that started them ends. The main thread does not end.
 	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -12,12 +12,12 @@ import (
 	"example.com/warren/test/bench/internal/load"
 )
 
-// measurement is one row's in one round with some callers.
+// measurement is the result of one row in one round with a number of callers.
 type measurement struct {
 	load.Result
 	rate     float64 // requests per second
-	closed   int     // connections and channels, by the broker
-	front    usage   // the gateway's, or the client's
+	closed   int     // connections and channels that the broker closed
+	front    usage   // of the gateway or client
 	broker   usage
 	services usage
 }
@@ -32,14 +32,14 @@ func (l *lab) snapshot(front *process, r *row) (s snapshot, err error) {
 	if s.services, err = usageOf(r.services...); err != nil {
 		return s, err
 	}
-	if r.nobroker {
+	if r.noBroker {
 		return s, nil
 	}
 	s.broker, err = usageOf(l.broker)
 	return s, err
 }
 
-// key names what is measured in each round.
+// key identifies the measurements of a row with a number of callers.
 type key struct {
 	row     string
 	callers int
@@ -96,7 +96,7 @@ func (l *lab) measureClient(_ context.Context, r *row, o load.Options) (m measur
 		return m, err
 	}
 	defer func() {
-		_ = client.in.Close() // it ends then
+		_ = client.in.Close() // ends the client
 		if ended := client.cmd.Wait(); err == nil && ended != nil {
 			err = fmt.Errorf("%s: %w: %s", r.client, ended, complaints)
 		}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// startPeer starts a framework's service and gateway, of bench/peers.
+// startPeer starts the service and gateway of a framework in test/bench/peers.
 func (l *lab) startPeer(ctx context.Context, r *row, peer string) error {
 	folder, err := filepath.Abs(filepath.Join("test", "bench", "peers", peer))
 	if err != nil {
@@ -25,7 +25,7 @@ func (l *lab) startPeer(ctx context.Context, r *row, peer string) error {
 	return l.startGateway(ctx, r, peer, []string{filepath.Join(folder, "gateway.js")}, env...)
 }
 
-// linkNode makes the node that is installed in folder one of the lab's programs.
+// linkNode links the Node.js that is installed in folder as a program of the lab.
 func (l *lab) linkNode(folder, program string) error {
 	nodes, err := filepath.Glob(filepath.Join(folder, "node_modules", "node-*", "bin", "node"))
 	if err != nil {

@@ -16,17 +16,17 @@ import (
 	"time"
 )
 
-// process is a program that runs.
+// process is a running program.
 type process struct {
 	name string
 	pid  int
-	log  string // the file that it writes to
+	log  string // file of the output
 	cmd  *exec.Cmd
-	in   io.Closer // its standard input
-	out  io.Reader // its standard output, for those that report
+	in   io.Closer // standard input
+	out  io.Reader // standard output of a program that reports
 }
 
-// start runs a program with its log in a file, as a service has it.
+// start runs a program whose output goes to a file, as that of services does.
 func (l *lab) start(name, program string, args, env []string) (*process, error) {
 	p := &process{name: name, log: filepath.Join(l.folder, name+".log")}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -44,16 +44,16 @@ func (l *lab) start(name, program string, args, env []string) (*process, error) 
 	return p, nil
 }
 
-// command has nothing in its environment but env and the lab's settings, and no context: processes outlive the calls that
-// start them, and are stopped with the lab.
+// command returns a command whose environment holds only env and the lab's settings. It has no context: processes outlive the
+// calls that start them, and stop with the lab.
 func (l *lab) command(program string, args, env []string) *exec.Cmd {
-	cmd := exec.Command(l.program(program), args...) //nolint:noctx // see above
+	cmd := exec.Command(l.program(program), args...) //nolint:noctx // see the comment
 	cmd.Env = slices.Concat(env, l.settings)
 	cmd.SysProcAttr = attributes()
 	return cmd
 }
 
-// startReporter runs a program that makes load.
+// startReporter runs a program that makes load and reports on its standard output.
 func (l *lab) startReporter(program string, args, env []string) (*process, *bytes.Buffer, error) {
 	var complaints bytes.Buffer
 	cmd := l.command(program, args, env)
@@ -72,18 +72,18 @@ func (l *lab) startReporter(program string, args, env []string) (*process, *byte
 	return &process{name: program, pid: cmd.Process.Pid, cmd: cmd, in: in, out: out}, &complaints, nil
 }
 
-// stop ends it in order, or after a while by force.
+// stop sends SIGTERM, and kills the process if it does not end in time.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it fails only if the process has ended
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if the process has ended
 	force := time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer force.Stop()
-	_ = p.cmd.Wait() // how it ends does not matter any more
+	_ = p.cmd.Wait() // the exit status does not matter
 }
 
-// clearLog keeps an access log from filling the disk.
+// clearLog empties the log, so that an access log does not fill the disk.
 func (p *process) clearLog() { _ = os.Truncate(p.log, 0) }
 
-// awaitReady polls the log of a program that says when it is ready: with many queues, that takes a while.
+// awaitReady waits for the line "ready" in a program's log. With many queues it takes a while.
 func (p *process) awaitReady(ctx context.Context) error {
 	return p.await(ctx, 3*startTimeout, func(context.Context) error {
 		log, err := os.ReadFile(p.log)
@@ -94,7 +94,7 @@ func (p *process) awaitReady(ctx context.Context) error {
 	})
 }
 
-// await polls a URL until it answers with status 200.
+// await polls a URL until the response has status 200.
 func await(ctx context.Context, p *process, url, token string) error {
 	return p.await(ctx, startTimeout, func(ctx context.Context) error {
 		_, err := get(ctx, url, token)
@@ -102,7 +102,7 @@ func await(ctx context.Context, p *process, url, token string) error {
 	})
 }
 
-// await calls f until it has no error, for so long at most. Its own error is f's last, with the end of the process's log.
+// await calls f until it succeeds, for limit at most. The error holds f's last one and the end of the process's log.
 func (p *process) await(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -116,7 +116,7 @@ func (p *process) await(ctx context.Context, limit time.Duration, f func(context
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			log, _ := os.ReadFile(p.log) // what there is of it
+			log, _ := os.ReadFile(p.log) // empty if there is none
 			return fmt.Errorf("await %s: %w; its log ends with:\n%s", p.name, err, log[max(0, len(log)-2000):])
 		}
 	}
@@ -126,7 +126,7 @@ var errNotReady = errors.New("not ready")
 
 var errStatus = errors.New("unexpected status")
 
-// get returns the response's size on the wire.
+// get makes a request and returns the size of the response on the wire.
 func get(ctx context.Context, url, token string) (bytesOnWire int, err error) {
 	u, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// profileCommand are the settings of profiling.
+// profileCommand is the command profile.
 type profileCommand struct {
-	Callers  int           `default:"64" help:"Callers at once."`
-	Duration time.Duration `default:"10s" help:"Time of the CPU profile."`
+	Callers  int           `default:"64" help:"Number of callers."`
+	Duration time.Duration `default:"10s" help:"Duration of the CPU profile."`
 	Folder   string        `default:"test/bench/profiles" help:"Folder for the profiles."`
 }
 
-// profile adds what makes a program serve profiles, and names the program that can.
+// profile returns the program and the environment that make a service serve profiles.
 func (l *lab) profile(ctx context.Context, program string, env []string) (string, []string, error) {
 	addr, err := system.FindAddr(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (l *lab) profile(ctx context.Context, program string, env []string) (string
 	switch program {
 	case "gateway":
 		program = "profiled-gateway"
-	case "orders": // it can
+	case "orders": // serves profiles itself
 	default:
 		return program, env, nil
 	}
@@ -56,7 +56,7 @@ func (c *profileCommand) Run(ctx context.Context) error {
 	if err := os.MkdirAll(c.Folder, 0o755); err != nil { //nolint:gosec // everyone may read it
 		return fmt.Errorf("make the folder of profiles: %w", err)
 	}
-	// Warm, and then loaded a little longer than the profile takes.
+	// Warm up, and then apply load for a little longer than the profile takes.
 	if _, err := lab.wrk(ctx, rows[0], c.Callers, 2*time.Second); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (c *profileCommand) Run(ctx context.Context) error {
 	return work.Wait()
 }
 
-// save writes the profiles of one program, the one of the CPU first: the others are of all time until then.
+// save writes the profiles of one program. The CPU profile comes first: the others cover all time since the start.
 func (c *profileCommand) save(ctx context.Context, program, addr string) error {
 	seconds := strconv.Itoa(int(c.Duration.Seconds()))
 	for _, p := range []struct{ file, path string }{

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// newReport returns the whole page, in Markdown.
+// newReport returns the page in Markdown.
 func newReport(ctx context.Context, rows []*row, results map[key][]measurement, c *tableCommand) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Calls over RabbitMQ, %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"))
@@ -32,7 +32,7 @@ func newReport(ctx context.Context, rows []*row, results map[key][]measurement, 
 	return b.String()
 }
 
-// growthReport returns the second table. held is the memory of an HTTP request that waits, in bytes.
+// growthReport returns the second table. Held is the memory of a waiting HTTP request in bytes.
 func growthReport(growths []growth, held float64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nHow the cost of a call over pkg/rpc grows, with %d callers; %s of warm-up and %s measured for each:\n\n",
@@ -52,7 +52,7 @@ func growthReport(growths []growth, held float64) string {
 
 func growthLine(g growth, p *point) string {
 	s := summarize(p.rounds, g.points[0].rounds)
-	bytes := "" // a single call shows nothing but noise
+	bytes := "" // for a single call the figure is noise
 	if perCall := median(values(p.rounds, func(m measurement) float64 { return m.PendingBytes })); perCall > 0 && p.value != "1" {
 		bytes = fmt.Sprintf("%.0f", perCall)
 	}
@@ -60,7 +60,7 @@ func growthLine(g growth, p *point) string {
 		g.quantity, p.value, s.rate, s.p50, s.p99, s.errors, s.front.cpu, s.broker.cpu, s.services.cpu, bytes, s.ratio)
 }
 
-// line is a row of the table.
+// line returns a row of the table.
 func line(r *row, callers int, rounds, first []measurement) string {
 	s := summarize(rounds, first)
 	return fmt.Sprintf("| %s | %d | %s | %s | %s | %s | %.0f | %.0f | %.0f | %.2f | %.2f | %.0f | %.2f |\n",
@@ -68,15 +68,15 @@ func line(r *row, callers int, rounds, first []measurement) string {
 		s.front.cpu, s.broker.cpu, s.services.cpu, s.front.writes, s.services.writes, s.resident/(1<<20), s.ratio)
 }
 
-// summary is what the tables show of some rounds. Each figure is their median, errors are summed up.
+// summary is what the tables show of some rounds: medians, and the sum of errors.
 type summary struct {
 	rate, p50, p99, errors  string
 	front, broker, services perCall
 	resident                float64 // bytes
-	ratio                   float64 // to the rates of the first row in the same rounds
+	ratio                   float64 // of rates to those of the first row in the same rounds
 }
 
-// perCall is what one call takes of a process.
+// perCall is what one call costs a process.
 type perCall struct{ cpu, writes float64 } // microseconds, system calls
 
 func summarize(rounds, first []measurement) summary {
@@ -118,7 +118,7 @@ func values(rounds []measurement, of func(measurement) float64) []float64 {
 	return out
 }
 
-// median is the mean of the two in the middle of an even number.
+// median returns the mean of the two middle values for an even number of values.
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	if len(v) == 0 {
@@ -129,7 +129,7 @@ func median(v []float64) float64 {
 
 func machine() string {
 	model := "unknown processor"
-	data, _ := os.ReadFile("/proc/cpuinfo") // without it there is no name
+	data, _ := os.ReadFile("/proc/cpuinfo") // the name stays unknown without it
 	for line := range strings.Lines(string(data)) {
 		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
 			model = strings.TrimSpace(value)
@@ -148,19 +148,19 @@ func versions(ctx context.Context) string {
 	}, "; ")
 }
 
-// output is the first line that a command prints. Some print their version on an error.
+// output returns the first line that a command prints. Some commands print their version with an error.
 func output(ctx context.Context, name string, args ...string) string {
 	out, _ := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	line, _, _ := bytes.Cut(out, []byte("\n"))
 	return cmp.Or(strings.TrimSpace(string(line)), "unknown")
 }
 
-// save writes the report to a file of the day.
+// save writes the report to a file named for the day.
 func (c *tableCommand) save(report string) error {
 	if c.Results == "" {
 		return nil
 	}
-	if err := os.MkdirAll(c.Results, 0o755); err != nil { //nolint:gosec // everyone may read it
+	if err := os.MkdirAll(c.Results, 0o755); err != nil { //nolint:gosec // world-readable by intention
 		return fmt.Errorf("save the table: %w", err)
 	}
 	name := time.Now().UTC().Format(time.DateOnly)

@@ -9,7 +9,7 @@ import (
 	"example.com/warren/test/bench/internal/example"
 )
 
-// counter counts what is read through it.
+// counter counts the bytes read through it.
 type counter struct {
 	r io.Reader
 	n int
@@ -22,7 +22,7 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readResponse reads a response on a connection that carries no other, and returns its bytes, headers included.
+// readResponse reads the only response on a connection and returns its size, headers included.
 func readResponse(conn io.Reader, request *http.Request) (int, error) {
 	counted := &counter{r: conn}
 	response, err := http.ReadResponse(bufio.NewReader(counted), request)
@@ -40,10 +40,10 @@ func readResponse(conn io.Reader, request *http.Request) (int, error) {
 	return counted.n, checkBody(request.URL.Path, body)
 }
 
-// checkBody expects an order where one is asked for.
+// checkBody checks that a response to orderPath is an order.
 func checkBody(path string, body []byte) error {
 	if path == orderPath && len(body) != example.Bytes {
-		return fmt.Errorf("a body of %d bytes: %.200s", len(body), body)
+		return fmt.Errorf("body of %d bytes: %.200s", len(body), body)
 	}
 	return nil
 }

@@ -11,21 +11,21 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// row is one way to make calls. Its load is made by client, or by wrk at url.
+// row is one way to make calls. The load comes from client, or from wrk if client is empty.
 type row struct {
 	name     string
-	client   string   // the program, if it is not wrk
-	args     []string // its arguments
+	client   string   // program
+	args     []string // of client
 	env      []string
 	url      string
-	tokens   []string   // that requests carry in turns
-	response int        // bytes of a right answer to wrk
-	gateway  *process   // nil: there is a client instead
+	tokens   []string   // used by requests in turns
+	response int        // bytes of a right response to wrk
+	gateway  *process   // nil if there is a client
 	services []*process // behind the gateway or client
-	nobroker bool       // its broker is none
+	noBroker bool       // makes no use of the broker
 }
 
-// orderPath is what is asked of gateways.
+// orderPath is the path of the requests to gateways.
 var orderPath = "/v1/orders/" + example.NewOrder(0).ID
 
 type starter struct {
@@ -50,13 +50,13 @@ var starters = []starter{
 	{"http", "http", (*lab).startHTTP},
 }
 
-// peerStarters are those of other frameworks, which npm installs.
+// peerStarters are the rows of other frameworks, which npm installs.
 var peerStarters = []starter{
 	{"nestjs", "NestJS", func(l *lab, ctx context.Context, r *row) error { return l.startPeer(ctx, r, "nestjs") }},
 	{"moleculer", "Moleculer", func(l *lab, ctx context.Context, r *row) error { return l.startPeer(ctx, r, "moleculer") }},
 }
 
-// rows starts those of starters that are asked for, or all.
+// rows starts the named rows of starters, or all of them without names.
 func (l *lab) rows(ctx context.Context, starters []starter, names []string) ([]*row, error) {
 	for _, name := range names {
 		if !slices.ContainsFunc(starters, func(s starter) bool { return s.id == name }) {
@@ -77,7 +77,7 @@ func (l *lab) rows(ctx context.Context, starters []starter, names []string) ([]*
 	return rows, nil
 }
 
-// startClientRow is for programs that have a client and a service in them.
+// startClientRow starts the service of a program that contains a client and a service.
 func startClientRow(program string, args ...string) func(*lab, context.Context, *row) error {
 	return func(l *lab, _ context.Context, r *row) error {
 		r.client, r.args = program, append(slices.Clone(args), "client")
@@ -88,8 +88,8 @@ func startClientRow(program string, args ...string) func(*lab, context.Context, 
 	}
 }
 
-// startSystem starts a gateway with what it needs. The gateways of one virtual host share a service of orders, and one of
-// access control.
+// startSystem starts a gateway and the services that it needs. The gateways of one virtual host share orders and
+// access-control.
 func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...string) error {
 	suffix := strconv.Itoa(len(l.processes))
 	addr, err := system.FindAddr(ctx)
@@ -116,7 +116,7 @@ func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...strin
 	return err
 }
 
-// services returns those of a virtual host.
+// services returns the services of a virtual host.
 func (l *lab) services(ctx context.Context, host string, env []string) ([]*process, error) {
 	var services []*process
 	for _, program := range []string{"orders", "access-control"} {
@@ -129,7 +129,7 @@ func (l *lab) services(ctx context.Context, host string, env []string) ([]*proce
 	return services, nil
 }
 
-// service returns one of a virtual host, which is started if it is not there.
+// service returns a service of a virtual host, and starts it if it does not run.
 func (l *lab) service(ctx context.Context, program, host string, env []string) (*process, error) {
 	name := program + host
 	if i := slices.IndexFunc(l.processes, func(p *process) bool { return p.name == name }); i >= 0 {
@@ -137,14 +137,14 @@ func (l *lab) service(ctx context.Context, program, host string, env []string) (
 	}
 	return l.startService(ctx, name, program, host, append([]string{
 		"ACCESS_CONTROL_DATABASE=" + filepath.Join(l.folder, name+".db"),
-		"ACCESS_CONTROL_KEYS=" + filepath.Join(l.folder, "keys"), // all take the same tokens
+		"ACCESS_CONTROL_KEYS=" + filepath.Join(l.folder, "keys"), // all accept the same tokens
 		"ACCESS_CONTROL_TOKEN_LIFETIME=1h",
 		"ACCESS_CONTROL_BCRYPT_COST=10",
 		"DEMO_DATA=true",
 	}, env...))
 }
 
-// startService returns once the service is ready. program is also its user at the broker.
+// startService starts a service and waits until it is ready. Program is also its broker user.
 func (l *lab) startService(ctx context.Context, name, program, host string, env []string) (*process, error) {
 	admin, err := system.FindAddr(ctx)
 	if err != nil {
@@ -174,11 +174,11 @@ func (l *lab) startArticle(ctx context.Context, r *row) error {
 }
 
 func (l *lab) startHTTP(ctx context.Context, r *row) error {
-	r.nobroker = true
+	r.noBroker = true
 	return l.startGateway(ctx, r, "http", nil)
 }
 
-// startGateway starts a program that answers HTTP requests and asks for no token.
+// startGateway starts a program that serves HTTP without a token.
 func (l *lab) startGateway(ctx context.Context, r *row, program string, args []string, env ...string) error {
 	addr, err := system.FindAddr(ctx)
 	if err != nil {

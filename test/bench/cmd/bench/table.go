@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// tableCommand are the settings of a run.
+// tableCommand is the command table.
 type tableCommand struct {
-	Rows     []string      `help:"Rows to measure, of raw, raw-as-rpc, minimal, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The first is what the others are compared with. Default: all."`
-	Peers    bool          `help:"Measure the frameworks of bench/peers too. make bench-peers installs them."`
-	Growth   bool          `default:"true" negatable:"" help:"Measure how the cost of a call grows, too."`
-	Callers  []int         `default:"1,64,256" help:"Callers at once."`
-	Rounds   int           `default:"3" help:"Times that each row is measured, in turns."`
+	Rows     []string      `help:"Rows to measure, of raw, raw-as-rpc, minimal, rpc, gateway, gateway-checked, gateway-quorum, article and http, and with --peers of nestjs and moleculer. The others are compared with the first. Default: all."`
+	Peers    bool          `help:"Measure the frameworks of test/bench/peers too. make bench-peers installs them."`
+	Growth   bool          `default:"true" negatable:"" help:"Measure how the cost of a call grows."`
+	Callers  []int         `default:"1,64,256" help:"Numbers of callers."`
+	Rounds   int           `default:"3" help:"Number of measurements of each row, in turns."`
 	WarmUp   time.Duration `default:"1s" help:"Time before each measurement."`
 	Duration time.Duration `default:"3s" help:"Time of each measurement."`
-	Procs    int           `help:"GOMAXPROCS of the programs in Go; 0: as many as there are processors."`
-	Results  string        `default:"test/bench/results" help:"Folder for the table; empty: it is only printed."`
+	Procs    int           `help:"GOMAXPROCS of the Go programs; 0: the number of processors."`
+	Results  string        `default:"test/bench/results" help:"Folder for the table; empty: print it only."`
 }
 
 // Run is called by kong.

@@ -10,10 +10,10 @@ import (
 	"example.com/warren/test/internal/proc"
 )
 
-// clockTick is the unit of times in /proc/<pid>/stat (proc(5)), the same on all of Linux's usual platforms.
+// clockTick is the unit of times in /proc/<pid>/stat (proc(5)). It is the same on all common platforms of Linux.
 const clockTick = 10 * time.Millisecond
 
-// usage is what a process has taken since its start.
+// usage is what a process has used since its start.
 type usage struct {
 	cpu      time.Duration
 	writes   int // system calls
@@ -24,12 +24,12 @@ func (u usage) plus(v usage) usage {
 	return usage{cpu: u.cpu + v.cpu, writes: u.writes + v.writes, resident: u.resident + v.resident}
 }
 
-// since keeps the resident memory.
+// since returns the difference of times and writes. The resident memory stays that of u.
 func (u usage) since(earlier usage) usage {
 	return usage{cpu: u.cpu - earlier.cpu, writes: u.writes - earlier.writes, resident: u.resident}
 }
 
-// usageOf sums up processes.
+// usageOf returns the sum of the processes' usage.
 func usageOf(processes ...*process) (usage, error) {
 	var sum usage
 	for _, p := range processes {
@@ -47,7 +47,8 @@ func readUsage(pid int) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	// The second field is the program's name in parentheses, and may hold anything; utime and stime are the 14th and 15th.
+	// The second field is the program's name in parentheses, and may contain any character. utime and stime are the 14th and
+	// 15th fields.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(fields) < 13 {
 		return usage{}, fmt.Errorf("%q has too few fields", stat)

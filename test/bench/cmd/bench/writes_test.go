@@ -7,8 +7,8 @@ import (
 	"example.com/warren/test/bench/internal/load"
 )
 
-// TestWritesPerCall bounds the write(2) calls per RPC, which are the largest part of its cost and hardly move with the
-// machine. Nothing may be lost, wrong or closed either. It builds a program and starts a broker, which takes some seconds.
+// TestWritesPerCall bounds the write(2) calls per RPC. They are the largest part of its cost, and depend little on the machine.
+// No call may fail, and the broker may close no connection.
 func TestWritesPerCall(t *testing.T) {
 	t.Chdir("../../../..") // the repository's root
 	lab, err := newLab(t.Context(), []string{"./test/bench/cmd/rpc"})

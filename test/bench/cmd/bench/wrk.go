@@ -19,13 +19,13 @@ import (
 //go:embed wrk.lua
 var wrkScript []byte
 
-// wrkResult is what wrk.lua prints. wrk counts answers with a wrong status as requests too.
+// wrkResult is what wrk.lua prints. Its requests include responses with a wrong status.
 type wrkResult struct {
 	load.Result
 	Bytes int `json:"bytes"`
 }
 
-// wrk makes the load of one row for a time.
+// wrk makes the load of one row for a duration.
 func (l *lab) wrk(ctx context.Context, r *row, callers int, d time.Duration) (wrkResult, error) {
 	var result wrkResult
 	script := filepath.Join(l.folder, "wrk.lua")
@@ -51,11 +51,12 @@ func (l *lab) wrk(ctx context.Context, r *row, callers int, d time.Duration) (wr
 	return result, nil
 }
 
-// checkBytes returns an error unless the bytes that came are those of as many right answers, but for those cut off at the end.
+// checkBytes returns an error unless the received bytes match the number of right responses. The last response of each caller
+// may be incomplete.
 func (w wrkResult) checkBytes(response, callers int) error {
 	low, high := w.Requests*response, (w.Requests+callers)*response
 	if w.Bytes < low || w.Bytes > high {
-		return fmt.Errorf("%d answers in %d bytes: an answer has %d", w.Requests, w.Bytes, response)
+		return fmt.Errorf("%d responses in %d bytes: a response has %d", w.Requests, w.Bytes, response)
 	}
 	return nil
 }

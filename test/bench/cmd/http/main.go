@@ -1,4 +1,4 @@
-// Command http answers HTTP requests at once: the ceiling of anything that does so with echo.
+// Command http responds to HTTP requests at once. It is the upper bound for any gateway on echo.
 package main
 
 import (
@@ -16,7 +16,7 @@ type cli struct {
 
 func main() {
 	var c cli
-	ctx := kong.Parse(&c, kong.Description("Answers each request at once."))
+	ctx := kong.Parse(&c, kong.Description("Responds to each request at once."))
 	body := example.JSON(example.Bytes)
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true

@@ -13,7 +13,7 @@ import (
 
 type clientCommand struct{ load.Options }
 
-var errWrongSize = errors.New("a reply of the wrong size")
+var errWrongSize = errors.New("reply of the wrong size")
 
 // client makes calls.
 type client struct {
@@ -22,7 +22,7 @@ type client struct {
 	ids        atomic.Uint64
 
 	mu      sync.Mutex
-	pending map[string]chan<- int // by correlation id, for the size of the reply
+	pending map[string]chan<- int // by correlation ID; receives the size of the reply
 }
 
 // Run is called by kong.
@@ -62,14 +62,14 @@ func (c *client) call(ctx context.Context) error {
 	}
 }
 
-// receive ends the run at a reply that nobody waits for: it came twice, or to the wrong client.
+// receive ends the run at a reply that no call waits for: it came twice, or to the wrong client.
 func (c *client) receive(m message) error {
 	c.mu.Lock()
 	reply, ok := c.pending[m.correlationID]
 	delete(c.pending, m.correlationID)
 	c.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("nobody waits for reply %q", m.correlationID)
+		return fmt.Errorf("no call waits for reply %q", m.correlationID)
 	}
 	reply <- m.body
 	return nil

@@ -18,7 +18,7 @@ const (
 	requests = "minimal.requests"
 	replies  = "minimal.replies"
 
-	// prefetch, ackBatch and ackDelay are those of command raw.
+	// prefetch, ackBatch and ackDelay have the values of command raw.
 	prefetch = 1000
 	ackBatch = 100
 	ackDelay = 10 * time.Millisecond
@@ -26,9 +26,9 @@ const (
 	readBuffer = 64 << 10
 )
 
-var errClosed = errors.New("the connection is closed")
+var errClosed = errors.New("connection closed")
 
-// connection has one channel, which publishes and consumes.
+// connection is a connection with one channel, which publishes and consumes.
 type connection struct {
 	conn  net.Conn
 	in    frameReader
@@ -39,7 +39,7 @@ type connection struct {
 	count int    // deliveries handled since the last acknowledgement
 }
 
-// dial connects and makes the queues.
+// dial connects and declares the queues.
 func dial(rawURL string) (*connection, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -105,20 +105,20 @@ func (c *connection) send(channel uint16, m method, arguments []byte) error {
 	return err
 }
 
-func (c *connection) call(channel uint16, m, answer method, arguments []byte) error {
+func (c *connection) call(channel uint16, m, reply method, arguments []byte) error {
 	if err := c.send(channel, m, arguments); err != nil {
 		return err
 	}
-	_, err := c.in.await(answer)
+	_, err := c.in.await(reply)
 	return err
 }
 
-// purge empties a queue of what is left of an earlier run.
+// purge removes what an earlier run left in a queue.
 func (c *connection) purge(queue string) error {
 	return c.call(1, queuePurge, queuePurgeOk, append(appendShort([]byte{0, 0}, queue), 0))
 }
 
-// consume handles the messages of a queue until the connection ends. Nothing but publish may be called any more.
+// consume handles the messages of a queue until the connection ends. Call only publish and close after it.
 func (c *connection) consume(queue string, handle func(message) error) error {
 	qos := binary.BigEndian.AppendUint16([]byte{0, 0, 0, 0}, prefetch)
 	if err := c.call(1, basicQos, basicQosOk, append(qos, 0)); err != nil {
@@ -177,7 +177,7 @@ func (c *connection) handled(tag uint64) {
 	}
 }
 
-// acknowledgeLate acknowledges what does not fill a batch.
+// acknowledgeLate acknowledges deliveries that do not fill a batch.
 func (c *connection) acknowledgeLate() {
 	for range time.Tick(ackDelay) {
 		c.mu.Lock()
@@ -201,11 +201,11 @@ func (c *connection) signal() {
 	}
 }
 
-// flush writes what has gathered, until the connection ends.
+// flush writes gathered frames until the connection ends.
 func (c *connection) flush() {
 	var spare []byte
 	for range c.wake {
-		runtime.Gosched() // those who are about to publish join this write
+		runtime.Gosched() // callers that are about to publish join this write
 		c.mu.Lock()
 		batch := c.out
 		c.out = spare[:0]

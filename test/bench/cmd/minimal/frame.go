@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// Frame types, and the end of each frame, by section 4.2 of the AMQP 0-9-1 specification.
+// Frame types and the frame-end octet (AMQP 0-9-1 specification, section 4.2).
 const (
 	methodFrame = 1
 	headerFrame = 2
@@ -18,7 +18,7 @@ const (
 	frameHeaderBytes = 7
 )
 
-// method is a class and a method number, as they stand in a frame.
+// method is a class number and a method number, as encoded in a frame.
 type method uint32
 
 const (
@@ -45,7 +45,7 @@ const (
 	basicAck          method = 60<<16 | 80
 )
 
-// Property flags of a content header that this program sends or reads, the first property in the highest bit.
+// Flags of the content header properties that this program sends or reads. The first property has the highest bit.
 const (
 	hasContentType   = 1 << 15
 	hasCorrelationID = 1 << 10
@@ -56,11 +56,11 @@ const (
 )
 
 var (
-	errFrame  = errors.New("a frame that is not understood")
-	errMethod = errors.New("an unexpected method")
+	errFrame  = errors.New("malformed or unsupported frame")
+	errMethod = errors.New("unexpected method")
 )
 
-// frame is what one frame carries. Its payload is valid until the next is read.
+// frame is one frame. Its payload is valid until the next frame is read.
 type frame struct {
 	kind    byte
 	payload []byte
@@ -93,19 +93,19 @@ func (r *frameReader) next() (frame, error) {
 	return frame{kind, r.buf[:size]}, nil
 }
 
-// await reads a method, and its arguments, of a handshake.
+// await reads a frame, which must be the wanted method, and returns the method's arguments.
 func (r *frameReader) await(want method) ([]byte, error) {
 	f, err := r.next()
 	if err != nil {
 		return nil, err
 	}
 	if f.kind != methodFrame || method(binary.BigEndian.Uint32(f.payload)) != want {
-		return nil, fmt.Errorf("%w: %q in place of %d.%d", errMethod, f.payload, want>>16, want&0xFFFF)
+		return nil, fmt.Errorf("%w: got %q, want %d.%d", errMethod, f.payload, want>>16, want&0xFFFF)
 	}
 	return f.payload[4:], nil
 }
 
-// message is a delivery, or what is published.
+// message is a delivery, or a message to publish.
 type message struct {
 	tag           uint64
 	correlationID string
@@ -113,7 +113,7 @@ type message struct {
 	body          int // bytes
 }
 
-// readMessage reads the header and body that follow a basic.deliver.
+// readMessage reads the content header and body that follow a basic.deliver.
 func (r *frameReader) readMessage(deliver []byte) (message, error) {
 	var m message
 	_, rest := cutShort(deliver)
@@ -136,7 +136,7 @@ func (r *frameReader) readMessage(deliver []byte) (message, error) {
 	if flags&hasReplyTo != 0 {
 		m.replyTo, _ = cutShort(properties)
 	}
-	size := int(binary.BigEndian.Uint64(header.payload[4:])) //nolint:gosec // our own
+	size := int(binary.BigEndian.Uint64(header.payload[4:])) //nolint:gosec // small
 	for m.body < size {
 		body, err := r.next()
 		if err != nil {
@@ -152,7 +152,7 @@ func cutShort(b []byte) (string, []byte) {
 	return string(b[1 : 1+n]), b[1+n:]
 }
 
-// begin appends the header of a frame, whose size is filled in by end.
+// begin appends the header of a frame. Function end fills in the size.
 func begin(out []byte, kind byte, channel uint16) ([]byte, int) {
 	out = append(out, kind)
 	out = binary.BigEndian.AppendUint16(out, channel)
@@ -165,7 +165,7 @@ func end(out []byte, start int) []byte {
 	return append(out, frameEnd)
 }
 
-// appendMethod appends a method's frame.
+// appendMethod appends a method frame.
 func appendMethod(out []byte, channel uint16, m method, arguments ...byte) []byte {
 	out, start := begin(out, methodFrame, channel)
 	out = binary.BigEndian.AppendUint32(out, uint32(m))
@@ -180,7 +180,7 @@ func appendShort(out []byte, s string) []byte {
 func appendPublish(out []byte, queue string, m message, contentType string, body []byte) []byte {
 	out, start := begin(out, methodFrame, 1)
 	out = binary.BigEndian.AppendUint32(out, uint32(basicPublish))
-	out = append(out, 0, 0, 0) // reserved, and the default exchange
+	out = append(out, 0, 0, 0) // reserved-1, default exchange
 	out = appendShort(out, queue)
 	out = end(append(out, 0), start)
 
@@ -210,7 +210,7 @@ func appendPublish(out []byte, queue string, m message, contentType string, body
 	return end(append(out, body...), start)
 }
 
-// appendAck appends the acknowledgement of all up to a tag.
+// appendAck appends the acknowledgement of all deliveries up to a tag.
 func appendAck(out []byte, tag uint64) []byte {
 	out, start := begin(out, methodFrame, 1)
 	out = binary.BigEndian.AppendUint32(out, uint32(basicAck))

@@ -1,5 +1,5 @@
-// Command minimal makes calls over RabbitMQ, and answers them, with the fewest bytes and steps of AMQP 0-9-1 that do it and
-// no library: what is left below command raw. It takes the broker's good behaviour for granted.
+// Command minimal makes calls over RabbitMQ and replies to them with the fewest bytes and steps of AMQP 0-9-1, and without
+// an AMQP library. The difference to command raw is the cost of the library. It does not handle errors of the broker.
 package main
 
 import (
@@ -14,8 +14,8 @@ type cli struct {
 	BrokerURL string `env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ."`
 	Bytes     int    `default:"${bytes}" help:"Size of a reply."`
 
-	Client  clientCommand  `cmd:"" help:"Make calls and print how fast they were answered."`
-	Service serviceCommand `cmd:"" help:"Answer calls."`
+	Client  clientCommand  `cmd:"" help:"Make calls and print rates and latencies."`
+	Service serviceCommand `cmd:"" help:"Reply to calls."`
 }
 
 func main() {

@@ -1,4 +1,4 @@
-// Command profiled-gateway is the gateway, with a listener for profiles.
+// Command profiled-gateway is the gateway with a listener for profiles.
 package main
 
 import (

@@ -11,13 +11,13 @@ import (
 const (
 	// ackBatch is how many deliveries one acknowledgement covers, well below the prefetch.
 	ackBatch = 100
-	// ackDelay is how long the last ones wait for more.
+	// ackDelay is how long deliveries wait for the batch to fill.
 	ackDelay = 10 * time.Millisecond
 )
 
-var errClosed = errors.New("the broker closed the connection")
+var errClosed = errors.New("connection closed by the broker")
 
-// handleAll handles deliveries one after the other and acknowledges them in batches, until the connection is lost.
+// handleAll handles deliveries in sequence and acknowledges them in batches, until the connection is lost.
 func handleAll(channel *amqp.Channel, deliveries <-chan amqp.Delivery, handle func(amqp.Delivery) error) error {
 	tick := time.NewTicker(ackDelay)
 	defer tick.Stop()

@@ -16,10 +16,10 @@ import (
 
 type clientCommand struct {
 	load.Options
-	Bytes int `default:"${bytes}" help:"Size of the replies that are right."`
+	Bytes int `default:"${bytes}" help:"Expected size of a reply."`
 }
 
-var errWrongSize = errors.New("a reply of the wrong size")
+var errWrongSize = errors.New("reply of the wrong size")
 
 // client makes calls.
 type client struct {
@@ -29,7 +29,7 @@ type client struct {
 	calls     atomic.Uint64
 
 	mu      sync.Mutex
-	pending map[string]chan<- int // by correlation id, for the size of the reply
+	pending map[string]chan<- int // by correlation ID; receives the size of the reply
 }
 
 // Run is called by kong.
@@ -52,7 +52,7 @@ func (c *clientCommand) Run(all *cli) error {
 	if err != nil {
 		return err
 	}
-	// The last replies to an earlier client come again if it ended before it had acknowledged them.
+	// The broker redelivers the last replies to an earlier client that ended before it had acknowledged them.
 	if _, err := consuming.QueuePurge(queues.replies, false); err != nil {
 		return fmt.Errorf("purge %s: %w", queues.replies, err)
 	}
@@ -88,14 +88,14 @@ func (c *client) call(ctx context.Context) error {
 	}
 }
 
-// receive ends the run at a reply that nobody waits for: it came twice, or to the wrong client.
+// receive ends the run at a reply that no call waits for: it came twice, or to the wrong client.
 func (c *client) receive(d amqp.Delivery) error {
 	c.mu.Lock()
 	reply, ok := c.pending[d.CorrelationId]
 	delete(c.pending, d.CorrelationId)
 	c.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("nobody waits for reply %q", d.CorrelationId)
+		return fmt.Errorf("no call waits for reply %q", d.CorrelationId)
 	}
 	reply <- len(d.Body)
 	return nil

@@ -8,13 +8,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// prefetch is how far the broker may be ahead of the acknowledgements.
+// prefetch is how many deliveries may be unacknowledged.
 const prefetch = 1000
 
-// queues are where requests and replies go.
+// queues are the names of the queues of requests and replies.
 type queues struct{ requests, replies string }
 
-// queues are others for other messages, so that rows can be measured beside each other.
+// queues returns names that depend on the kind of messages, so that both rows can run at once.
 func (c *cli) queues() queues {
 	if c.AsRPC {
 		return queues{"raw.as-rpc.requests", "raw.as-rpc.replies"}
@@ -22,7 +22,7 @@ func (c *cli) queues() queues {
 	return queues{"raw.requests", "raw.replies"}
 }
 
-// dial connects with a socket that gathers writes.
+// dial connects through a socket that gathers writes.
 func dial(url string) (*amqp.Connection, error) {
 	connection, err := amqp.DialConfig(url, amqp.Config{
 		Heartbeat: 10 * time.Second,
@@ -40,7 +40,7 @@ func dial(url string) (*amqp.Connection, error) {
 	return connection, nil
 }
 
-// open returns a channel on which queue exists.
+// open opens a channel and declares queue on it.
 func open(connection *amqp.Connection, queue string) (*amqp.Channel, error) {
 	channel, err := connection.Channel()
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// timeout is that of a call of pkg/rpc, which its messages name.
+// timeout is the time limit of a call of pkg/rpc, which its messages carry.
 const timeout = 5 * time.Second
 
-// publisher sends messages with no more in them than a call needs, or with all that pkg/rpc puts into its own.
+// publisher sends messages with the minimum that a call needs, or with everything that messages of pkg/rpc carry.
 type publisher struct {
 	channel *amqp.Channel
 	asRPC   bool
@@ -28,7 +28,7 @@ func (c *cli) newPublisher(channel *amqp.Channel) (*publisher, error) {
 	return &publisher{channel: channel, asRPC: c.AsRPC, user: uri.Username}, nil
 }
 
-// newID returns an id for the nth call.
+// newID returns a correlation ID for the nth call.
 func (p *publisher) newID(n uint64) string {
 	if p.asRPC {
 		return uuid.NewString()
@@ -57,5 +57,5 @@ func (p *publisher) publish(ctx context.Context, queue string, m amqp.Publishing
 		m.Timestamp = time.Now()
 		m.Expiration = strconv.FormatInt(timeout.Milliseconds(), 10)
 	}
-	return p.channel.PublishWithContext(ctx, "", queue, p.asRPC, false, m) // mandatory, as rpc's are
+	return p.channel.PublishWithContext(ctx, "", queue, p.asRPC, false, m) // mandatory as in pkg/rpc
 }

@@ -22,7 +22,7 @@ func newSocket(conn net.Conn) *socket {
 	return s
 }
 
-// Write leaves p to the flusher.
+// Write accepts p for the next system call.
 func (s *socket) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	s.gathered = append(s.gathered, p...)
@@ -38,7 +38,7 @@ func (s *socket) Write(p []byte) (int, error) {
 func (s *socket) flush() {
 	var spare []byte
 	for range s.wake {
-		// The publishers that are about to write join this batch.
+		// Publishers that are about to write join this batch.
 		runtime.Gosched()
 		s.mu.Lock()
 		batch := s.gathered

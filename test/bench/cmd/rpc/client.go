@@ -17,13 +17,13 @@ import (
 
 type clientCommand struct {
 	load.Options
-	Pending int `help:"Calls that are held, unanswered, beside the load."`
+	Pending int `help:"Calls that stay pending during the load."`
 }
 
-// firstCalls is how many queues are called for the first time at once.
+// firstCalls bounds the concurrent first calls to queues.
 const firstCalls = 64
 
-var errWrongReply = errors.New("a reply of the wrong status or size")
+var errWrongReply = errors.New("reply of the wrong status or size")
 
 // Run is called by kong.
 func (c *clientCommand) Run(ctx context.Context, all *cli) error {
@@ -40,12 +40,12 @@ func (c *clientCommand) Run(ctx context.Context, all *cli) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if c.Pending > 0 {
-		if c.PendingBytes, err = hold(ctx, client, all.Prefix+".nobody", c.Pending); err != nil {
+		if c.PendingBytes, err = hold(ctx, client, all.Prefix+".unserved", c.Pending); err != nil {
 			return err
 		}
-		// This one waits behind those: once it is answered, the broker has taken in most of them.
+		// This call queues behind the pending ones. Once its reply is here, the broker has taken most of them.
 		if _, err := client.Do(ctx, &rpc.Request{Queue: all.queue(0), Deadline: time.Now().Add(holdWithin)}); err != nil {
-			return fmt.Errorf("call beside %d that are held: %w", c.Pending, err)
+			return fmt.Errorf("call behind %d pending ones: %w", c.Pending, err)
 		}
 	}
 	queues := make([]string, all.Queues)
@@ -62,7 +62,7 @@ func (c *clientCommand) Run(ctx context.Context, all *cli) error {
 		}
 		return nil
 	}
-	// The first call on a queue makes sure that it exists, which a program does once: it is not what is measured.
+	// The first call to a queue declares it. A program does that once, so it is not measured.
 	first, firstCtx := errgroup.WithContext(ctx)
 	first.SetLimit(firstCalls)
 	for _, queue := range queues {
@@ -77,7 +77,7 @@ func (c *clientCommand) Run(ctx context.Context, all *cli) error {
 	})
 }
 
-// closeBroker ends the connections in order: the broker would complain of others.
+// closeBroker closes the connections gracefully. Otherwise the broker logs them as lost, and the benchmark counts them.
 func closeBroker(broker messaging.Broker) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -1,4 +1,4 @@
-// Command rpc makes calls over RabbitMQ, and answers them, with pkg/rpc: what command raw does, as services do it.
+// Command rpc makes calls over RabbitMQ and replies to them with pkg/rpc, as services do.
 package main
 
 import (
@@ -17,12 +17,12 @@ import (
 
 type cli struct {
 	BrokerURL string `env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ."`
-	Prefix    string `default:"bench" help:"What the names of the queues begin with."`
-	Queues    int    `default:"1" help:"Methods, each with a request queue of its own."`
+	Prefix    string `default:"bench" help:"Prefix of the names of the queues."`
+	Queues    int    `default:"1" help:"Number of methods, each with its own request queue."`
 	Bytes     int    `default:"${bytes}" help:"Size of a reply."`
 
-	Client  clientCommand  `cmd:"" help:"Make calls and print how fast they were answered."`
-	Service serviceCommand `cmd:"" help:"Answer calls."`
+	Client  clientCommand  `cmd:"" help:"Make calls and print rates and latencies."`
+	Service serviceCommand `cmd:"" help:"Reply to calls."`
 }
 
 func main() {
@@ -38,5 +38,5 @@ func (c *cli) broker(name string) (*rabbitmq.Broker, error) {
 	return rabbitmq.New(rabbitmq.Options{URLs: []string{c.BrokerURL}, Name: name})
 }
 
-// queue is the name of the ith method.
+// queue returns the queue of the ith method.
 func (c *cli) queue(i int) string { return fmt.Sprintf("%s.get%d", c.Prefix, i) }

@@ -1,4 +1,4 @@
-// Package example has the reply that all rows of the benchmark answer with.
+// Package example makes the reply of all rows of the benchmark.
 package example
 
 import (
@@ -9,7 +9,7 @@ import (
 // Bytes is the usual size of a reply.
 const Bytes = 1024
 
-// Order is what an order service answers.
+// Order is a reply of an order service.
 type Order struct {
 	ID       string `json:"id"`
 	Customer string `json:"customer_id"`
@@ -27,7 +27,7 @@ type Item struct {
 	UnitPrice int64  `json:"unit_price"`
 }
 
-// NewOrder returns an order whose JSON has size bytes, or as few as an order takes.
+// NewOrder returns an order whose JSON has size bytes, or the minimum if size is less.
 func NewOrder(size int) Order {
 	o := Order{
 		ID:       "0190a6d0-0000-7000-8000-000000000042",
@@ -56,7 +56,7 @@ func JSON(size int) []byte {
 func (o Order) json() []byte {
 	b, err := json.Marshal(o)
 	if err != nil {
-		return nil // an Order has nothing that JSON can't hold
+		return nil // every Order can be encoded
 	}
 	return b
 }

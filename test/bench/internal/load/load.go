@@ -1,4 +1,4 @@
-// Package load calls as fast as the answers come, from a fixed number of callers, and measures that.
+// Package load makes calls from a fixed number of callers, each as fast as its replies come, and measures them.
 package load
 
 import (
@@ -19,44 +19,43 @@ const Started = "started"
 
 // Options are flags of a program that makes load.
 type Options struct {
-	Callers  int           `default:"1" help:"Callers, each of which waits for its answer before it calls again."`
-	WarmUp   time.Duration `default:"1s" help:"Time before the measured one."`
+	Callers  int           `default:"1" help:"Number of callers. Each waits for its reply before the next call."`
+	WarmUp   time.Duration `default:"1s" help:"Time before the measurement."`
 	Duration time.Duration `default:"3s" help:"Measured time."`
 
-	PendingBytes float64 `kong:"-"` // goes into the Result
+	PendingBytes float64 `kong:"-"` // copied to the Result
 }
 
-// Result is what was measured. Requests are those that were answered as they should within the measured time.
+// Result is a measurement. Requests counts the right replies within the measured time.
 type Result struct {
 	Requests int           `json:"requests"`
 	Errors   int           `json:"errors"`
 	Duration time.Duration `json:"duration_ns"`
 	P50      time.Duration `json:"p50_ns"`
 	P99      time.Duration `json:"p99_ns"`
-	Error    string        `json:"error,omitempty"` // the first
+	Error    string        `json:"error,omitempty"` // first one
 
-	PendingBytes float64 `json:"pending_bytes,omitempty"` // memory of each call that was held
+	PendingBytes float64 `json:"pending_bytes,omitempty"` // memory of each pending call
 }
 
-// answerTimeout is how long after the measured time an answer may come.
-const answerTimeout = 10 * time.Second
+// replyTimeout is how long after the measured time a reply may come.
+const replyTimeout = 10 * time.Second
 
-// Call is one request and its answer, whose error tells what is wrong with it. It must return soon after ctx has ended:
-// it counts as an error then.
+// Call makes one request and checks the reply. It must return soon after the end of ctx, and counts as an error then.
 type Call func(ctx context.Context) error
 
-// caller is what one of the callers saw in the measured time.
+// caller is what one caller measured.
 type caller struct {
 	latencies []time.Duration
 	errors    int
-	err       error // the first
+	err       error // first one
 }
 
 // Run makes the load and calls started when the measured time begins.
 func Run(ctx context.Context, o Options, call Call, started func()) Result {
 	start := time.Now().Add(o.WarmUp)
 	end := start.Add(o.Duration)
-	ctx, cancel := context.WithDeadline(ctx, end.Add(answerTimeout))
+	ctx, cancel := context.WithDeadline(ctx, end.Add(replyTimeout))
 	defer cancel()
 	callers := make([]caller, o.Callers)
 	var running sync.WaitGroup
@@ -117,7 +116,7 @@ func sum(callers []caller, duration time.Duration) Result {
 	return r
 }
 
-// percentile returns the smallest of the sorted values that a share p of them does not exceed; 0 of none.
+// percentile returns the smallest of the sorted values that a share p of them does not exceed, or 0 for no values.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
@@ -125,8 +124,8 @@ func percentile(sorted []time.Duration, p float64) time.Duration {
 	return sorted[max(0, int(math.Ceil(p*float64(len(sorted))))-1)]
 }
 
-// Report runs the load, writes Started and then the Result, as a line of JSON, to the standard output, and waits for the
-// end of the standard input: until then the process can be looked at.
+// Report runs the load. It writes Started, and then the Result as a line of JSON, to the standard output. It waits for the end
+// of the standard input, so that the process can be examined until then.
 func Report(ctx context.Context, o Options, call Call) error {
 	result := Run(ctx, o, call, func() { fmt.Fprintln(os.Stdout, Started) })
 	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
@@ -136,7 +135,7 @@ func Report(ctx context.Context, o Options, call Call) error {
 	return err
 }
 
-// ReadReport reads what Report writes.
+// ReadReport reads the output of Report, and calls started when the measured time begins.
 func ReadReport(r io.Reader, started func()) (Result, error) {
 	var result Result
 	lines := bufio.NewScanner(r)

@@ -22,28 +22,28 @@ func TestRun(t *testing.T) {
 			}
 			<-time.After(latency)
 			if calls%100 == 99 {
-				return errors.New("wrong answer")
+				return errors.New("wrong reply")
 			}
 			return nil
 		}
 		began, started := time.Now(), time.Duration(0)
 		got := Run(t.Context(), Options{Callers: 1, WarmUp: 200 * time.Millisecond, Duration: time.Second}, call,
 			func() { started = time.Since(began) })
-		// 100 ms for 50 calls. The one that ends as the measured time begins counts, the one that ends with it does not.
+		// 50 calls take 100 ms. The call that ends when the measured time begins counts, the one that ends with it does not.
 		want := Result{
 			Requests: 495, Errors: 5, Duration: time.Second,
-			P50: time.Millisecond, P99: 51 * time.Millisecond, Error: "wrong answer",
+			P50: time.Millisecond, P99: 51 * time.Millisecond, Error: "wrong reply",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		if started != 200*time.Millisecond {
-			t.Errorf("started after %v", started)
+			t.Errorf("started after %s, want the warm-up of 200ms", started)
 		}
 	})
 }
 
-func TestRunWithoutAnswer(t *testing.T) {
+func TestRunWithoutReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		call := func(ctx context.Context) error {
 			<-ctx.Done()
@@ -71,7 +71,7 @@ func TestReadReport(t *testing.T) {
 	}
 }
 
-func TestReadReportCutOff(t *testing.T) {
+func TestReadReportTruncated(t *testing.T) {
 	for _, text := range []string{"", "started\n", "started\n{\n"} {
 		if got, err := ReadReport(strings.NewReader(text), func() {}); err == nil {
 			t.Errorf("ReadReport(%q) = %+v without an error", text, got)

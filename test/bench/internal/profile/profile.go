@@ -1,4 +1,4 @@
-// Package profile lets a program be profiled while it runs.
+// Package profile serves profiles of a running program.
 package profile
 
 import (
@@ -11,17 +11,16 @@ import (
 	"time"
 )
 
-// AddrVariable names the environment variable with the address that profiles are served on. Without it they are off.
+// AddrVariable is the environment variable with the listener's address. Without it, no profiles are served.
 const AddrVariable = "PROFILE_ADDR"
 
-// One of so many contended locks is recorded, and an event for so long of blocking: little enough not to show in the
-// CPU profile.
+// The sampling rates of the mutex and block profiles. They are low enough not to show in the CPU profile.
 const (
 	mutexFraction = 20
 	blockRate     = 100 * time.Microsecond
 )
 
-// Serve serves profiles in the background, if AddrVariable is set, as package net/http/pprof describes them.
+// Serve serves the profiles of package net/http/pprof in the background if AddrVariable is set.
 func Serve() error {
 	addr := os.Getenv(AddrVariable)
 	if addr == "" {
@@ -32,11 +31,11 @@ func Serve() error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	listener, err := net.Listen("tcp", addr) //nolint:noctx // there is nothing to wait for
+	listener, err := net.Listen("tcp", addr) //nolint:noctx // returns at once
 	if err != nil {
 		return fmt.Errorf("serve profiles (%s): %w", AddrVariable, err)
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = server.Serve(listener) }() // it ends with the process
+	go func() { _ = server.Serve(listener) }() // ends with the process
 	return nil
 }
