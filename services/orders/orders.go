@@ -42,17 +42,16 @@ func New() service.Service {
 var Module = fx.Module("orders",
 	fx.Provide(
 		fx.Private, // other services in the same process provide the same types
-		newDB,
-		sqlite.NewOrderStore,
+		newStore,
 		newOrders,
 	),
 	fx.Invoke(addDemoOrders, rpc.Register),
 )
 
-func newDB(config *Config, lifecycle fx.Lifecycle) *sqlite.DB {
-	db := sqlite.NewDB(config.Database)
-	lifecycle.Append(fx.StartStopHook(db.Open, db.Close))
-	return db
+func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.OrderStore {
+	store := sqlite.NewOrderStore(config.Database)
+	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
+	return store
 }
 
 func newOrders(store *sqlite.OrderStore) *app.Orders {

@@ -18,7 +18,7 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Store implements app.UserStore and app.RevocationStore.
+// Store implements app.UserStore and app.RevocationStore. Use it between Open and Close.
 type Store struct {
 	*sqlite.DB
 	now       func() time.Time
@@ -30,12 +30,12 @@ var (
 	_ app.RevocationStore = (*Store)(nil)
 )
 
-// NewStore returns the store in the file at path. Open it before use.
+// NewStore returns the store in the file at path.
 func NewStore(path string, now func() time.Time) *Store {
 	return &Store{DB: sqlite.NewDB(path, migrations), now: now}
 }
 
-// Open opens the database. Close closes it.
+// Open opens the database, as sqlite.DB does.
 func (s *Store) Open(ctx context.Context) (err error) {
 	if err := s.DB.Open(ctx); err != nil {
 		return err

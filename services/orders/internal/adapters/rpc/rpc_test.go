@@ -49,9 +49,8 @@ func newFixture(t *testing.T) fixture {
 			t.Fatal(err)
 		}
 	}
-	db := sqlite.NewDB(filepath.Join(t.TempDir(), "orders.db"))
-	check(db.Open(t.Context()))
-	store := sqlite.NewOrderStore(db)
+	store := sqlite.NewOrderStore(filepath.Join(t.TempDir(), "orders.db"))
+	check(store.Open(t.Context()))
 
 	var ids, ticks atomic.Int64
 	orders := app.NewOrders(store,
@@ -67,7 +66,7 @@ func newFixture(t *testing.T) fixture {
 	check(server.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
-		check(errors.Join(server.Drain(ctx), broker.Close(ctx), db.Close()))
+		check(errors.Join(server.Drain(ctx), broker.Close(ctx), store.Close()))
 	})
 	return fixture{t: t, queues: queues, client: servicetest.NewClient(t, queues), store: store}
 }

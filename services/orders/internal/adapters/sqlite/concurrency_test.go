@@ -54,7 +54,7 @@ func checkShared(t *testing.T, path string, replicas []map[string]string) {
 			t.Errorf("replica %d got other orders than replica 0: %s", i, diff)
 		}
 	}
-	stored := list(t, sqlite.NewOrderStore(open(t, path)), app.Query{AllCustomers: true, Limit: 10 * sharedKeys})
+	stored := list(t, open(t, path), app.Query{AllCustomers: true, Limit: 10 * sharedKeys})
 	if len(stored) != sharedKeys {
 		t.Errorf("%d orders stored, want %d", len(stored), sharedKeys)
 	}
@@ -65,7 +65,7 @@ func TestEqualKeys(t *testing.T) {
 	replicas := make([]map[string]string, 8)
 	var group errgroup.Group
 	for i := range replicas {
-		store := sqlite.NewOrderStore(open(t, path))
+		store := open(t, path)
 		group.Go(func() (err error) {
 			replicas[i], err = createShared(t.Context(), store)
 			return err
@@ -80,12 +80,12 @@ func TestEqualKeys(t *testing.T) {
 // Of concurrent cancels through several replicas, exactly one succeeds.
 func TestConcurrentCancels(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orders.db")
-	create(t, sqlite.NewOrderStore(open(t, path)), order("o1", "c1", noon))
+	create(t, open(t, path), order("o1", "c1", noon))
 	const replicas, calls = 4, 8
 	results := make(chan error, replicas*calls)
 	var group errgroup.Group
 	for range replicas {
-		orders := app.NewOrders(sqlite.NewOrderStore(open(t, path)), uuid.NewString, time.Now)
+		orders := app.NewOrders(open(t, path), uuid.NewString, time.Now)
 		for range calls {
 			group.Go(func() error {
 				_, err := orders.Cancel(t.Context(), app.Caller{CustomerID: "c1"}, "o1")

@@ -1,30 +1,36 @@
+// Package sqlite stores orders in an SQLite file.
 package sqlite
 
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"example.com/warren/pkg/sqlite"
 	"example.com/warren/services/orders/internal/app"
 	"example.com/warren/services/orders/internal/domain"
 )
 
-// OrderStore implements app.OrderStore.
-type OrderStore struct {
-	db *DB
-}
+//go:embed migrations/*.sql
+var migrations embed.FS
 
-// NewOrderStore returns the store of the orders in db.
-func NewOrderStore(db *DB) *OrderStore { return &OrderStore{db: db} }
+// OrderStore implements app.OrderStore. Use it between Open and Close.
+type OrderStore struct {
+	*sqlite.DB
+}
 
 var _ app.OrderStore = (*OrderStore)(nil)
 
+// NewOrderStore returns the store of the orders in the file at path.
+func NewOrderStore(path string) *OrderStore { return &OrderStore{sqlite.NewDB(path, migrations)} }
+
 // Create implements app.OrderStore.
 func (s *OrderStore) Create(ctx context.Context, o domain.Order, key string) (domain.Order, error) {
-	tx, err := s.db.Writer().BeginTx(ctx, nil)
+	tx, err := s.Writer().BeginTx(ctx, nil)
 	if err != nil {
 		return domain.Order{}, fmt.Errorf("create order: %w", err)
 	}
@@ -75,7 +81,7 @@ func insert(ctx context.Context, tx *sql.Tx, o domain.Order) error {
 
 // Get implements app.OrderStore.
 func (s *OrderStore) Get(ctx context.Context, id string) (domain.Order, error) {
-	o, err := get(ctx, s.db.Reader(), `WHERE id = ?`, id)
+	o, err := get(ctx, s.Reader(), `WHERE id = ?`, id)
 	if err != nil {
 		return domain.Order{}, fmt.Errorf("get order %s: %w", id, err)
 	}
@@ -84,7 +90,7 @@ func (s *OrderStore) Get(ctx context.Context, id string) (domain.Order, error) {
 
 // UpdateStatus implements app.OrderStore.
 func (s *OrderStore) UpdateStatus(ctx context.Context, o domain.Order, from domain.Status) error {
-	result, err := s.db.Writer().ExecContext(ctx, `UPDATE orders SET status = ?, updated_at = ? WHERE id = ? AND status = ?`,
+	result, err := s.Writer().ExecContext(ctx, `UPDATE orders SET status = ?, updated_at = ? WHERE id = ? AND status = ?`,
 		o.Status, o.UpdatedAt.UnixMicro(), o.ID, from)
 	if err != nil {
 		return fmt.Errorf("update order %s: %w", o.ID, err)
@@ -102,7 +108,7 @@ func (s *OrderStore) UpdateStatus(ctx context.Context, o domain.Order, from doma
 // List implements app.OrderStore.
 func (s *OrderStore) List(ctx context.Context, q app.Query) ([]domain.Order, error) {
 	where, args := conditions(q)
-	orders, err := query(ctx, s.db.Reader(), where+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, q.Limit)...)
+	orders, err := query(ctx, s.Reader(), where+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, q.Limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}

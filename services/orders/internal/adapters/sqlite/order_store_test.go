@@ -28,24 +28,24 @@ func order(id, customer string, createdAt time.Time) domain.Order {
 	}
 }
 
-func open(t *testing.T, path string) *sqlite.DB {
+func open(t *testing.T, path string) *sqlite.OrderStore {
 	t.Helper()
-	db := sqlite.NewDB(path)
-	if err := db.Open(t.Context()); err != nil {
+	store := sqlite.NewOrderStore(path)
+	if err := store.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
+		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return db
+	return store
 }
 
 // newStore returns a store in a new file.
 func newStore(t *testing.T) *sqlite.OrderStore {
 	t.Helper()
-	return sqlite.NewOrderStore(open(t, filepath.Join(t.TempDir(), "orders.db")))
+	return open(t, filepath.Join(t.TempDir(), "orders.db"))
 }
 
 // create stores each order under its own key.

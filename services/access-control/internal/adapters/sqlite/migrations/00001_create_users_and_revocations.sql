@@ -3,7 +3,7 @@ CREATE TABLE users (
     id            TEXT    NOT NULL PRIMARY KEY,
     username      TEXT    NOT NULL UNIQUE,
     password_hash TEXT    NOT NULL,
-    scopes        TEXT    NOT NULL, -- with spaces between them
+    scopes        TEXT    NOT NULL, -- separated by spaces
     created_at    INTEGER NOT NULL  -- Unix seconds
 ) STRICT;
 

@@ -11,7 +11,7 @@ CREATE TABLE orders (
     updated_at  INTEGER NOT NULL
 ) STRICT;
 
--- The order of the list: one index for a customer's orders, one for everyone's.
+-- Indexes in the sort order of lists: of one customer's orders, and of all orders.
 CREATE INDEX orders_of_customer ON orders (customer_id, created_at, id);
 CREATE INDEX orders_by_time ON orders (created_at, id);
 
@@ -24,7 +24,7 @@ CREATE TABLE order_items (
     PRIMARY KEY (order_id, position)
 ) STRICT, WITHOUT ROWID;
 
--- At most one order for each key of a customer.
+-- A customer has at most one order per key.
 CREATE TABLE idempotency_keys (
     customer_id TEXT    NOT NULL,
     key         TEXT    NOT NULL,
