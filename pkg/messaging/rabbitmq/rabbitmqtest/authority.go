@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// lifetime of certificates that name no other. A test takes less.
+// lifetime is how long a certificate is valid by default, which is longer than any test.
 const lifetime = time.Hour
 
-// Authority signs certificates.
+// Authority is a certificate authority.
 type Authority struct {
-	File string         // its own certificate
-	Pool *x509.CertPool // the same, for a tls.Config
+	File string         // the PEM file of its own certificate
+	Pool *x509.CertPool // its own certificate, for a tls.Config
 
 	dir         string
 	certificate *x509.Certificate
@@ -33,13 +33,13 @@ type Authority struct {
 type Leaf struct {
 	Name     string    // the common name
 	Hosts    []string  // a server's names and IP addresses
-	NotAfter time.Time // default: in an hour
+	NotAfter time.Time // default: one hour from now
 }
 
-// Files is a certificate and its key.
+// Files names the PEM files of a certificate and its key.
 type Files struct{ Certificate, Key string }
 
-// Load reads the files.
+// Load returns the certificate for a tls.Config.
 func (f Files) Load(t testing.TB) tls.Certificate {
 	t.Helper()
 	certificate, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
@@ -70,7 +70,7 @@ func NewAuthority(t testing.TB, name string) *Authority {
 	return a
 }
 
-// Issue signs a certificate. Each call writes files of its own.
+// Issue writes a new certificate and its key to files.
 func (a *Authority) Issue(t testing.TB, leaf Leaf) Files {
 	t.Helper()
 	key := newKey(t)
@@ -86,6 +86,14 @@ func (a *Authority) Issue(t testing.TB, leaf Leaf) Files {
 	write(t, files.Certificate, "CERTIFICATE", a.sign(t, template, key))
 	write(t, files.Key, "PRIVATE KEY", keyDER)
 	return files
+}
+
+// MutualTLS returns the options of a node whose certificate is for host and which requires client certificates. ca issues
+// both.
+func MutualTLS(t testing.TB, ca *Authority, host string) *TLS {
+	t.Helper()
+	files := ca.Issue(t, Leaf{Name: "node", Hosts: []string{host}})
+	return &TLS{Certificate: files.Certificate, Key: files.Key, ClientCA: ca.File}
 }
 
 func (a *Authority) sign(t testing.TB, template *x509.Certificate, key *ecdsa.PrivateKey) []byte {

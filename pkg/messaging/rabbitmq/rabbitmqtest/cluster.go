@@ -8,18 +8,18 @@ import (
 	"sync"
 )
 
-// Cluster is several nodes that act as one broker (https://www.rabbitmq.com/docs/clustering).
+// Cluster is a group of nodes that form one broker. See https://www.rabbitmq.com/docs/clustering.
 type Cluster struct{ Nodes []*Node }
 
-// StartCluster returns once n nodes take connections and know of each other. Name and Port of options are the first
-// node's. ctx ends the start, not the cluster.
+// StartCluster starts n nodes and returns once they accept connections and know each other. Only the first node uses
+// options.Name and options.Port. ctx bounds the start; the cluster runs until Close.
 func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error) {
 	options.cookie = rand.Text()
 	first, err := Start(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("start a cluster: %w", err)
+		return nil, fmt.Errorf("start RabbitMQ cluster: %w", err)
 	}
-	// Nodes that find no other start alone, so they come after one that runs.
+	// A node that finds no other forms its own cluster, so the others start after the first.
 	options.Name, options.Port, options.peers = "", 0, []string{first.name}
 	c := &Cluster{Nodes: make([]*Node, max(n, 1))}
 	c.Nodes[0] = first
@@ -30,12 +30,12 @@ func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start a cluster: %w", errors.Join(err, c.Close()))
+		return nil, fmt.Errorf("start RabbitMQ cluster: %w", errors.Join(err, c.Close()))
 	}
 	return c, nil
 }
 
-// URLs are those of the nodes.
+// URLs returns the URL of each node.
 func (c *Cluster) URLs() []string {
 	urls := make([]string, len(c.Nodes))
 	for i, n := range c.Nodes {
@@ -44,17 +44,17 @@ func (c *Cluster) URLs() []string {
 	return urls
 }
 
-// Close closes all nodes at once.
+// Close closes all nodes concurrently.
 func (c *Cluster) Close() error {
 	return c.each(func(i int) error {
 		if c.Nodes[i] == nil {
-			return nil // never started
+			return nil // it did not start
 		}
 		return c.Nodes[i].Close()
 	})
 }
 
-// each calls f for all nodes at once.
+// each calls f for all nodes concurrently.
 func (c *Cluster) each(f func(i int) error) error {
 	errs := make([]error, len(c.Nodes))
 	var running sync.WaitGroup

@@ -12,7 +12,7 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// The life of a cluster: its nodes know of each other, and one that was killed comes back to them.
+// TestCluster checks that the nodes of a cluster know each other, and that a killed node joins them again.
 func TestCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts three nodes: make chaos runs it")

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// makeFolder makes a node's folder in options.Dir and returns it with the node's name, which may come from it.
+// makeFolder creates a node's folder in options.Dir. The node's name derives from it unless options has one.
 func makeFolder(options Options) (folder, name string, err error) {
 	folder, err = os.MkdirTemp(options.Dir, "rabbitmq-")
 	if err != nil {
-		return "", "", fmt.Errorf("make the node's folder: %w", err)
+		return "", "", fmt.Errorf("create the node's folder: %w", err)
 	}
 	return folder, cmp.Or(options.Name, filepath.Base(folder)) + "@localhost", nil
 }
 
-// fillFolder writes all that the node reads.
+// fillFolder writes the files that the node reads.
 func fillFolder(folder, name string, ports ports, options Options) error {
 	config, err := configuration(name, ports, options)
 	if err != nil {
@@ -32,14 +32,15 @@ func fillFolder(folder, name string, ports ports, options Options) error {
 		"enabled_plugins": "[" + strings.Join(options.Plugins, ",") + "].\n",
 		".erlang.cookie":  cmp.Or(options.cookie, rand.Text()),
 	} {
-		// Erlang refuses a cookie that others may read.
+		// Erlang refuses a cookie that other users may read.
 		if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o600); err != nil {
-			return fmt.Errorf("fill the node's folder: %w", err)
+			return fmt.Errorf("write the node's files: %w", err)
 		}
 	}
 	return nil
 }
 
+// configuration returns the text of rabbitmq.conf.
 func configuration(name string, ports ports, options Options) (string, error) {
 	lines := []string{options.Config}
 	if options.Definitions != "" {
@@ -57,7 +58,7 @@ func configuration(name string, ports ports, options Options) (string, error) {
 		lines = append(lines, listener...)
 	}
 	if len(options.peers) > 0 {
-		// RabbitMQ 4 wants to find itself in the list.
+		// RabbitMQ 4 requires the node itself to be in the list.
 		for i, peer := range append(slices.Clip(options.peers), name) {
 			lines = append(lines, fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s", i+1, peer))
 		}
@@ -65,7 +66,8 @@ func configuration(name string, ports ports, options Options) (string, error) {
 	return strings.Join(lines, "\n") + "\n", nil
 }
 
-// configuration has the lines of a listener for TLS (https://www.rabbitmq.com/docs/ssl#enabling-tls).
+// configuration returns the lines of rabbitmq.conf for a TLS listener.
+// See https://www.rabbitmq.com/docs/ssl#enabling-tls.
 func (t *TLS) configuration(port int) ([]string, error) {
 	lines := []string{"listeners.ssl.1 = " + address(port)}
 	files := []struct{ option, path string }{{"certfile", t.Certificate}, {"keyfile", t.Key}}
@@ -83,7 +85,7 @@ func (t *TLS) configuration(port int) ([]string, error) {
 	return lines, nil
 }
 
-// absolute is for the node, which runs in a directory of its own. The file must be there.
+// absolute returns the path of a file for the node, which runs in another directory. The file must exist.
 func absolute(file string) (string, error) {
 	if _, err := os.Stat(file); err != nil {
 		return "", err
@@ -91,12 +93,12 @@ func absolute(file string) (string, error) {
 	return filepath.Abs(file)
 }
 
-// noBusyWait keeps an idle node from spinning: it shares its cores with whatever is tested, and with other nodes.
+// noBusyWait keeps an idle node from spinning, because it shares its cores with the tests and with other nodes.
 // See https://www.rabbitmq.com/docs/runtime#busy-waiting.
 const noBusyWait = "+sbwt none +sbwtdcpu none +sbwtdio none"
 
-// environment is this process's without what would lead the node, or rabbitmqctl, to another one's files
-// (https://www.rabbitmq.com/docs/configure#supported-environment-variables).
+// environment returns the environment of the node and of rabbitmqctl: that of this process without what would lead them to
+// the files of another node. See https://www.rabbitmq.com/docs/configure#supported-environment-variables.
 func environment(folder, name string, ports ports) []string {
 	var env []string
 	for _, variable := range os.Environ() {
@@ -116,22 +118,22 @@ func environment(folder, name string, ports ports) []string {
 		"RABBITMQ_DIST_PORT="+strconv.Itoa(ports.distribution),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+loopback+" "+noBusyWait,
 		"RABBITMQ_CTL_ERL_ARGS="+loopback,
-		// Any free port: the default is a range of eleven, shared by every rabbitmqctl of the machine.
+		// 0 is any free port. The default is a range of eleven ports, shared by every rabbitmqctl on the machine.
 		"RABBITMQ_CTL_DIST_PORT_MIN=0",
 		"RABBITMQ_CTL_DIST_PORT_MAX=0",
 		"RABBITMQ_MNESIA_BASE="+filepath.Join(folder, "mnesia"),
 		"RABBITMQ_LOG_BASE="+filepath.Join(folder, "log"),
-		"RABBITMQ_LOGS=-", // the log goes to the standard output
+		"RABBITMQ_LOGS=-", // standard output
 		"RABBITMQ_PID_FILE="+filepath.Join(folder, "pid"),
 		"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(folder, "enabled_plugins"),
 		"RABBITMQ_CONFIG_FILE="+filepath.Join(folder, "rabbitmq.conf"),
 		"RABBITMQ_CONFIG_FILES="+filepath.Join(folder, "conf.d"),
 		"RABBITMQ_ADVANCED_CONFIG_FILE="+filepath.Join(folder, "advanced.config"),
 		"RABBITMQ_CONF_ENV_FILE="+filepath.Join(folder, "rabbitmq-env.conf"),
-		// The script becomes the server instead of starting it as a child: a signal to the process we started reaches it.
+		// The script executes the server in its own process instead of in a child, so that signals reach the server.
 		"RUNNING_UNDER_SYSTEMD=true",
 	)
 }
 
-// home lets Erlang find the node's cookie.
+// home returns the variable by which Erlang finds the node's cookie.
 func home(folder string) string { return "HOME=" + folder }

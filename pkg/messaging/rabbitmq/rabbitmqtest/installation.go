@@ -8,14 +8,14 @@ import (
 	"slices"
 )
 
-// ErrNotInstalled means that this machine has no RabbitMQ to start.
+// ErrNotInstalled is the error of a start on a machine without RabbitMQ.
 var ErrNotInstalled = errors.New("no rabbitmq-server found: run make rabbitmq, or install RabbitMQ yourself, " +
 	"or set AMQP_URL to a running broker")
 
-// installation is where the server's own scripts are.
+// installation holds the paths of the server's own scripts.
 type installation struct{ server, ctl string }
 
-// scriptFolders come before PATH, where Debian and Fedora put a wrapper that changes the user.
+// scriptFolders are searched before PATH, where Debian and Fedora install a wrapper that changes the user.
 var scriptFolders = []string{
 	"/usr/lib/rabbitmq/bin", // Debian, Fedora
 	"/opt/rabbitmq/sbin",    // container images

@@ -12,8 +12,8 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// ownerDir makes this binary a process that starts a node in the folder it names, and then waits.
-const ownerDir = "RABBITMQNODE_TEST_OWNER_DIR"
+// ownerDir is a variable that makes this binary start a node in the folder that it names, and then wait.
+const ownerDir = "RABBITMQTEST_OWNER_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(ownerDir); dir != "" {

@@ -10,27 +10,28 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"example.com/warren/pkg/process"
 )
 
 const (
-	// startTimeout bounds a start whose context has no nearer deadline. A node is up in about 5 s on an idle machine.
+	// startTimeout bounds a start whose context has no nearer deadline. A node starts in about 5 s on an idle machine.
 	startTimeout = 5 * time.Minute
 	// closeTimeout bounds the clean stop of a node that is closed.
 	closeTimeout = 2 * time.Minute
 )
 
-// The errors of Restart, wrapped with the node's name.
+// The errors of [Node.Restart].
 var (
-	// ErrRunning: the node has to be stopped first.
+	// ErrRunning means that the node must be stopped first.
 	ErrRunning = errors.New("node is running")
-	// ErrClosed: the node's folder is gone.
+	// ErrClosed means that the node's folder was removed.
 	ErrClosed = errors.New("node closed")
 )
 
-// Node is a RabbitMQ server of its own. Its methods may be called concurrently.
+// Node is a private RabbitMQ server. Its methods may be called concurrently.
 type Node struct {
 	installation installation
 	options      Options
@@ -40,21 +41,36 @@ type Node struct {
 	env          []string
 
 	mu     sync.Mutex
-	server *process.Process // nil: stopped
+	server *process.Process // nil while the node is stopped
 	closed bool
 }
 
-// Start returns once the node takes connections, or ErrNotInstalled. ctx ends the start, not the node: that runs until
-// it is stopped, killed or closed, or this process ends.
+// Start starts a node and returns once it accepts connections. The error is [ErrNotInstalled] if there is no RabbitMQ. ctx
+// bounds the start. The node runs until it is stopped, killed or closed, or this process ends.
 func Start(ctx context.Context, options Options) (*Node, error) {
 	n, err := newNode(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("start a RabbitMQ node: %w", err)
+		return nil, fmt.Errorf("start RabbitMQ node: %w", err)
 	}
 	if err := n.Restart(ctx); err != nil {
 		return nil, removeAfter(err, n.folder)
 	}
 	return n, nil
+}
+
+// StartNode starts a node that is closed with the test.
+func StartNode(t testing.TB, options Options) *Node {
+	t.Helper()
+	node, err := Start(context.Background(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return node
 }
 
 func newNode(ctx context.Context, options Options) (*Node, error) {
@@ -79,22 +95,22 @@ func newNode(ctx context.Context, options Options) (*Node, error) {
 	}, nil
 }
 
-// URL is where the node takes connections, as the user guest.
+// URL returns the URL to connect to the node as the user guest.
 func (n *Node) URL() string { return "amqp://guest:guest@" + n.Addr() + "/" }
 
-// Addr is the node's address, 127.0.0.1 with its AMQP port, for the URLs of other users.
+// Addr returns the host and port of the node's AMQP listener, for the URLs of other users.
 func (n *Node) Addr() string { return address(n.ports.amqp) }
 
-// TLSURL is URL over TLS. The node must have been started with Options.TLS.
+// TLSURL returns the URL to connect over TLS as the user guest. The node must have been started with Options.TLS.
 func (n *Node) TLSURL() string { return "amqps://guest:guest@" + n.TLSAddr() + "/" }
 
-// TLSAddr is Addr for TLS.
+// TLSAddr returns the host and port of the node's TLS listener.
 func (n *Node) TLSAddr() string { return address(n.ports.tls) }
 
-// Name is the node's full name, with the @localhost.
+// Name returns the node's full name, which ends with @localhost.
 func (n *Node) Name() string { return n.name }
 
-// Ctl runs rabbitmqctl with args against the node and returns what it printed. Its error has what it complained of.
+// Ctl runs rabbitmqctl against the node and returns its output. The error contains what rabbitmqctl wrote to stderr.
 func (n *Node) Ctl(ctx context.Context, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, n.installation.ctl, append([]string{"--quiet", "--node", n.name}, args...)...)
@@ -107,14 +123,14 @@ func (n *Node) Ctl(ctx context.Context, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// CtlCommand is for people: a rabbitmqctl command, to be completed, and what it needs in its environment to run against
-// the node, as NAME=value. It works for the user of this process, who can read the node's cookie.
+// CtlCommand returns the beginning of a rabbitmqctl command line for a developer to complete, and the variables that it
+// needs, as NAME=value. It works only for the user of this process, who may read the node's cookie.
 func (n *Node) CtlCommand() (env, command []string) {
 	return []string{home(n.folder)}, []string{n.installation.ctl, "--node", n.name}
 }
 
-// Restart starts a node that was stopped or killed, with the data and the ports it had, and returns once it takes
-// connections. ErrRunning if it runs.
+// Restart starts a node that was stopped or killed, with the data and the ports it had, and returns once it accepts
+// connections.
 func (n *Node) Restart(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -134,14 +150,14 @@ func (n *Node) Restart(ctx context.Context) error {
 	return nil
 }
 
-// errEpmd means that another start may do better: nodes that start together on a busy machine can fail to start or to
-// reach the epmd that they share (https://github.com/rabbitmq/rabbitmq-server/issues/5322).
+// errEpmd means that a second start may succeed: nodes that start together on a busy machine can fail to start or reach
+// the epmd that they share. See https://github.com/rabbitmq/rabbitmq-server/issues/5322.
 var errEpmd = errors.New("epmd failed")
 
-// epmdComplaint is what the server, or rabbitmqctl, says then.
+// epmdComplaint matches what the server or rabbitmqctl prints then.
 var epmdComplaint = regexp.MustCompile(`no_epmd_port|epmd_error|epmd error|connect to epmd|nodistribution`)
 
-// start sets server once that takes connections. Called with mu held.
+// start sets server once it accepts connections. Called with mu held.
 func (n *Node) start(ctx context.Context) error {
 	if err := checkFree(ctx, n.ports.amqp); err != nil {
 		return err
@@ -168,12 +184,12 @@ func (n *Node) awaitStart(ctx context.Context, server *process.Process) error {
 	if err := awaitAMQP(ctx, server, n.ports.amqp); err != nil {
 		return err
 	}
-	// The listeners open a little before the start is complete. This also finds out another server on our port.
+	// The listeners open before the start is complete. This also detects that another server took the port.
 	_, err := n.Ctl(ctx, "await_startup")
 	return err
 }
 
-// running reports whether the server has not ended, be it by itself. Called with mu held.
+// running reports whether the server runs. Called with mu held.
 func (n *Node) running() bool {
 	if n.server == nil {
 		return false
@@ -186,7 +202,7 @@ func (n *Node) running() bool {
 	}
 }
 
-// Kill ends the server with SIGKILL, as a crash would, and returns once it is gone.
+// Kill ends the server with SIGKILL, as a crash would, and returns once its process has ended.
 func (n *Node) Kill() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -196,13 +212,14 @@ func (n *Node) Kill() {
 	}
 }
 
-// Stop ends the server in order, and returns once it is gone. If ctx ends first the server is killed.
+// Stop shuts the server down and returns once its process has ended. When ctx ends first, Stop kills the server.
 func (n *Node) Stop(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.stop(ctx)
 }
 
+// stop is called with mu held.
 func (n *Node) stop(ctx context.Context) error {
 	if n.server == nil {
 		return nil
@@ -228,7 +245,7 @@ func (n *Node) Close() error {
 	return removeAfter(n.stop(ctx), n.folder)
 }
 
-// removeAfter removes folder and returns err, joined with what went wrong, if anything.
+// removeAfter removes folder and returns err, joined with the error of the removal.
 func removeAfter(err error, folder string) error {
 	return errors.Join(err, os.RemoveAll(folder))
 }

@@ -21,7 +21,7 @@ import (
 	"example.com/warren/pkg/process/processtest"
 )
 
-// The life of one node: it starts, loses nothing in a crash, and leaves nothing behind.
+// TestNode checks that a node starts, keeps its messages in a crash, and leaves nothing behind.
 func TestNode(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -40,14 +40,14 @@ func TestNode(t *testing.T) {
 		t.Errorf("Restart of a running node = %v, want ErrRunning", err)
 	}
 
-	// The broker says that a queue is declared before it is on disk, where it gets within seconds.
+	// The broker reports a queue as declared seconds before it is on disk.
 	if _, err := node.Ctl(ctx, "eval", "catch mnesia:sync_log()."); err != nil {
 		t.Fatal(err)
 	}
 	node.Kill()
 	if conn, err := amqp.Dial(node.URL()); err == nil {
 		_ = conn.Close()
-		t.Error("a killed node takes connections")
+		t.Error("a killed node accepts connections")
 	}
 	const complaint = "unable to perform an operation on node"
 	if _, err := node.Ctl(ctx, "list_queues"); err == nil || !strings.Contains(err.Error(), complaint) {
@@ -65,7 +65,7 @@ func TestNode(t *testing.T) {
 	}
 	if conn, err := amqp.Dial(node.URL()); err == nil {
 		_ = conn.Close()
-		t.Error("a stopped node takes connections")
+		t.Error("a stopped node accepts connections")
 	}
 	if err := node.Close(); err != nil {
 		t.Errorf("Close = %v", err)
@@ -188,7 +188,7 @@ func start(ctx context.Context, t *testing.T, options rabbitmqtest.Options) *rab
 	return node
 }
 
-// queues returns the names of the node's queues and how many messages they hold.
+// queues returns the names of the node's queues and the numbers of their messages.
 func queues(ctx context.Context, t *testing.T, node *rabbitmqtest.Node) string {
 	t.Helper()
 	out, err := node.Ctl(ctx, "list_queues", "--no-table-headers", "name", "messages")
@@ -229,7 +229,7 @@ func channel(t *testing.T, conn *amqp.Connection) *amqp.Channel {
 	return ch
 }
 
-// publish makes a durable queue and puts a message into it that the broker confirms, so it is on disk.
+// publish declares a durable queue and publishes a persistent message to it. The broker confirms it once it is on disk.
 func publish(ctx context.Context, t *testing.T, url, queue, body string) {
 	t.Helper()
 	ch := channel(t, dial(t, url))
@@ -263,7 +263,7 @@ func isCode(err error, code int) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// assertNothingLeft fails if a node that had its folder in dir has left a file or a process.
+// assertNothingLeft fails the test if a node whose folder was in dir has left a file or a process.
 func assertNothingLeft(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// Free ports are looked for where nobody else looks who could take a node's port while the node is down: below the ones
-// that systems give to outgoing connections, and below those that tests look for.
+// Free ports are chosen below those that systems assign to outgoing connections and below those that tests choose, so that
+// no other process takes a node's port while the node is down.
 const (
 	lowestPort  = 10_000
 	highestPort = 21_000
@@ -19,11 +19,11 @@ const (
 
 var errNoFreePort = errors.New("no free port")
 
-// ports are those of one node.
+// ports are the ports of one node.
 type ports struct {
 	amqp         int
 	distribution int // for other nodes and rabbitmqctl
-	tls          int // 0: none
+	tls          int // 0 without TLS
 }
 
 func findPorts(ctx context.Context, options Options) (p ports, err error) {
@@ -41,7 +41,7 @@ func findPorts(ctx context.Context, options Options) (p ports, err error) {
 	return p, err
 }
 
-// freePort returns a port of the loopback interface that is not taken.
+// freePort returns a port of the loopback interface that is neither in use nor in taken.
 func freePort(ctx context.Context, taken ...int) (int, error) {
 	for range 1000 {
 		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // a port is no secret
@@ -52,10 +52,10 @@ func freePort(ctx context.Context, taken ...int) (int, error) {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("%w from %d to %d", errNoFreePort, lowestPort, highestPort)
+	return 0, fmt.Errorf("%w between %d and %d", errNoFreePort, lowestPort, highestPort)
 }
 
-// checkFree returns the error that a server would get on port.
+// checkFree returns the error that a server would get when it listens on port.
 func checkFree(ctx context.Context, port int) error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address(port))

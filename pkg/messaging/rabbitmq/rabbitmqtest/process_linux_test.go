@@ -11,7 +11,7 @@ import (
 	"example.com/warren/pkg/process/processtest"
 )
 
-// A process that is killed can't stop its node, so the kernel does.
+// TestNodeEndsWithItsOwner kills the process that started a node. It cannot stop the node, so the kernel does.
 func TestNodeEndsWithItsOwner(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -23,14 +23,14 @@ func TestNodeEndsWithItsOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := owner.StdinPipe(); err != nil { // the owner waits for its end
+	if _, err := owner.StdinPipe(); err != nil { // the owner waits until it closes
 		t.Fatal(err)
 	}
 	if err := owner.Start(); err != nil {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "started\n" {
-		t.Errorf("owner said %q, %v", line, err)
+		t.Errorf("the owner printed %q, %v", line, err)
 	}
 	if len(processtest.CommandLines(t, "HOME="+dir)) == 0 {
 		t.Error("the owner has no node")
@@ -38,6 +38,6 @@ func TestNodeEndsWithItsOwner(t *testing.T) {
 	if err := owner.Process.Kill(); err != nil {
 		t.Error(err)
 	}
-	_ = owner.Wait() // it was killed
+	_ = owner.Wait() // the error says that it was killed
 	processtest.AwaitNone(t, "HOME="+dir)
 }

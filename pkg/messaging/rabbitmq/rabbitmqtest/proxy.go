@@ -9,21 +9,21 @@ import (
 	"testing"
 )
 
-// Proxy passes bytes between its clients and a node, or keeps them as a network does that stops without a word. It is our
-// own because the library for it, toxiproxy, closes the connections when such a hole ends, and drops what it swallowed.
+// Proxy forwards bytes between its clients and a node, or holds them up as a network does that fails silently. The usual
+// library, toxiproxy, does not serve: it closes the connections when such a fault ends, and drops the bytes that it held.
 type Proxy struct {
 	listener net.Listener
 	target   string
 	serving  sync.WaitGroup
 
 	mu       sync.Mutex
-	requests chan struct{} // closed: bytes to the node pass
-	replies  chan struct{} // closed: bytes from the node pass
+	requests chan struct{} // closed while bytes to the node pass
+	replies  chan struct{} // closed while bytes from the node pass
 	conns    []net.Conn
 	sent     bytes.Buffer
 }
 
-// StartProxy passes bytes to a node's address and back, until the test ends.
+// StartProxy starts a proxy for the node at target, which is closed with the test.
 func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -37,10 +37,10 @@ func StartProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is where clients reach the node.
+// Addr returns the host and port at which clients reach the node.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// URL is a URL of the node, by way of the proxy.
+// URL returns a URL of the node with the address of the proxy.
 func (p *Proxy) URL(t testing.TB, node string) string {
 	t.Helper()
 	u, err := url.Parse(node)
@@ -51,28 +51,28 @@ func (p *Proxy) URL(t testing.TB, node string) string {
 	return u.String()
 }
 
-// Sent returns all that clients have sent so far.
+// Sent returns everything that clients have sent so far.
 func (p *Proxy) Sent() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return bytes.Clone(p.sent.Bytes())
 }
 
-// Swallow lets no byte pass, either way, and closes nothing.
+// Swallow holds up all bytes in both directions, and closes no connection.
 func (p *Proxy) Swallow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests, p.replies = make(chan struct{}), make(chan struct{})
 }
 
-// SwallowRequests lets no byte pass to the node, whose own still come.
+// SwallowRequests holds up the bytes to the node. Those from the node still pass.
 func (p *Proxy) SwallowRequests() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests = make(chan struct{})
 }
 
-// Pass lets pass what was swallowed, and all that follows.
+// Pass forwards the bytes that were held up, and all that follow.
 func (p *Proxy) Pass() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *Proxy) serve() {
 	}
 }
 
-// copy also keeps the end of a connection to itself while there is a hole.
+// copy forwards one direction of a connection. It holds up the end of the connection too.
 func (p *Proxy) copy(to, from net.Conn, tap io.Writer, way *chan struct{}) {
 	defer func() { _ = to.Close() }()
 	buffer := make([]byte, 32<<10)

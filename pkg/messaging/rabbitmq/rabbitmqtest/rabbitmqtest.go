@@ -1,26 +1,19 @@
-// Package rabbitmqtest starts private RabbitMQ nodes and clusters, and has what tests need to break a connection to them: a
-// proxy and a certificate authority. No production package imports it.
+// Package rabbitmqtest runs private RabbitMQ nodes and clusters, and breaks connections to them. No production package
+// imports it.
 //
-// A node has its own folder, cookie and loopback ports, independent of any broker that the machine already runs. It needs
-// an installed RabbitMQ. On Linux it is killed when the process that started it ends.
+// # Nodes
 //
-// epmd, Erlang's port mapper, is started by the first node of a machine, shared by all nodes, and left running.
+// A [Node] has its own folder, cookie and loopback ports, so it is independent of any broker that already runs on the
+// machine. It needs an installed RabbitMQ. On Linux it is killed when the process that started it ends.
+//
+// [StartNode] starts a node for one test and closes it with the test. [Tests] gives a package's tests one broker that
+// they share. A program, such as the demo, starts a node with [Start] and closes it itself. [StartCluster] starts several
+// nodes that form one broker.
+//
+// The first node on a machine starts epmd, Erlang's port mapper. All nodes share it, and it keeps running.
+//
+// # Networks and certificates
+//
+// A [Proxy] between a client and a node holds up bytes, as a network does that fails silently. An [Authority] issues
+// certificates for nodes and clients; [MutualTLS] makes a node require them.
 package rabbitmqtest
-
-import (
-	"context"
-	"os"
-)
-
-// FindOrStart returns the broker that the environment names in AMQP_URL, or else starts a private node. release stops
-// what was started, and must be called either way.
-func FindOrStart(ctx context.Context, options Options) (url string, release func() error, err error) {
-	if url := os.Getenv("AMQP_URL"); url != "" {
-		return url, func() error { return nil }, nil
-	}
-	node, err := Start(ctx, options)
-	if err != nil {
-		return "", nil, err
-	}
-	return node.URL(), node.Close, nil
-}

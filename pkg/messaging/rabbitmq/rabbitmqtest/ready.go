@@ -16,16 +16,16 @@ const (
 	dialTimeout   = time.Second
 )
 
-// The first bytes of a connection: the client's protocol header, answered by a frame of type method on channel 0
-// (AMQP 0-9-1, sections 4.2.2 and 4.2.3).
+// The first bytes of a connection are the client's protocol header. The server responds with a method frame on channel 0.
+// See sections 4.2.2 and 4.2.3 of AMQP 0-9-1.
 const (
 	protocolHeader = "AMQP\x00\x00\x09\x01"
 	methodFrame    = "\x01\x00\x00"
 )
 
-var errEnded = errors.New("the server ended")
+var errEnded = errors.New("server ended")
 
-// awaitAMQP returns once server answers on port.
+// awaitAMQP returns once the server responds on port.
 func awaitAMQP(ctx context.Context, server *process.Process, port int) error {
 	ticker := time.NewTicker(readyInterval)
 	defer ticker.Stop()
@@ -39,7 +39,7 @@ func awaitAMQP(ctx context.Context, server *process.Process, port int) error {
 		case <-server.Done():
 			return errEnded
 		case <-ctx.Done():
-			return fmt.Errorf("%w, last: %w", ctx.Err(), err)
+			return fmt.Errorf("%w; last attempt: %w", ctx.Err(), err)
 		}
 	}
 }
@@ -57,12 +57,12 @@ func tryAMQP(ctx context.Context, port int) error {
 	if _, err := io.WriteString(conn, protocolHeader); err != nil {
 		return err
 	}
-	answer := make([]byte, len(methodFrame))
-	if _, err := io.ReadFull(conn, answer); err != nil {
+	response := make([]byte, len(methodFrame))
+	if _, err := io.ReadFull(conn, response); err != nil {
 		return err
 	}
-	if string(answer) != methodFrame {
-		return fmt.Errorf("port %d answered %q: no AMQP 0-9-1 server", port, answer)
+	if string(response) != methodFrame {
+		return fmt.Errorf("port %d responded %q: not an AMQP 0-9-1 server", port, response)
 	}
 	return nil
 }

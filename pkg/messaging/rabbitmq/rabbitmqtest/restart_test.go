@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A start that fails because of epmd is tried once more, another is not.
+// TestRestartTriesAgain checks that a start that fails because of epmd is repeated once, and no other.
 func TestRestartTriesAgain(t *testing.T) {
 	for complaint, wantStarts := range map[string]int{
 		`Error during startup: {error,no_epmd_port}`:                               2,

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// Tests runs a package's tests with one broker for all of them: AMQP_URL's, or a private node that is gone before Run
-// returns, so that a check for leaks after the tests doesn't see it.
+// Tests runs a package's tests with one broker that they share: the one that AMQP_URL names, or a private node. The node
+// is gone before Run returns, so that a check for leaked goroutines after the tests does not see it.
 //
 //	var brokerURL string
 //
@@ -20,19 +20,31 @@ type Tests struct {
 	Options Options                // of the private node
 }
 
-// Run returns the tests' exit code, or 1 if there is no broker: tests that need one fail without it.
+// Run returns the exit code of the tests, or 1 if there is no broker.
 func (t Tests) Run() (code int) {
-	url, release, err := FindOrStart(context.Background(), t.Options)
+	url, release, err := findOrStart(context.Background(), t.Options)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "tests need a broker: %v\n", err)
 		return 1
 	}
 	defer func() {
 		if err := release(); err != nil {
-			fmt.Fprintf(os.Stderr, "stop the tests' broker: %v\n", err)
+			fmt.Fprintf(os.Stderr, "stop the broker of the tests: %v\n", err)
 			code = max(code, 1)
 		}
 	}()
 	*t.URL = url
 	return t.M.Run()
+}
+
+// findOrStart returns the broker that AMQP_URL names, or else starts a private node. Call release in both cases.
+func findOrStart(ctx context.Context, options Options) (url string, release func() error, err error) {
+	if url := os.Getenv("AMQP_URL"); url != "" {
+		return url, func() error { return nil }, nil
+	}
+	node, err := Start(ctx, options)
+	if err != nil {
+		return "", nil, err
+	}
+	return node.URL(), node.Close, nil
 }
