@@ -10,52 +10,54 @@ import (
 // acknowledgeWithin is how long an acknowledgement may wait for others to share its frame.
 const acknowledgeWithin = 10 * time.Millisecond
 
-// acknowledger gathers the acknowledgements of one channel: what is handled without a gap goes out as one frame with
-// `multiple`, what waits behind a slow handler follows one by one.
+// acknowledger gathers the acknowledgements of one channel. Messages handled without a gap share one frame with the
+// multiple flag; those behind a slow handler follow one by one.
 //
-// It belongs to one channel of one session and can therefore never acknowledge a delivery of another, though tags begin
-// at 1 again on each channel: that would lose a message that nobody has handled.
+// It belongs to one channel of one session, so it never acknowledges a delivery of another channel. Tags begin at 1 on
+// each channel, and an acknowledgement on the wrong one would lose a message that no handler has seen.
+//
+// Errors of the channel are ignored: they mean that it has closed, and then the broker requeues the messages.
 type acknowledger struct {
 	channel   *amqp.Channel
-	threshold int // as many handled messages don't wait
+	threshold int         // this many pending acknowledgements are sent at once
+	timer     *time.Timer // sends them otherwise
 
-	mu   sync.Mutex
-	last uint64              // the highest tag that was handled; the channel counts its deliveries up from 1
-	gaps map[uint64]struct{} // the tags below it that are not handled yet, prefetch at most
-	// pending are handled and not yet acknowledged: true if they have waited for a gap to close since the last flush.
-	pending map[uint64]bool
-
-	wake    chan struct{} // something is pending
-	full    chan struct{} // the threshold is reached
-	stopped chan struct{}
-	stop    chan struct{}
+	mu      sync.Mutex          // held while frames are sent, so that they keep their order
+	next    uint64              // the lowest tag that is not handled or not acknowledged
+	handled map[uint64]progress // the handled tags from next on, at most as many as the prefetch
+	pending int                 // how many of them are not settled
 }
 
+// progress is how far a handled message has come.
+type progress int
+
+const (
+	fresh   progress = iota // to be acknowledged
+	waited                  // likewise, and has waited for a gap to close since the last flush
+	settled                 // the broker knows
+)
+
 func newAcknowledger(ch *amqp.Channel, prefetch int) *acknowledger {
-	a := &acknowledger{
-		channel:   ch,
-		threshold: max(prefetch/4, 1),
-		gaps:      map[uint64]struct{}{},
-		pending:   map[uint64]bool{},
-		wake:      make(chan struct{}, 1),
-		full:      make(chan struct{}, 1),
-		stop:      make(chan struct{}),
-		stopped:   make(chan struct{}),
-	}
-	go a.run()
+	a := &acknowledger{channel: ch, threshold: max(prefetch/4, 1), next: 1, handled: map[uint64]progress{}}
+	a.timer = time.AfterFunc(acknowledgeWithin, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.flush(false)
+	})
 	return a
 }
 
-// ack takes note that the message of tag is handled.
+// ack records that the message of tag is handled.
 func (a *acknowledger) ack(tag uint64) {
 	a.mu.Lock()
-	a.see(tag)
-	a.pending[tag] = false
-	full := len(a.pending) >= a.threshold
-	a.mu.Unlock()
-	signal(a.wake)
-	if full {
-		signal(a.full)
+	defer a.mu.Unlock()
+	a.handled[tag] = fresh
+	a.pending++
+	switch {
+	case a.pending >= a.threshold:
+		a.flush(false)
+	case a.pending == 1:
+		a.timer.Reset(acknowledgeWithin)
 	}
 }
 
@@ -65,65 +67,33 @@ func (a *acknowledger) ackAtOnce(tag uint64) {
 	a.settle(tag)
 }
 
-// requeue gives the message of tag back to its queue, at once.
+// requeue returns the message of tag to its queue at once.
 func (a *acknowledger) requeue(tag uint64) {
 	_ = a.channel.Nack(tag, false, true)
 	a.settle(tag)
 }
 
-// settle takes note that the broker knows of tag; if its channel has closed, the broker has requeued the message.
+// settle records that the broker knows of tag.
 func (a *acknowledger) settle(tag uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.see(tag)
+	a.handled[tag] = settled
+	for a.handled[a.next] == settled {
+		delete(a.handled, a.next)
+		a.next++
+	}
 }
 
-// see closes the gap at tag, or opens those below it.
-func (a *acknowledger) see(tag uint64) {
-	if tag <= a.last {
-		delete(a.gaps, tag)
-		return
-	}
-	for gap := a.last + 1; gap < tag; gap++ {
-		a.gaps[gap] = struct{}{}
-	}
-	a.last = tag
-}
-
-// close sends what is pending and ends.
+// close sends what is pending.
 func (a *acknowledger) close() {
-	close(a.stop)
-	<-a.stopped
+	a.timer.Stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.flush(true)
 }
 
-func (a *acknowledger) run() {
-	defer close(a.stopped)
-	timer := time.NewTimer(acknowledgeWithin)
-	defer timer.Stop()
-	for {
-		select {
-		case <-a.wake:
-		case <-a.stop:
-			a.flush(true)
-			return
-		}
-		timer.Reset(acknowledgeWithin)
-		select {
-		case <-a.full:
-		case <-timer.C:
-		case <-a.stop:
-			a.flush(true)
-			return
-		}
-		if a.flush(false) {
-			signal(a.wake)
-		}
-	}
-}
-
-// flush acknowledges and reports whether something still waits. Errors mean that the channel has closed: then the
-// broker has requeued the messages.
-func (a *acknowledger) flush(all bool) (more bool) {
+// flush acknowledges what take returns. Called with mu held.
+func (a *acknowledger) flush(all bool) {
 	multiple, single, more := a.take(all)
 	if multiple > 0 {
 		_ = a.channel.Ack(multiple, true)
@@ -131,40 +101,38 @@ func (a *acknowledger) flush(all bool) (more bool) {
 	for _, tag := range single {
 		_ = a.channel.Ack(tag, false)
 	}
-	return more
+	if more {
+		a.timer.Reset(acknowledgeWithin)
+	}
 }
 
-// take returns the tag up to which all can be acknowledged, 0 for none, and the tags beyond a gap that have waited
-// long enough.
+// take returns the tag up to which all can be acknowledged, 0 for none, and the tags beyond a gap that have waited long
+// enough. more reports that others still wait. Called with mu held.
 func (a *acknowledger) take(all bool) (multiple uint64, single []uint64, more bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	first := a.firstGap()
-	for tag, waited := range a.pending {
+	for p, ok := a.handled[a.next]; ok; p, ok = a.handled[a.next] {
+		if p != settled {
+			multiple = a.next // the broker would refuse a tag that is settled
+			a.pending--
+		}
+		delete(a.handled, a.next)
+		a.next++
+	}
+	for tag, p := range a.handled {
 		switch {
-		case tag < first:
-			// The broker refuses `multiple` up to a tag that it has settled already: this one it has not.
-			multiple = max(multiple, tag)
-			delete(a.pending, tag)
-		case waited || all:
+		case p == settled:
+		case p == waited || all:
 			single = append(single, tag)
-			delete(a.pending, tag)
+			a.handled[tag] = settled
+			a.pending--
 		default:
-			a.pending[tag] = true
+			a.handled[tag] = waited
 			more = true
 		}
 	}
 	return multiple, single, more
 }
 
-func (a *acknowledger) firstGap() uint64 {
-	first := a.last + 1
-	for gap := range a.gaps {
-		first = min(first, gap)
-	}
-	return first
-}
-
+// signal fills c unless it is full.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -4,133 +4,83 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// Broker implements messaging.Broker over RabbitMQ.
+// Broker implements [messaging.Broker] over RabbitMQ.
 type Broker struct {
 	options    Options
 	publishing *connection
 	consuming  *connection
+	disconnect context.CancelFunc // ends both
+	running    sync.WaitGroup     // the goroutines of both
 
 	returns observers[messaging.Return]
 	losses  observers[struct{}]
-	lost    atomic.Bool // a connection that published was lost, and the observers of losses don't know yet
-	closed  atomic.Bool // nothing more is taken
+	lost    atomic.Bool // a connection was lost, and the observers of losses have not been notified
 
-	mu            sync.Mutex
-	closing       bool // no more subscriptions
+	mu            sync.Mutex // guards closing, subscriptions, and publishes against closed
+	closing       bool       // no more subscriptions
 	subscriptions map[*subscription]struct{}
-	publishes     sync.WaitGroup
-	closeOnce     sync.Once
-	closeDone     chan struct{}
-	closeErr      error // valid once closeDone is closed
+	publishes     sync.WaitGroup // no Add once closed is true
+	closed        atomic.Bool    // no more messages
+
+	closeBegun atomic.Bool
+	closeDone  chan struct{}
+	closeErr   error // valid once closeDone is closed
 }
 
 var _ messaging.Broker = (*Broker)(nil)
 
-// New returns a broker that connects in the background, and again whenever a connection is lost; see Ready. An error
-// means that the options can't work.
+// New returns a broker that connects in the background and redials whenever a connection is lost; see [Broker.Ready]. An
+// error means that the options cannot work.
 func New(options Options) (*Broker, error) {
 	options, err := options.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	b := &Broker{options: options, subscriptions: map[*subscription]struct{}{}, closeDone: make(chan struct{})}
-	b.publishing = newConnection("publish", options)
-	b.consuming = newConnection("consume", options)
-	b.publishing.start(b.openPublisher, b.reconnected)
-	b.consuming.start(openDeclarer, b.reconnected)
+	b.publishing = newConnection("publish", options, b.openPublisher, b.reconnected)
+	b.consuming = newConnection("consume", options, openDeclarer, b.reconnected)
+	ctx, disconnect := context.WithCancel(context.Background())
+	b.disconnect = disconnect
+	for _, c := range b.connections() {
+		b.running.Go(func() { c.run(ctx) })
+	}
 	return b, nil
 }
 
 func (b *Broker) openPublisher(s *session) error {
-	if b.options.ConfirmSends {
-		s.sent = &sentMessages{session: s, onLoss: func() { b.losses.notify(struct{}{}) }}
-	}
+	s.refusals = &refusals{broker: b, session: s}
 	p, err := newPublisher(s, b.returned)
 	if err != nil {
 		return err
 	}
 	s.publisher.Store(p)
-	s.spawn(func() { b.renewPublisher(s, p) })
-	if s.sent != nil {
-		s.spawn(s.sent.run)
-	}
+	s.refusals.start(p)
 	return nil
 }
 
-// renewPublisher begins with new channels when the broker refuses a message: a channel of RabbitMQ 3 that published to a
-// quorum queue while its leader was being replaced may refuse all that comes after. A queue that has no leader yet, or is
-// full, refuses on new channels too, hence the pauses.
-func (b *Broker) renewPublisher(s *session, p *publisher) {
-	pause := newBackOff()
-	for {
-		opened := time.Now()
-		select {
-		case <-p.spent:
-		case <-s.over:
-			return
-		}
-		if time.Since(opened) > lastRedial {
-			pause.Reset()
-		}
-		select {
-		case <-time.After(pause.NextBackOff()):
-		case <-s.over:
-			return
-		}
-		var err error
-		if p, err = b.replacePublisher(s, p); err != nil {
-			s.end(fmt.Errorf("open channels in place of those that the broker refuses messages on: %w", err))
-			return
-		}
-	}
+func (b *Broker) connections() []*connection { return []*connection{b.publishing, b.consuming} }
+
+func openDeclarer(s *session) error {
+	s.declarer = &declarer{session: s}
+	return nil
 }
 
-func (b *Broker) replacePublisher(s *session, p *publisher) (*publisher, error) {
-	next, err := newPublisher(s, b.returned)
-	if err != nil {
-		return nil, err
-	}
-	b.options.Logger.Warn("opened new channels: the broker refused a message, or too many await their confirms")
-	s.publisher.Store(next)
-	s.spawn(func() { retirePublisher(s, p) })
-	return next, nil
-}
-
-// lastConfirms is how long channels that have been replaced await their confirms.
-const lastConfirms = 10 * time.Second
-
-// retirePublisher closes channels that have been replaced, once those who were about to publish on them have done so, and
-// have their confirms: what comes after the close would be lost without a word.
-func retirePublisher(s *session, p *publisher) {
-	replaced := time.Now()
-	tick := time.NewTicker(sweepInterval)
-	defer tick.Stop()
-	for done := false; !done; {
-		select {
-		case <-tick.C:
-		case <-s.over:
-			return
-		}
-		past := time.Since(replaced)
-		done = past > farewell && p.isIdle() || past > lastConfirms
-	}
-	p.close()
-}
-
-// reconnected tells the observers of losses once what they send can be declared and published.
+// reconnected notifies the observers of losses once both connections are up, so that what they send can be declared and
+// published.
 func (b *Broker) reconnected() {
 	b.options.OnReconnect()
-	// Also when it was the other: who was told of a loss may have found that one away since.
+	// Set this when either connection returns: an observer notified earlier may have seen the other one down.
 	b.lost.Store(true)
-	for _, c := range []*connection{b.publishing, b.consuming} {
+	for _, c := range b.connections() {
 		if _, err := c.session(); err != nil {
 			return
 		}
@@ -140,14 +90,28 @@ func (b *Broker) reconnected() {
 	}
 }
 
-func openDeclarer(s *session) error {
-	s.declarer = &declarer{session: s}
-	return nil
+// returned handles a message of Send that could not be routed.
+func (b *Broker) returned(r messaging.Return) {
+	b.forget(r.Queue)
+	b.returns.notify(r)
 }
 
-// Send implements messaging.Broker.
+// forget makes the next Ensure declare a queue that turned out not to exist.
+func (b *Broker) forget(queue string) {
+	if s, err := b.consuming.session(); err == nil {
+		s.declarer.forget(queue)
+	}
+}
+
+// OnReturn implements [messaging.Broker].
+func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) { return b.returns.add(f) }
+
+// OnLoss implements [messaging.Broker].
+func (b *Broker) OnLoss(f func()) (stop func()) { return b.losses.add(func(struct{}) { f() }) }
+
+// Send implements [messaging.Broker].
 func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) error {
-	s, err := b.prepare(ctx, queue, &m)
+	s, err := b.admit(ctx, queue, &m)
 	if err == nil {
 		err = s.send(ctx, queue, &m)
 	}
@@ -157,15 +121,25 @@ func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) er
 	return nil
 }
 
-// Publish implements messaging.Broker. It gives a message without an ID one.
-func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message) error {
-	b.mu.Lock()
-	if b.closed.Load() {
-		b.mu.Unlock()
-		return fmt.Errorf("publish to queue %s: %w", queue, messaging.ErrClosed)
+// admit returns the session for a message that may be sent.
+func (b *Broker) admit(ctx context.Context, queue string, m *messaging.Message) (*session, error) {
+	if err := ctx.Err(); err != nil { // takes precedence over the broker's absence
+		return nil, err
 	}
-	b.publishes.Add(1)
-	b.mu.Unlock()
+	if b.closed.Load() {
+		return nil, messaging.ErrClosed
+	}
+	if err := validate(queue, m); err != nil {
+		return nil, err
+	}
+	return b.publishing.session()
+}
+
+// Publish implements [messaging.Broker]. It gives a message without an ID one.
+func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message) error {
+	if !b.beginPublish() {
+		return fmt.Errorf("publish to queue %.40s: %w", queue, messaging.ErrClosed)
+	}
 	defer b.publishes.Done()
 	if err := validate(queue, &m); err != nil {
 		return fmt.Errorf("publish to queue %.40s: %w", queue, err)
@@ -173,7 +147,18 @@ func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message)
 	return b.publish(ctx, queue, m)
 }
 
-// publish also serves dead-lettering, whose headers may exceed what Validate allows to senders.
+// beginPublish registers a publish, for which Close waits. It reports false after Close.
+func (b *Broker) beginPublish() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed.Load() {
+		return false
+	}
+	b.publishes.Add(1)
+	return true
+}
+
+// publish does not validate: dead-lettering adds headers, which may exceed what senders are allowed.
 func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message) error {
 	s, err := b.publishing.session()
 	if err == nil {
@@ -188,28 +173,15 @@ func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message)
 	return nil
 }
 
-// validate refuses what would cost the connection, and with it every message beside this one.
+// validate refuses a message for which the broker would close the connection that all messages share.
 func validate(queue string, m *messaging.Message) error {
 	if len(queue) > messaging.MaxHeaderNameBytes {
-		return fmt.Errorf("%w: a name of %d bytes, %d are allowed", messaging.ErrInvalidQueue, len(queue), messaging.MaxHeaderNameBytes)
+		return fmt.Errorf("%w: a name of %d bytes, at most %d are allowed", messaging.ErrInvalidQueue, len(queue), messaging.MaxHeaderNameBytes)
 	}
 	return m.Validate()
 }
 
-func (b *Broker) prepare(ctx context.Context, queue string, m *messaging.Message) (*session, error) {
-	if err := ctx.Err(); err != nil { // before what the broker's absence would say
-		return nil, err
-	}
-	if b.closed.Load() {
-		return nil, messaging.ErrClosed
-	}
-	if err := validate(queue, m); err != nil {
-		return nil, err
-	}
-	return b.publishing.session()
-}
-
-// orClosed names the cause of errors that Close made.
+// orClosed returns ErrClosed in place of an error that Close caused.
 func (b *Broker) orClosed(err error) error {
 	switch {
 	case !b.closed.Load():
@@ -223,29 +195,7 @@ func (b *Broker) orClosed(err error) error {
 	}
 }
 
-// OnReturn implements messaging.Broker.
-func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) {
-	return b.returns.add(f)
-}
-
-// OnLoss implements messaging.Broker.
-func (b *Broker) OnLoss(f func()) (stop func()) {
-	return b.losses.add(func(struct{}) { f() })
-}
-
-func (b *Broker) returned(r messaging.Return) {
-	b.forget(r.Queue)
-	b.returns.notify(r)
-}
-
-// forget has the next Ensure declare a queue that turned out to be gone.
-func (b *Broker) forget(queue string) {
-	if s, err := b.consuming.session(); err == nil {
-		s.declarer.forget(queue)
-	}
-}
-
-// Ensure implements messaging.Broker. It declares on the connection that consumes: the other may be blocked.
+// Ensure implements [messaging.Broker]. It declares on the connection that consumes, because the other may be blocked.
 func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -263,7 +213,7 @@ func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
 	return b.orClosed(s.declarer.ensure(ctx, q))
 }
 
-// Subscribe implements messaging.Broker.
+// Subscribe implements [messaging.Broker].
 func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options ...messaging.SubscribeOption,
 ) (messaging.Subscription, error) {
@@ -274,8 +224,8 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 		return nil, err
 	}
 	s := newSubscription(b, q, h, driver.ResolveSubscribeOptions(options...))
-	if err := b.add(s); err != nil {
-		return nil, err
+	if !b.add(s) {
+		return nil, messaging.ErrClosed
 	}
 	first := make(chan error, 1)
 	go s.run(first)
@@ -291,14 +241,15 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	}
 }
 
-func (b *Broker) add(s *subscription) error {
+// add registers a subscription, which Close drains. It reports false once Close has begun.
+func (b *Broker) add(s *subscription) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closing {
-		return messaging.ErrClosed
+		return false
 	}
 	b.subscriptions[s] = struct{}{}
-	return nil
+	return true
 }
 
 func (b *Broker) remove(s *subscription) {
@@ -307,7 +258,7 @@ func (b *Broker) remove(s *subscription) {
 	delete(b.subscriptions, s)
 }
 
-// Ready implements messaging.Broker.
+// Ready implements [messaging.Broker].
 func (b *Broker) Ready() error {
 	if b.closed.Load() {
 		return messaging.ErrClosed
@@ -332,11 +283,9 @@ func (b *Broker) Ready() error {
 	return nil
 }
 
-// Close implements messaging.Broker.
+// Close implements [messaging.Broker].
 func (b *Broker) Close(ctx context.Context) error {
-	first := false
-	b.closeOnce.Do(func() { first = true })
-	if first {
+	if b.closeBegun.CompareAndSwap(false, true) {
 		b.closeErr = b.close(ctx)
 		close(b.closeDone)
 		return b.closeErr
@@ -349,6 +298,7 @@ func (b *Broker) Close(ctx context.Context) error {
 	}
 }
 
+// close drains the subscriptions, whose handlers may still publish, then waits for running publishes, and disconnects.
 func (b *Broker) close(ctx context.Context) error {
 	err := b.drainAll(ctx)
 	b.mu.Lock()
@@ -357,31 +307,27 @@ func (b *Broker) close(ctx context.Context) error {
 	if s, unavailable := b.publishing.session(); unavailable == nil && s.unavailable() == nil {
 		err = errors.Join(err, b.awaitPublishes(ctx))
 	}
-	var closing sync.WaitGroup
-	closing.Go(b.publishing.close)
-	closing.Go(b.consuming.close)
-	closing.Wait()
+	b.disconnect()
+	b.running.Wait()
 	return err
 }
 
-// drainAll drains the subscriptions beside each other. Their handlers may publish meanwhile.
+// drainAll drains all subscriptions concurrently.
 func (b *Broker) drainAll(ctx context.Context) error {
 	b.mu.Lock()
 	b.closing = true
-	var draining []*subscription
-	for s := range b.subscriptions {
-		draining = append(draining, s)
-	}
+	subscriptions := slices.Collect(maps.Keys(b.subscriptions))
 	b.mu.Unlock()
-	errs := make([]error, len(draining))
-	var drained sync.WaitGroup
-	for i, s := range draining {
-		drained.Go(func() { errs[i] = s.Drain(ctx) })
+	errs := make([]error, len(subscriptions))
+	var draining sync.WaitGroup
+	for i, s := range subscriptions {
+		draining.Go(func() { errs[i] = s.Drain(ctx) })
 	}
-	drained.Wait()
+	draining.Wait()
 	return errors.Join(errs...)
 }
 
+// awaitPublishes waits for the publishes that began before Close.
 func (b *Broker) awaitPublishes(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

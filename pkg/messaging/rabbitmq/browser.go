@@ -39,9 +39,7 @@ func NewBrowser(ctx context.Context, options Options) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newConnection("browse", options)
-	c.open = openBrowser
-	s, err := c.connect(ctx)
+	s, err := newConnection("browse", options, openBrowser, nil).connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, err)
 	}
@@ -79,18 +77,6 @@ func (b *Browser) publish(ctx context.Context, queue string, m messaging.Message
 		return fmt.Errorf("publish to queue %s: %w", queue, err)
 	}
 	return nil
-}
-
-var errLost = fmt.Errorf("%w: connection lost", messaging.ErrUnavailable)
-
-// alive tells whether the session has not ended.
-func (s *session) alive() bool {
-	select {
-	case <-s.over:
-		return false
-	default:
-		return true
-	}
 }
 
 // noAnswer is the error of a step that browserPatience has ended.

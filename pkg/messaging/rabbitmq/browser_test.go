@@ -222,7 +222,7 @@ func TestBrowserLostConnection(t *testing.T) {
 			}
 		}
 		_ = b.session.socket.Conn.Close()
-		<-b.session.over
+		<-b.session.ctx.Done()
 		if c.Next(testContext(t)) {
 			t.Error("a message came over a lost connection")
 		}

@@ -15,7 +15,7 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// startCluster starts three nodes for one test to break, which takes about 10 s.
+// startCluster starts three nodes that one test may break. It takes about 10 s.
 func startCluster(t *testing.T) *rabbitmqtest.Cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -48,8 +48,9 @@ func leader(t *testing.T, cluster *rabbitmqtest.Cluster, queue string) *rabbitmq
 	return nil
 }
 
-// TestClusterLosesLeader kills the node that leads a quorum queue under load: the Broker moves on to another, and what
-// was confirmed is there. What is sent on a new channel before there is a new leader, which the nodes refuse, arrives too.
+// TestClusterLosesLeader kills the node that leads a quorum queue under load. The broker must continue on another node, and
+// confirmed messages must arrive. A message sent on a new channel before there is a new leader, which the nodes refuse, must
+// arrive too.
 func TestClusterLosesLeader(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts three nodes: make chaos runs it")
@@ -101,7 +102,7 @@ func TestClusterLosesLeader(t *testing.T) {
 	awaittest.Until(t, "what was refused", hasAll([]string{"refused"}))
 	awaittest.Until(t, "ready", func() bool { return b.Ready() == nil })
 
-	// The channel of the sends was in use all the time, and must be good for something again.
+	// The channel for sends was in use all the time, and must work again.
 	t.Logf("%d losses reported", losses.Load())
 	var sent []string
 	for i := range enough {
@@ -114,20 +115,20 @@ func TestClusterLosesLeader(t *testing.T) {
 	awaittest.Until(t, "all that was sent", hasAll(sent))
 }
 
-// others is a cluster but for one node.
+// others returns the cluster without one node.
 func others(cluster *rabbitmqtest.Cluster, without *rabbitmqtest.Node) *rabbitmqtest.Cluster {
 	nodes := slices.DeleteFunc(slices.Clone(cluster.Nodes), func(n *rabbitmqtest.Node) bool { return n == without })
 	return &rabbitmqtest.Cluster{Nodes: nodes}
 }
 
-// load publishes messages with ids of their own, and waits for the confirm of each, until it is stopped.
+// load publishes messages with unique IDs and waits for the confirm of each, until it is stopped.
 type load struct {
 	confirmed atomic.Int64
 	cancel    context.CancelFunc
 	running   sync.WaitGroup
 
 	mu     sync.Mutex
-	ids    []string // of those confirmed
+	ids    []string // of the confirmed messages
 	failed int
 }
 
@@ -167,7 +168,7 @@ func (l *load) await(t *testing.T, n int64) {
 	awaittest.Until(t, fmt.Sprintf("%d confirms", n), func() bool { return l.confirmed.Load() >= n })
 }
 
-// stop returns the ids of the messages that were confirmed, and how many were not.
+// stop returns the IDs of the confirmed messages and the number of the others.
 func (l *load) stop() (confirmed []string, failed int) {
 	l.cancel()
 	l.running.Wait()

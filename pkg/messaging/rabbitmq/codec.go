@@ -10,7 +10,8 @@ import (
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// encode returns m, which is valid, as the library publishes it. user is the connection's, which the broker checks.
+// encode returns m, which must be valid, in the form that the library publishes. The broker checks that user is the
+// connection's.
 // See https://www.rabbitmq.com/docs/validated-user-id.
 func encode(m *messaging.Message, user string) amqp.Publishing {
 	p := amqp.Publishing{
@@ -31,13 +32,13 @@ func encode(m *messaging.Message, user string) amqp.Publishing {
 		p.DeliveryMode = amqp.Persistent
 	}
 	if m.TTL > 0 {
-		// 0 would mean: drop it unless a consumer takes it this instant.
+		// The broker drops a message with an expiration of 0 unless a consumer is ready for it.
 		p.Expiration = strconv.FormatInt(max(m.TTL.Milliseconds(), 1), 10)
 	}
 	return p
 }
 
-// encodeScalar gives the integers that the library does not support 64 bits.
+// encodeScalar turns each integer that the library cannot encode into one of 64 bits.
 func encodeScalar(value any) any {
 	switch value.(type) {
 	case int, uint, uint32, uint64:
@@ -48,7 +49,7 @@ func encodeScalar(value any) any {
 	}
 }
 
-// decode returns a delivery as the message that was sent.
+// decode returns the message that was sent.
 func decode(d *amqp.Delivery) messaging.Message {
 	m := messaging.Message{
 		ID:              d.MessageId,
@@ -70,7 +71,7 @@ func decode(d *amqp.Delivery) messaging.Message {
 	return m
 }
 
-// decodeTTL takes what is not a number of milliseconds as no TTL; the broker refuses to publish it anyway.
+// decodeTTL returns 0 for an expiration that is not a number of milliseconds. The broker refuses to publish such a one.
 func decodeTTL(expiration string) time.Duration {
 	ms, err := strconv.ParseInt(expiration, 10, 64)
 	if err != nil || ms < 0 {

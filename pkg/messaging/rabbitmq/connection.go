@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -18,93 +18,53 @@ import (
 const (
 	firstRedial = 100 * time.Millisecond
 	lastRedial  = time.Second // the longest pause, jitter included
-	// farewell bounds the closing handshake; a broker that is low on memory doesn't read, and so never answers.
-	farewell = time.Second
 )
 
-// connection keeps one connection to the broker alive: it dials until it succeeds, and again when what it had is lost.
+// connection keeps one connection to the broker alive: it dials until it succeeds, and again whenever its session ends.
 type connection struct {
-	purpose string // "publish" or "consume", for logs and the management's list
-	options Options
-	node    int // index of the URL that was connected to last; only whoever calls connect uses it
+	purpose     string // "publish", "consume" or "browse"; part of the connection's name and of log entries
+	options     Options
+	open        func(*session) error // makes a new session ready for use
+	reconnected func()               // called when a session has replaced another; must not block
+	node        int                  // index of the URL that was connected to last; used by run alone
+
 	mu      sync.Mutex
 	current *session      // nil while the broker is away
-	reason  error         // why current is nil
+	err     error         // why current is nil
 	changed chan struct{} // closed when current changes
-
-	open        func(*session) error
-	reconnected func()
-	stop        context.CancelFunc
-	stopped     chan struct{}
 }
 
-// session is one generation of a connection. What belongs to it (channels, delivery tags, known queues) ends with it.
-type session struct {
-	amqp   *amqp.Connection
-	socket *socket
-	user   string // whom the broker knows the connection as
-
-	publisher atomic.Pointer[publisher] // on the connection that publishes
-	sent      *sentMessages             // there too; nil if sends are not confirmed
-	declarer  *declarer                 // on the connection that consumes
-
-	mu      sync.Mutex
-	blocked string // why the broker takes no messages, "" if it does
-	err     error  // why the session ended
-
-	over chan struct{} // closed when the session has ended
-	done sync.WaitGroup
-}
-
-func newConnection(purpose string, options Options) *connection {
+func newConnection(purpose string, options Options, open func(*session) error, reconnected func()) *connection {
 	return &connection{
-		purpose: purpose,
-		options: options,
-		reason:  errors.New("not connected yet"),
-		changed: make(chan struct{}),
-		stopped: make(chan struct{}),
+		purpose:     purpose,
+		options:     options,
+		open:        open,
+		reconnected: reconnected,
+		err:         fmt.Errorf("%w: not connected yet", messaging.ErrUnavailable),
+		changed:     make(chan struct{}),
 	}
 }
 
-// start connects in the background. open readies each new session for use; reconnected is called when one has replaced
-// another, before anybody watches it, and so must not block.
-func (c *connection) start(open func(*session) error, reconnected func()) {
-	ctx, stop := context.WithCancel(context.Background())
-	c.open, c.reconnected, c.stop = open, reconnected, stop
-	go c.run(ctx)
-}
-
-// run dials, waits for the session's end, and dials again, until ctx ends.
+// run dials, waits for the session to end, and dials again, until ctx ends. It returns once its goroutines have ended.
 func (c *connection) run(ctx context.Context) {
-	defer close(c.stopped)
 	log := c.options.Logger.With("connection", c.purpose)
 	pause := newBackOff()
-	for dialled := false; ctx.Err() == nil; {
+	dialed := false
+	for ctx.Err() == nil {
 		s, err := c.connect(ctx)
 		if err != nil {
-			c.set(nil, err)
-			if ctx.Err() != nil {
-				break
-			}
+			c.set(nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, err))
 			wait := pause.NextBackOff()
-			log.WarnContext(ctx, "broker unreachable", "error", err, "retry_in", wait)
+			if ctx.Err() == nil {
+				log.WarnContext(ctx, "broker unreachable", "error", err, "retry_in", wait)
+			}
 			sleep(ctx, wait)
 			continue
 		}
-		c.set(s, nil)
-		log.InfoContext(ctx, "connected to broker", "node", s.amqp.RemoteAddr().String())
-		if dialled {
-			c.reconnected()
-		}
-		dialled = true
 		began := time.Now()
-		err = s.wait(ctx)
-		c.set(nil, err)
-		s.close(ctx.Err() != nil)
-		if ctx.Err() == nil {
-			log.WarnContext(ctx, "connection to broker lost", "error", err)
-		}
-		// A connection that ends as soon as it stands must not be dialled in a tight loop.
+		c.serve(ctx, s, log, dialed)
+		dialed = true
+		// A connection that ends right after it was opened must not be redialed in a tight loop.
 		if time.Since(began) > lastRedial {
 			pause.Reset()
 		} else {
@@ -114,6 +74,26 @@ func (c *connection) run(ctx context.Context) {
 	c.set(nil, messaging.ErrClosed)
 }
 
+// serve makes s the current session until it or ctx ends.
+func (c *connection) serve(ctx context.Context, s *session, log *slog.Logger, again bool) {
+	c.set(s, nil)
+	log.InfoContext(ctx, "connected to broker", "node", s.amqp.RemoteAddr().String())
+	if again {
+		c.reconnected()
+	}
+	select {
+	case <-s.ctx.Done():
+		err := context.Cause(s.ctx)
+		log.WarnContext(ctx, "connection to broker lost", "error", err)
+		c.set(nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, err))
+		s.close(false)
+	case <-ctx.Done():
+		c.set(nil, messaging.ErrClosed)
+		s.close(true)
+	}
+}
+
+// newBackOff returns growing pauses with jitter, so that clients that lost the same broker do not redial it in step.
 func newBackOff() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval:     firstRedial,
@@ -132,7 +112,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// connect tries each node once, beginning with the one that answered last: a node that is silent costs a time-out.
+// connect tries each node once. It begins with the one that responded last, because a silent node costs a time-out.
 func (c *connection) connect(ctx context.Context) (*session, error) {
 	var errs []error
 	for i := range c.options.URLs {
@@ -158,20 +138,22 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 
 	var sock *socket
 	var auth clientAuth
-	// The library's calls take no context: cutting the line is what ends them.
-	intact := func() bool { return true }
-	defer func() { intact() }()
+	// The library's calls take no context, so the end of ctx closes the socket until dial returns.
+	release := func() bool { return true }
+	defer func() { release() }()
+	properties := amqp.NewConnectionProperties()
+	properties.SetClientConnectionName(c.options.Name + " " + c.purpose)
 	conn, err := amqp.DialConfig(url, amqp.Config{
 		Heartbeat:       c.options.Heartbeat,
 		TLSClientConfig: auth.watch(c.options.TLS),
-		Properties:      c.properties(),
+		Properties:      properties,
 		Dial: func(network, address string) (net.Conn, error) {
 			raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
 			sock = newSocket(raw, c.options.WriteTimeout, 2*c.options.Heartbeat)
-			intact = context.AfterFunc(ctx, func() { _ = raw.Close() })
+			release = context.AfterFunc(ctx, func() { _ = raw.Close() })
 			return sock, nil
 		},
 	})
@@ -181,8 +163,7 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 		}
 		return nil, fmt.Errorf("dial %s: %w", node, auth.explain(err, uri.Scheme))
 	}
-	s := &session{amqp: conn, socket: sock, user: uri.Username, over: make(chan struct{})}
-	s.watch()
+	s := newSession(conn, sock, uri.Username)
 	if err := c.open(s); err != nil {
 		s.close(true)
 		return nil, fmt.Errorf("open channels on %s: %w", node, err)
@@ -190,44 +171,29 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 	return s, nil
 }
 
-func (c *connection) properties() amqp.Table {
-	properties := amqp.NewConnectionProperties()
-	properties.SetClientConnectionName(c.options.Name + " " + c.purpose)
-	return properties
-}
-
-func (c *connection) set(s *session, reason error) {
+func (c *connection) set(s *session, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.current, c.reason = s, reason
+	c.current, c.err = s, err
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// session returns the live session, or ErrUnavailable with the reason why there is none.
+// session returns the current session, or an error that wraps ErrUnavailable, or ErrClosed.
 func (c *connection) session() (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current != nil {
-		return c.current, nil
-	}
-	if errors.Is(c.reason, messaging.ErrClosed) {
-		return nil, messaging.ErrClosed
-	}
-	return nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, c.reason)
+	return c.current, c.err
 }
 
-// await returns the live session, and waits for it while the broker is away.
+// await returns the current session, and waits for one while the broker is away.
 func (c *connection) await(ctx context.Context) (*session, error) {
 	for {
 		c.mu.Lock()
-		current, reason, changed := c.current, c.reason, c.changed
+		s, err, changed := c.current, c.err, c.changed
 		c.mu.Unlock()
-		if current != nil {
-			return current, nil
-		}
-		if errors.Is(reason, messaging.ErrClosed) {
-			return nil, reason
+		if err == nil || errors.Is(err, messaging.ErrClosed) {
+			return s, err
 		}
 		select {
 		case <-changed:
@@ -235,100 +201,4 @@ func (c *connection) await(ctx context.Context) (*session, error) {
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// close ends the connection and waits until nothing of it runs.
-func (c *connection) close() {
-	c.stop()
-	<-c.stopped
-}
-
-// watch follows what the broker says about the connection itself. The library's reader waits up to 5 s for each
-// notification that nobody takes, so all of them are buffered, and always taken.
-func (s *session) watch() {
-	closes := s.amqp.NotifyClose(make(chan *amqp.Error, 1))
-	blocks := s.amqp.NotifyBlocked(make(chan amqp.Blocking, 16))
-	s.spawn(func() {
-		for b := range blocks {
-			s.setBlocked(b)
-		}
-	})
-	s.spawn(func() {
-		if err := <-closes; err != nil {
-			s.end(err)
-			return
-		}
-		s.end(amqp.ErrClosed)
-	})
-}
-
-// spawn runs f in a goroutine that close waits for, unless the session is over.
-func (s *session) spawn(f func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return false
-	}
-	s.done.Go(f)
-	return true
-}
-
-func (s *session) setBlocked(b amqp.Blocking) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.blocked = ""
-	if b.Active {
-		s.blocked = b.Reason
-		if s.blocked == "" {
-			s.blocked = "no reason given"
-		}
-	}
-}
-
-// unavailable is the error of a session whose broker takes no messages for now.
-// See https://www.rabbitmq.com/docs/connection-blocked.
-func (s *session) unavailable() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.blocked == "" {
-		return nil
-	}
-	return fmt.Errorf("%w: blocked by the broker: %s", messaging.ErrUnavailable, s.blocked)
-}
-
-// end marks the session as over; the first reason stays.
-func (s *session) end(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return
-	}
-	s.err = err
-	close(s.over)
-}
-
-// wait returns why the session ended.
-func (s *session) wait(ctx context.Context) error {
-	select {
-	case <-s.over:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.err
-	case <-ctx.Done():
-		return messaging.ErrClosed
-	}
-}
-
-// close disconnects and waits for the session's goroutines. In good order the broker is told; otherwise the line is cut.
-func (s *session) close(orderly bool) {
-	if orderly {
-		// CloseDeadline alone may last: each heartbeat that comes moves the deadline on.
-		cut := time.AfterFunc(farewell, func() { _ = s.socket.Close() })
-		_ = s.amqp.CloseDeadline(time.Now().Add(farewell))
-		cut.Stop()
-	} else {
-		_ = s.socket.Close()
-	}
-	s.end(amqp.ErrClosed)
-	s.done.Wait()
 }

@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// testUser is who the URL of the tests' broker names.
+// testUser returns the user of the tests' broker URL.
 func testUser(t *testing.T) string {
 	t.Helper()
 	uri, err := amqp.ParseURI(testURL)
@@ -37,7 +37,7 @@ func interrupt(t *testing.T, broker messaging.Broker) {
 	t.Helper()
 	b, ok := broker.(*Broker)
 	if !ok {
-		t.Fatalf("a broker of type %T", broker)
+		t.Fatalf("got a broker of type %T", broker)
 	}
 	for _, c := range []*connection{b.publishing, b.consuming} {
 		s, err := c.session()
@@ -45,7 +45,7 @@ func interrupt(t *testing.T, broker messaging.Broker) {
 			t.Fatal(err)
 		}
 		_ = s.socket.Conn.Close()
-		<-s.over
+		<-s.ctx.Done()
 	}
 }
 

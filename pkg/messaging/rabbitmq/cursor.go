@@ -109,7 +109,7 @@ func (c *Cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error)
 	patience := time.NewTimer(browserPatience)
 	defer patience.Stop()
 	for {
-		if !c.browser.session.alive() {
+		if c.browser.session.ctx.Err() != nil {
 			return nil, errLost
 		}
 		select {

@@ -11,11 +11,11 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// defaultDeliveryLimit is RabbitMQ's own for quorum queues, since 4.0.
+// defaultDeliveryLimit is the broker's own limit for quorum queues, since RabbitMQ 4.0.
 const defaultDeliveryLimit = 20
 
-// declarer declares queues, on a channel of its own: a declaration and a publish at once on one channel interleave
-// their frames, and a refused declaration closes its channel. It remembers what it has seen to exist.
+// declarer declares queues on a channel that does nothing else: a concurrent declaration and publish on one channel
+// interleave their frames, and a refused declaration closes its channel. It remembers the queues that it has seen.
 type declarer struct {
 	session *session
 	known   sync.Map // name → struct{}
@@ -29,30 +29,34 @@ func (d *declarer) ensure(ctx context.Context, q messaging.Queue) error {
 	if _, ok := d.known.Load(q.Name); ok {
 		return nil
 	}
-	return d.within(ctx, q.Name, func() error { return d.declare(q) })
+	return d.run(ctx, q.Name, func() error { return d.declare(q) })
 }
 
-// holds reports whether messages wait in a queue for a consumer; messaging.ErrUnroutable if there is no such queue.
-func (d *declarer) holds(ctx context.Context, queue string) (bool, error) {
+// count returns how many messages of a queue wait for a consumer, or an error that wraps ErrUnroutable if it does not
+// exist.
+func (d *declarer) count(ctx context.Context, queue string) (int, error) {
 	var found amqp.Queue
-	err := d.within(ctx, queue, func() (err error) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
+	err := d.run(ctx, queue, func() (err error) {
 		found, err = d.inspect(queue)
 		return err
 	})
 	if err != nil {
-		return false, err // found may still be written
+		return 0, err // found may still be written
 	}
-	return found.Messages > 0, nil
+	return found.Messages, nil
 }
 
-// within calls f and waits for its end or that of ctx. The library's calls take no context; they end with the connection
-// at the latest.
-func (d *declarer) within(ctx context.Context, queue string, f func() error) error {
+// run calls f with mu held, and waits until f returns or ctx ends. The library's calls in f take no context; they end
+// with the connection at the latest.
+func (d *declarer) run(ctx context.Context, queue string, f func() error) error {
 	result := make(chan error, 1)
-	if !d.session.spawn(func() { result <- f() }) {
-		return fmt.Errorf("declare queue %s: %w: connection lost", queue, messaging.ErrUnavailable)
+	started := d.session.spawn(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		result <- f()
+	})
+	if !started {
+		return fmt.Errorf("declare queue %s: %w", queue, errLost)
 	}
 	select {
 	case err := <-result:
@@ -62,12 +66,11 @@ func (d *declarer) within(ctx context.Context, queue string, f func() error) err
 	}
 }
 
-// forget makes the next ensure declare again, for queues that turned out to be gone.
-func (d *declarer) forget(name string) { d.known.Delete(name) }
+// forget makes the next ensure declare the queue again.
+func (d *declarer) forget(queue string) { d.known.Delete(queue) }
 
+// declare is called with mu held.
 func (d *declarer) declare(q messaging.Queue) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if _, ok := d.known.Load(q.Name); ok {
 		return nil
 	}
@@ -80,7 +83,7 @@ func (d *declarer) declare(q messaging.Queue) error {
 		err = nil // it exists with other settings
 	case isCode(err, amqp.AccessRefused):
 		if _, err = d.inspect(q.Name); errors.Is(err, messaging.ErrUnroutable) {
-			err = fmt.Errorf("%w, and this user may not make it", err)
+			err = fmt.Errorf("%w, and this user may not create it", err)
 		}
 	}
 	if err != nil {
@@ -90,7 +93,7 @@ func (d *declarer) declare(q messaging.Queue) error {
 	return nil
 }
 
-// inspect looks at a queue and makes none.
+// inspect looks at a queue without creating it. Called with mu held.
 func (d *declarer) inspect(name string) (q amqp.Queue, err error) {
 	err = d.call(func(ch *amqp.Channel) error {
 		q, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
@@ -102,7 +105,7 @@ func (d *declarer) inspect(name string) (q amqp.Queue, err error) {
 	return q, err
 }
 
-// call runs f on the declarer's channel. Errors that are not the broker's refusal wrap ErrUnavailable.
+// call runs f on the declarer's channel. Errors other than the broker's refusals wrap ErrUnavailable.
 func (d *declarer) call(f func(*amqp.Channel) error) error {
 	if d.channel == nil || d.channel.IsClosed() {
 		ch, err := d.session.amqp.Channel()
@@ -128,15 +131,15 @@ func isCode(err error, code int) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// arguments are those that all users of a queue agree on: its type and expiry. Dead-lettering is the consumer's doing
-// (see delivery.go), so that publishers, who declare queues as well, need not know of it.
+// arguments returns what all users of a queue agree on: its type and expiry. Dead-lettering is done by the consumer (see
+// consumer.handle), so that publishers, which declare queues as well, need not know of it.
 func arguments(q messaging.Queue) amqp.Table {
-	// Said in so many words, since a virtual host may have another default.
+	// The type is explicit because a virtual host may have another default.
 	table := amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeClassic}
 	if q.Type == messaging.Quorum {
 		table[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
 		if q.DeliveryLimit >= defaultDeliveryLimit {
-			// The broker's own limit must not come before the consumer's: it drops the message.
+			// The broker drops a message at its own limit, so the consumer's must come first.
 			table["x-delivery-limit"] = int64(q.DeliveryLimit) + defaultDeliveryLimit
 		}
 	}

@@ -13,20 +13,20 @@ import (
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// Quorum queues count a message's earlier deliveries in a header; classic queues only say that there was one. For them
-// the consumer keeps the count: it puts a redelivered message back with the count in a header of its own before it
-// handles it, so that the count outlives the process.
+// Quorum queues count a message's earlier deliveries in a header. Classic queues only say that there was one, so the
+// consumer keeps the count: before it handles a redelivered message, it puts the message back with the count in a header,
+// so that the count outlives the process.
 //
-// Neither uses the broker's own dead-lettering: it would also take every message that outlives its TTL, and a request
-// whose caller has gone is not a dead letter.
+// Neither type of queue uses the broker's dead-lettering: it would also take every message that outlives its TTL, and a
+// request that no caller waits for is not to be dead-lettered.
 // See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
 const (
 	quorumCountHeader  = "x-delivery-count"
 	classicCountHeader = "x-classic-delivery-count"
 )
 
-// earlierDeliveries returns how often the message was delivered before. counted is false if that is news that the
-// message's own headers don't hold yet.
+// earlierDeliveries returns how often the message was delivered before. counted is false if its headers do not hold that
+// number yet.
 func earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
 	if n, ok := d.Headers[quorumCountHeader].(int64); ok {
 		return n, true
@@ -40,23 +40,24 @@ func earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
 
 // handle sees one delivery through to its acknowledgement or rejection.
 func (c *consumer) handle(d *amqp.Delivery) {
-	limit := int64(c.subscription.queue.DeliveryLimit)
+	s := c.subscription
+	limit := int64(s.queue.DeliveryLimit)
 	earlier, counted := earlierDeliveries(d)
 	m := decode(d)
 	switch {
 	case limit > 0 && earlier >= limit:
-		c.giveUp(d, m, messaging.DeadLetterLimit)
+		c.deadLetter(d, m, messaging.DeadLetterLimit)
 		return
 	case limit > 0 && !counted:
 		c.recount(d, m, earlier)
 		return
 	}
-	err := c.subscription.handler(c.subscription.handling, m)
+	err := s.handler(s.handling, m)
 	switch {
 	case err == nil:
 		c.acknowledger.ack(d.DeliveryTag)
 	case driver.IsRejection(err):
-		c.giveUp(d, m, messaging.DeadLetterRejected)
+		c.deadLetter(d, m, messaging.DeadLetterRejected)
 	default:
 		c.acknowledger.requeue(d.DeliveryTag)
 	}
@@ -71,8 +72,8 @@ func (c *consumer) recount(d *amqp.Delivery, m messaging.Message, earlier int64)
 	c.move(d, c.subscription.queue, m)
 }
 
-// giveUp moves the message to the dead-letter queue; without one it is dropped.
-func (c *consumer) giveUp(d *amqp.Delivery, m messaging.Message, reason string) {
+// deadLetter moves the message to the dead-letter queue, or drops it if its queue has none.
+func (c *consumer) deadLetter(d *amqp.Delivery, m messaging.Message, reason string) {
 	q := c.subscription.queue
 	log := c.subscription.broker.options.Logger.With("queue", q.Name, "reason", reason,
 		"message_id", m.ID, "correlation_id", m.CorrelationID)
@@ -90,16 +91,17 @@ func deadLetterQueue(q messaging.Queue) messaging.Queue {
 	return messaging.Queue{Name: q.DeadLetter, Durable: true, Type: q.Type}
 }
 
-// move publishes m to a queue and then acknowledges the delivery, so that a crash between the two leaves two copies
-// and never none. If the broker doesn't take it before the consumer ends, the delivery goes back where it came from.
+// move publishes m to a queue and then acknowledges the delivery, so that a crash between the two leaves two copies and
+// never none. If the broker does not take m before the consumer ends, the delivery is requeued.
 func (c *consumer) move(d *amqp.Delivery, to messaging.Queue, m messaging.Message) bool {
 	ctx, cancel := context.WithCancel(c.subscription.handling)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
+	b := c.subscription.broker
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := c.subscription.broker.publish(ctx, to.Name, m)
+		err := b.publish(ctx, to.Name, m)
 		if errors.Is(err, messaging.ErrUnroutable) {
-			return struct{}{}, errors.Join(err, c.subscription.broker.Ensure(ctx, to))
+			err = errors.Join(err, b.Ensure(ctx, to))
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(newBackOff()), backoff.WithMaxElapsedTime(0))

@@ -14,13 +14,13 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// faulty is the node that tests break, in turns: a start takes seconds of processor time.
+// faulty is the node that tests break, one after the other, because a start takes seconds of processor time.
 var faulty struct {
 	mu   sync.Mutex
 	node *rabbitmqtest.Node // nil until the first test needs it
 }
 
-// lockFaultyNode returns a running node that is the test's alone until its end.
+// lockFaultyNode returns a running node that no other test uses until this one ends.
 func lockFaultyNode(t *testing.T) *rabbitmqtest.Node {
 	t.Helper()
 	faulty.mu.Lock()
@@ -44,7 +44,7 @@ func closeFaultyNode() error {
 	return faulty.node.Close()
 }
 
-// raiseMemoryAlarm makes the node refuse messages until clearMemoryAlarm, or the end of the test.
+// raiseMemoryAlarm makes the node block publishers until clearMemoryAlarm or the end of the test.
 func raiseMemoryAlarm(t *testing.T, node *rabbitmqtest.Node) {
 	t.Helper()
 	t.Cleanup(func() { clearMemoryAlarm(t, node) })
@@ -74,7 +74,8 @@ func ctl(t *testing.T, node *rabbitmqtest.Node, args ...string) string {
 	return out
 }
 
-// TestBlockedBroker raises a memory alarm: publishers must be told at once, consumers must go on, Close must not hang.
+// TestBlockedBroker raises a memory alarm. Publishers must get an error at once, consumers must go on, and Close must not
+// hang.
 func TestBlockedBroker(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
@@ -92,7 +93,7 @@ func TestBlockedBroker(t *testing.T) {
 	receive(t, got)
 
 	raiseMemoryAlarm(t, node)
-	// RabbitMQ blocks a connection, and says so, when it next publishes.
+	// RabbitMQ blocks a connection when it publishes the next time.
 	awaittest.Until(t, "blocked", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
 	refusal := awaittest.Within(0)
 	if err, late := send("refused"), refusal.Late(); !errors.Is(err, messaging.ErrUnavailable) || late > time.Second {
@@ -121,7 +122,7 @@ func TestBlockedBroker(t *testing.T) {
 	}
 }
 
-// TestClosedByBroker has the broker close all connections: everything must stand again within two seconds.
+// TestClosedByBroker has the broker close all connections. They must be reconnected within two seconds.
 func TestClosedByBroker(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
@@ -134,7 +135,7 @@ func TestClosedByBroker(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctl(t, node, "close_all_connections", "test")
-		<-s.over
+		<-s.ctx.Done()
 		began := time.Now()
 		awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 		if took := time.Since(began); took > 2*time.Second {
@@ -147,8 +148,8 @@ func TestClosedByBroker(t *testing.T) {
 	}
 }
 
-// TestNodeKilled kills the node and starts it again: durable queues and persistent messages must be there, and the
-// subscription live, without a word from its owner.
+// TestNodeKilled kills the node and starts it again. Durable queues and persistent messages must be there, and the
+// subscription must be live again.
 func TestNodeKilled(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
@@ -192,8 +193,8 @@ func TestNodeKilled(t *testing.T) {
 	}
 }
 
-// TestBlackHole stops all bytes without closing anything: the loss must be noticed within two heartbeats, and no
-// publisher may hang on the dead connection.
+// TestBlackHole holds up all bytes without closing the connections. The loss must be noticed within two heartbeats, and no
+// publisher may hang.
 func TestBlackHole(t *testing.T) {
 	t.Parallel()
 	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
@@ -205,7 +206,7 @@ func TestBlackHole(t *testing.T) {
 	}
 	p.Swallow()
 	began, noticing := time.Now(), awaittest.Within(2*heartbeat)
-	// More than the kernel buffers, so that writes block.
+	// The body is larger than what the kernel buffers, so that writes block.
 	body := make([]byte, 1<<20)
 	const timeout, tolerated = 500 * time.Millisecond, 1500 * time.Millisecond
 	var publishers sync.WaitGroup
@@ -223,7 +224,7 @@ func TestBlackHole(t *testing.T) {
 					return
 				}
 			}
-			t.Error("publisher never told that the broker is away")
+			t.Error("no publisher error although the broker is away")
 		})
 	}
 	awaittest.Until(t, "noticed", func() bool { return b.Ready() != nil })
@@ -235,11 +236,11 @@ func TestBlackHole(t *testing.T) {
 	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
-// TestIdleBlackHole has nothing to write: the read deadline alone must notice.
+// TestIdleBlackHole writes nothing, so that the read deadline alone must notice the loss.
 func TestIdleBlackHole(t *testing.T) {
 	t.Parallel()
 	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
-	const heartbeat = 2 * time.Second // of which the AMQP library itself waits three
+	const heartbeat = 2 * time.Second // the AMQP library waits for three
 	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}, Heartbeat: heartbeat, WriteTimeout: time.Minute})
 	p.Swallow()
 	noticing := awaittest.Within(2 * heartbeat)
@@ -251,7 +252,7 @@ func TestIdleBlackHole(t *testing.T) {
 	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
-// TestBrokerStopsReading has a peer that still sends: the write deadline alone must notice.
+// TestBrokerStopsReading has a peer that still sends, so that the write deadline alone must notice the loss.
 func TestBrokerStopsReading(t *testing.T) {
 	t.Parallel()
 	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
@@ -263,37 +264,37 @@ func TestBrokerStopsReading(t *testing.T) {
 	p.SwallowRequests()
 	began := time.Now()
 	body := make([]byte, 1<<20)
-	awaittest.Until(t, "told", func() bool {
+	awaittest.Until(t, "ErrUnavailable", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		return errors.Is(b.Send(ctx, q.Name, messaging.Message{Body: body}), messaging.ErrUnavailable)
 	})
 	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("told after %s, with a write time-out of 1 s", took)
+		t.Errorf("ErrUnavailable after %s, with a write time-out of 1 s", took)
 	}
 	p.Pass()
 	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
 }
 
-// TestRedialsTheNodeThatAnswered has the first node be silent: its time-out is paid once, not at each lost connection.
-func TestRedialsTheNodeThatAnswered(t *testing.T) {
+// TestRedialsTheNodeThatResponded has a silent first node. Its time-out must cost time once, and not at each redial.
+func TestRedialsTheNodeThatResponded(t *testing.T) {
 	t.Parallel()
 	silent := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
 	silent.Swallow()
 	b := newTestBroker(t, Options{URLs: []string{silent.URL(t, testURL), testURL}, DialTimeout: time.Second})
-	dialled := len(silent.Sent())
-	if dialled == 0 {
+	dialed := len(silent.Sent())
+	if dialed == 0 {
 		t.Fatal("the first node was not tried")
 	}
 	cut(t, b.publishing)
 	cut(t, b.consuming)
-	if now := len(silent.Sent()); now != dialled {
-		t.Errorf("the silent node was dialled again: %d bytes were sent to it, then %d", dialled, now)
+	if now := len(silent.Sent()); now != dialed {
+		t.Errorf("the silent node was dialed again: %d bytes were sent to it, then %d", dialed, now)
 	}
 }
 
-// TestCloseWhileDialling: a peer that accepts and says nothing must not hold up Close.
-func TestCloseWhileDialling(t *testing.T) {
+// TestCloseWhileDialing checks that a peer that accepts the connection and sends nothing does not delay Close.
+func TestCloseWhileDialing(t *testing.T) {
 	t.Parallel()
 	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
 	p.Swallow()
@@ -301,7 +302,7 @@ func TestCloseWhileDialling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaittest.Until(t, "dialled", func() bool { return len(p.Sent()) > 0 })
+	awaittest.Until(t, "dialed", func() bool { return len(p.Sent()) > 0 })
 	closing := awaittest.Within(0)
 	if err := b.Close(testContext(t)); err != nil {
 		t.Error(err)

@@ -10,7 +10,11 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
+// testURL is the broker that all tests share.
 var testURL string
+
+// BrokerURL returns the broker's URL to examples, which are in another package.
+func BrokerURL() string { return testURL }
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(rabbitmqtest.Tests{M: tests{m}, URL: &testURL})

@@ -3,41 +3,31 @@ package rabbitmq
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
-// observers are the functions that want to hear of an event. The zero value has none.
+// observers are functions that are called with each event. The zero value has none.
 type observers[T any] struct {
-	mu   sync.Mutex // held by those who change list
-	list atomic.Pointer[[]*func(T)]
+	mu   sync.Mutex // guards list, and is not held during calls
+	list []*func(T) // replaced, never changed
 }
 
-// add has f called with each event, until stop.
+// add registers f. Call stop to unregister it.
 func (o *observers[T]) add(f func(T)) (stop func()) {
-	o.change(func(list []*func(T)) []*func(T) { return append(list, &f) })
-	return func() {
-		o.change(func(list []*func(T)) []*func(T) {
-			return slices.DeleteFunc(list, func(other *func(T)) bool { return other == &f })
-		})
-	}
-}
-
-func (o *observers[T]) change(edit func([]*func(T)) []*func(T)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	list := edit(slices.Clone(o.current()))
-	o.list.Store(&list)
-}
-
-func (o *observers[T]) current() []*func(T) {
-	if list := o.list.Load(); list != nil {
-		return *list
+	o.list = append(slices.Clip(o.list), &f)
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.list = slices.DeleteFunc(slices.Clone(o.list), func(other *func(T)) bool { return other == &f })
 	}
-	return nil
 }
 
 func (o *observers[T]) notify(event T) {
-	for _, f := range o.current() {
+	o.mu.Lock()
+	list := o.list
+	o.mu.Unlock()
+	for _, f := range list {
 		(*f)(event)
 	}
 }

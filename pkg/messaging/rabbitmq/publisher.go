@@ -3,7 +3,7 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
-	"sync"
+	"slices"
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -11,82 +11,73 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// publisher publishes on one session, through two channels: of one somebody awaits each confirm, the other is for sends.
+// notifications is the capacity of channels that receive from the library's reader, which waits for each receive.
+const notifications = 256
+
+// publisher is the pair of channels through which a session publishes: Send uses sends, which waits for nothing, and
+// Publish uses confirms, which waits for the confirm of each message.
 type publisher struct {
-	session  *session
 	sends    *amqp.Channel
 	confirms *amqp.Channel
-	spent    chan struct{} // filled when new channels are to replace these
+	spent    chan struct{} // filled when other channels are to replace these; see refusals
 
-	beginning sync.Mutex // publishes take their tags in order
-
-	// Never held across a call into the library: its reader may be waiting for who takes the confirms, and they need it.
-	mu      sync.Mutex
-	waiting map[uint64]*confirmed // by the confirm channel's delivery tag; nil once the channel has closed
+	lookups chan returnLookup
+	tracked chan struct{} // closed when trackReturns has ended
+	// unroutable has the returned messages whose publish has not asked yet. It belongs to trackReturns until that ends.
+	unroutable []returnKey
 }
 
-// confirmed is a message whose confirm is awaited.
-type confirmed struct {
-	key    returnKey
-	result chan error
-}
-
-// returnKey tells which confirmed message a return speaks of, since returns carry no delivery tag. Messages with the same
-// one are counted.
+// returnKey identifies the message that a return speaks of, because returns carry no delivery tag.
 type returnKey struct{ queue, id string }
 
-// newPublisher opens the channels. onReturn gets the messages of send that could not be routed.
+// returnLookup asks trackReturns whether a message was returned.
+type returnLookup struct {
+	key    returnKey
+	result chan bool
+}
+
+// newPublisher opens the channels. onReturn is called with each message of Send that could not be routed.
 func newPublisher(s *session, onReturn func(messaging.Return)) (*publisher, error) {
-	p := &publisher{
-		session: s,
-		spent:   make(chan struct{}, 1),
-		waiting: map[uint64]*confirmed{},
-	}
+	p := &publisher{spent: make(chan struct{}, 1), lookups: make(chan returnLookup), tracked: make(chan struct{})}
 	var err error
-	if p.sends, err = s.amqp.Channel(); err != nil {
-		return nil, fmt.Errorf("open channel: %w", err)
+	if p.sends, err = openPublishing(s, s.refusals.confirmsSends()); err != nil {
+		return nil, err
 	}
-	if p.confirms, err = s.amqp.Channel(); err != nil {
-		return nil, fmt.Errorf("open channel: %w", err)
+	if p.confirms, err = openPublishing(s, true); err != nil {
+		return nil, err
 	}
-	if err := p.confirms.Confirm(false); err != nil {
-		return nil, fmt.Errorf("ask for confirms: %w", err)
-	}
-	// The library's NotifyPublish is no help for sends: when a refusal has come out of order, and then an acknowledgement of all
-	// up to a later message, it reports both as acknowledged. Its deferred confirmations are right.
-	if s.sent != nil {
-		if err := p.sends.Confirm(false); err != nil {
-			return nil, fmt.Errorf("ask for confirms: %w", err)
-		}
-	}
-	sendReturns := p.sends.NotifyReturn(make(chan amqp.Return, 256))
+	sendReturns := p.sends.NotifyReturn(make(chan amqp.Return, notifications))
+	returns := p.confirms.NotifyReturn(make(chan amqp.Return, notifications))
 	s.spawn(func() {
 		for r := range sendReturns {
 			onReturn(decodeReturn(&r))
 		}
 	})
-	returns := p.confirms.NotifyReturn(make(chan amqp.Return, 256))
-	confirmations := p.confirms.NotifyPublish(make(chan amqp.Confirmation, 256))
-	s.spawn(func() { p.resolve(confirmations, returns) })
-	for _, ch := range []*amqp.Channel{p.sends, p.confirms} {
-		s.endWith(ch)
+	if !s.spawn(func() { p.trackReturns(returns) }) {
+		return nil, errLost // without the tracker, publishes would wait for their lookup
 	}
 	return p, nil
 }
 
-// replace has new channels opened in place of this publisher's.
-func (p *publisher) replace() {
-	select {
-	case p.spent <- struct{}{}:
-	default:
+// openPublishing opens a channel whose end is that of its session: a valid message never makes the broker close a
+// publishing channel, so the best response is to begin anew.
+func openPublishing(s *session, confirm bool) (*amqp.Channel, error) {
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		return nil, fmt.Errorf("open channel: %w", err)
 	}
-}
-
-// isIdle reports that nothing awaits its confirm.
-func (p *publisher) isIdle() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.waiting) == 0 && (p.session.sent == nil || p.session.sent.areConfirmed(p))
+	if confirm {
+		if err := ch.Confirm(false); err != nil {
+			return nil, fmt.Errorf("enable confirms: %w", err)
+		}
+	}
+	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
+	s.spawn(func() {
+		if err := <-closes; err != nil {
+			s.end(fmt.Errorf("publishing channel closed: %w", err))
+		}
+	})
+	return ch, nil
 }
 
 // close closes the channels once the broker has read what was sent on them.
@@ -95,32 +86,65 @@ func (p *publisher) close() {
 	_ = p.confirms.Close()
 }
 
-// endWith ends the session when the channel closes by itself: what is valid never makes the broker close a publishing
-// channel, so there is nothing better to do than to begin anew.
-func (s *session) endWith(ch *amqp.Channel) {
-	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
-	s.spawn(func() {
-		if err := <-closes; err != nil {
-			s.end(fmt.Errorf("publishing channel closed: %w", err))
-		}
-	})
-}
-
 // send writes m to the connection and does not wait for the broker.
 func (s *session) send(ctx context.Context, queue string, m *messaging.Message) error {
 	if err := s.admit(ctx, m); err != nil {
 		return err
 	}
-	err := s.publisher.Load().send(queue, m)
-	s.socket.Release(reservation(m))
+	p := s.publisher.Load()
+	confirmation, err := s.write(p.sends, queue, m)
 	if err != nil {
 		return notSent(ctx, err)
+	}
+	if confirmation != nil {
+		s.refusals.add(newSent(p, queue, m, confirmation))
 	}
 	return notSent(ctx, s.socket.Flushed(ctx))
 }
 
-// admit refuses while the broker takes nothing, and waits while the network is slow. The socket's reservation for m has
-// to be released. Who publishes takes the publisher after that: it may have been replaced meanwhile.
+// publish sends m and waits for the broker's confirm. It gives a message without an ID one.
+// See https://www.rabbitmq.com/docs/confirms#publisher-confirms.
+func (s *session) publish(ctx context.Context, queue string, m *messaging.Message) error {
+	if err := s.admit(ctx, m); err != nil {
+		return err
+	}
+	if m.ID == "" {
+		m.ID = uuid.NewString()
+	}
+	key := returnKey{queue, m.ID}
+	p := s.publisher.Load()
+	confirmation, err := s.write(p.confirms, queue, m)
+	if err != nil {
+		return notSent(ctx, err)
+	}
+	select {
+	case <-confirmation.Done():
+		return p.verdict(confirmation, key)
+	case <-ctx.Done():
+		// If its return comes late, it must not count as that of a later message with the same ID.
+		s.spawn(func() { <-confirmation.Done(); p.wasReturned(key) })
+		return fmt.Errorf("%w: %w", messaging.ErrUnconfirmed, ctx.Err())
+	}
+}
+
+// verdict says what the broker's confirm means for a message. The library also resolves what is not confirmed, as
+// refused, when the channel closes.
+func (p *publisher) verdict(confirmation *amqp.DeferredConfirmation, key returnKey) error {
+	switch {
+	case p.wasReturned(key):
+		return fmt.Errorf("%w: no queue %s", messaging.ErrUnroutable, key.queue)
+	case confirmation.Acked():
+		return nil
+	case p.confirms.IsClosed():
+		return fmt.Errorf("%w: channel lost before the confirm", messaging.ErrUnconfirmed)
+	default:
+		p.replace()
+		return fmt.Errorf("%w: refused by the broker", messaging.ErrUnavailable)
+	}
+}
+
+// admit refuses m while the broker takes no messages, and waits while the network is slow. It reserves the capacity that
+// write releases. Load the publisher after admit returns: it may have been replaced while admit waited.
 func (s *session) admit(ctx context.Context, m *messaging.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -131,25 +155,19 @@ func (s *session) admit(ctx context.Context, m *messaging.Message) error {
 	return notSent(ctx, s.socket.Reserve(ctx, reservation(m)))
 }
 
+// write hands m to the socket. The confirmation is nil on a channel without confirms.
+func (s *session) write(ch *amqp.Channel, queue string, m *messaging.Message) (*amqp.DeferredConfirmation, error) {
+	defer s.socket.Release(reservation(m))
+	return ch.PublishWithDeferredConfirm("", queue, true, false, encode(m, s.user))
+}
+
 // reservation is about what m takes in the socket.
 func reservation(m *messaging.Message) int {
-	const rest = 1 << 10 // a guess: most headers are short
+	const rest = 1 << 10 // an estimate: most headers are short
 	return len(m.Body) + rest
 }
 
-func (p *publisher) send(queue string, m *messaging.Message) error {
-	confirmation, err := p.beginSend(queue, m)
-	if err == nil && confirmation != nil {
-		p.session.sent.add(newSent(p, queue, m, confirmation))
-	}
-	return err
-}
-
-// beginSend gives m to the socket. The confirmation is nil if sends are not confirmed.
-func (p *publisher) beginSend(queue string, m *messaging.Message) (*amqp.DeferredConfirmation, error) {
-	return p.sends.PublishWithDeferredConfirm("", queue, true, false, encode(m, p.session.user))
-}
-
+// notSent returns err as the error of a message that was not sent.
 func notSent(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
@@ -161,132 +179,41 @@ func notSent(ctx context.Context, err error) error {
 	}
 }
 
-// publish sends m and waits for the broker's confirm.
-// See https://www.rabbitmq.com/docs/confirms#publisher-confirms.
-func (s *session) publish(ctx context.Context, queue string, m *messaging.Message) error {
-	if err := s.admit(ctx, m); err != nil {
-		return err
-	}
-	if m.ID == "" {
-		m.ID = uuid.NewString()
-	}
-	p := s.publisher.Load()
-	waiter := &confirmed{key: returnKey{queue, m.ID}, result: make(chan error, 1)}
-	confirmation, err := p.begin(queue, m, waiter)
-	s.socket.Release(reservation(m))
-	if err != nil {
-		return notSent(ctx, err)
-	}
-	select {
-	case err := <-waiter.result:
-		if err == nil && !confirmation.Acked() {
-			p.replace()
-			return fmt.Errorf("%w: refused by the broker", messaging.ErrUnavailable)
-		}
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", messaging.ErrUnconfirmed, ctx.Err())
-	}
-}
-
-// begin publishes m. The waiter stands before its confirm can come.
-func (p *publisher) begin(queue string, m *messaging.Message, waiter *confirmed) (*amqp.DeferredConfirmation, error) {
-	p.beginning.Lock()
-	defer p.beginning.Unlock()
-	tag := p.confirms.GetNextPublishSeqNo()
-	if !p.await(tag, waiter) {
-		return nil, amqp.ErrClosed
-	}
-	confirmation, err := p.confirms.PublishWithDeferredConfirm("", queue, true, false, encode(m, p.session.user))
-	if err != nil {
-		p.take(tag)
-	}
-	return confirmation, err
-}
-
-// await reports false if the channel has closed.
-func (p *publisher) await(tag uint64, waiter *confirmed) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.waiting == nil {
-		return false
-	}
-	p.waiting[tag] = waiter
-	return true
-}
-
-// take returns who waits for a tag, or nil.
-func (p *publisher) take(tag uint64) *confirmed {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	waiter := p.waiting[tag]
-	delete(p.waiting, tag)
-	return waiter
-}
-
-// resolve gives each confirm to who waits for it. The broker sends the return of an unroutable message before its
-// confirm, so when a confirm is here, the returns that came before it are here too.
-func (p *publisher) resolve(confirmations <-chan amqp.Confirmation, returns <-chan amqp.Return) {
-	unroutable := map[returnKey]int{}
-	for confirmations != nil {
-		select {
-		case r, ok := <-returns:
-			if !ok {
-				returns = nil
-				continue
-			}
-			unroutable[keyOf(&r)]++
-		case confirmation, ok := <-confirmations:
-			if !ok {
-				confirmations = nil
-				continue
-			}
-			collect(returns, unroutable)
-			p.confirm(confirmation.DeliveryTag, unroutable)
-		}
-	}
-	p.fail()
-}
-
-// confirm tells who waits for a tag that its confirm is here, and what it says but for refusals: see newPublisher.
-func (p *publisher) confirm(tag uint64, unroutable map[returnKey]int) {
-	waiter := p.take(tag)
-	if waiter == nil {
-		return
-	}
-	if unroutable[waiter.key] == 0 {
-		waiter.result <- nil
-		return
-	}
-	if unroutable[waiter.key]--; unroutable[waiter.key] == 0 {
-		delete(unroutable, waiter.key)
-	}
-	waiter.result <- fmt.Errorf("%w: no queue %s", messaging.ErrUnroutable, waiter.key.queue)
-}
-
-// fail ends the waiting of all, and lets no one wait any more.
-func (p *publisher) fail() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, waiter := range p.waiting {
-		waiter.result <- fmt.Errorf("%w: channel lost before the confirm", messaging.ErrUnconfirmed)
-	}
-	p.waiting = nil
-}
-
-func keyOf(r *amqp.Return) returnKey { return returnKey{r.RoutingKey, r.MessageId} }
-
-// collect takes the returns that are here, without waiting for more.
-func collect(returns <-chan amqp.Return, into map[returnKey]int) {
+// trackReturns collects the returned messages of publish until the channel closes. The broker sends the return of an
+// unroutable message before its confirm, so the return has arrived when a publish that has its confirm asks.
+func (p *publisher) trackReturns(returns <-chan amqp.Return) {
+	defer close(p.tracked)
 	for {
 		select {
 		case r, ok := <-returns:
 			if !ok {
 				return
 			}
-			into[keyOf(&r)]++
-		default:
-			return
+			p.addReturn(r)
+		case lookup := <-p.lookups:
+			for range len(returns) {
+				p.addReturn(<-returns)
+			}
+			i := slices.Index(p.unroutable, lookup.key)
+			if i >= 0 {
+				p.unroutable = slices.Delete(p.unroutable, i, i+1)
+			}
+			lookup.result <- i >= 0
 		}
+	}
+}
+
+func (p *publisher) addReturn(r amqp.Return) {
+	p.unroutable = append(p.unroutable, returnKey{r.RoutingKey, r.MessageId})
+}
+
+// wasReturned reports whether a message was returned before its confirm. It may be called once for each message.
+func (p *publisher) wasReturned(key returnKey) bool {
+	lookup := returnLookup{key, make(chan bool, 1)}
+	select {
+	case p.lookups <- lookup:
+		return <-lookup.result
+	case <-p.tracked:
+		return slices.Contains(p.unroutable, key)
 	}
 }

@@ -1,11 +1,73 @@
-// Package rabbitmq carries messages over RabbitMQ 3.10 and later, with AMQP 0-9-1.
+// Package rabbitmq implements [messaging.Broker] over RabbitMQ 3.10 and later, with AMQP 0-9-1.
 //
-// A Broker keeps two connections, each dialled again for ever when it is lost: one publishes, the other consumes and
+// # Connections
+//
+// A [Broker] keeps two connections and redials each indefinitely when it is lost. One publishes. The other consumes and
 // declares, because RabbitMQ stops reading from connections that publish when it is low on memory or disk, and
-// acknowledgements must still flow then. What a connection carried belongs to it: channels, delivery tags and the
-// memory of declared queues go with it, so that nothing of the old one can reach the new.
+// acknowledgements must still get through then. A session is one generation of a connection. Channels, delivery tags and
+// the memory of declared queues belong to a session and end with it, so nothing of a lost connection reaches the next one.
 //
-// The life of a connection is connection.go, the socket that gathers writes is socket.go, publishing is publisher.go,
-// declaring is declarer.go, consuming is subscription.go, and its acknowledgements are acknowledger.go. For people's tools,
-// browser.go and cursor.go look into queues.
+//	 Send   Publish                      Ensure       Subscribe
+//	   |       |                           |              |
+//	+--v-------v------------------+     +--v--------------v------------+
+//	| connection "publish"        |     | connection "consume"         |
+//	|  session                    |     |  session                     |
+//	|   publisher                 |     |   declarer      consumer 1:n |
+//	|    sends    confirms        |     |    channel       channel     |
+//	|      |          |           |     |       |            |    ^    |
+//	|   socket (gathers writes)   |     |   socket           |    |    |
+//	+-----------------+-----------+     +-------+------------+----+----+
+//	                  | one write per batch     |            |    | deliveries
+//	                  v                         v            v    |
+//	                               RabbitMQ
+//
+// # Sending
+//
+// [Broker.Send] validates the message, takes the current session, and waits until its socket has capacity. It writes the
+// frames to the socket, which only buffers them. The flush goroutine writes what concurrent callers have buffered in one
+// system call, and Send returns. [Broker.Publish] uses a channel with publisher confirms and waits for the confirm instead.
+//
+// # Receiving
+//
+// A subscription starts one consumer after the other. The workers of a consumer receive deliveries from the library and
+// call the handler. Its verdict goes to the acknowledger, which gathers acknowledgements, or moves the message to the
+// dead-letter queue.
+//
+// # Goroutines
+//
+//	goroutine                started by          ends when             task
+//	connection.run           New                 Broker.Close          dial; redial when the session ends
+//	session.watch (2)        connection.dial     session ends          note blocks and the loss of the connection
+//	socket.flush             connection.dial     socket.Close          write batches
+//	publisher, returns       newPublisher        its channel closes    pass returned messages of Send to OnReturn
+//	publisher.trackReturns   newPublisher        its channel closes    tell Publish which messages were returned
+//	refusals (see refused.go) openPublisher      session ends          replace channels, send again what was refused
+//	declarer.run             Ensure, Subscribe   the broker responds   make a call that has no context of its own
+//	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
+//	consumer.work (1..n)     consumer            consumer ends         handle one delivery after the other
+//	acknowledger's timer     first pending ack   at once               flush acknowledgements
+//
+// Session.close waits for the goroutines of its session, Broker.Close for those of its subscriptions and connections. The
+// owner of a channel closes it: the session its amqp.Connection, the consumer its amqp.Channel, and the library every
+// notification channel when the amqp.Channel or amqp.Connection that it speaks of closes.
+//
+// # Locks
+//
+//	lock              guards                                              held while calling
+//	Broker.mu         closing, subscriptions, publishes.Add after Close   nothing
+//	connection.mu     current, err, changed                               nothing
+//	session.mu        the start of goroutines against close               nothing
+//	observers.mu      list                                                nothing
+//	declarer.mu       channel                                             the library, until the broker responds
+//	acknowledger.mu   next, handled, pending                              the library, to write frames
+//	refusals.mu       list, bytes, lostBy                                 the library, to write frames
+//	socket.mu         all fields below it                                 nothing
+//
+// The order is declarer.mu, acknowledger.mu or refusals.mu, then the library's own locks, then socket.mu. The other locks
+// are taken alone. The library's reader waits until its notifications are received, so their receivers take none of the
+// locks that are held while calling the library, and never block.
+//
+// # Workarounds
+//
+// refused.go and forgotten.go work around RabbitMQ 3.10. Their first lines say how to delete them.
 package rabbitmq

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// maxAccepted is how much a socket accepts ahead of the network before publishers wait.
+	// maxAccepted is how many bytes a socket buffers ahead of the network before publishers wait.
 	maxAccepted = 1 << 20
-	// maxWrite is the most that one system call is given.
+	// maxWrite is the most that one system call writes.
 	maxWrite = 64 << 10
 	// maxSpare is the largest buffer kept for the next batch.
 	maxSpare = 2 << 20
@@ -23,9 +23,9 @@ const (
 
 var errNotWritten = errors.New("connection lost before the write")
 
-// socket gathers what concurrent publishers write and hands it to the kernel in one system call, which is the largest
-// part of a small message's cost. Write only accepts; Flushed tells whether the bytes went out, so that what was
-// accepted and never written counts as not sent.
+// socket gathers the writes of concurrent publishers into one system call, the largest part of a small message's cost.
+// Write only buffers. Flushed reports whether the bytes were written, so that what was buffered and never written counts
+// as not sent.
 type socket struct {
 	net.Conn
 	writeTimeout time.Duration
@@ -34,14 +34,14 @@ type socket struct {
 	mu       sync.Mutex
 	accepted []byte
 	reserved int           // bytes that publishers are about to write
-	room     chan struct{} // closed when there is room again; nil if nobody waits for it
-	next     *batch        // of accepted
-	writing  *batch        // nil while the flusher rests
-	err      error
+	capacity chan struct{} // closed when there is capacity again; nil if no publisher waits for it
+	next     *batch        // the batch that accepted belongs to
+	writing  *batch        // nil while flush is idle
+	err      error         // why nothing is accepted any more
 
-	wake    chan struct{}
-	closing chan struct{}
-	stopped chan struct{} // the flusher has returned
+	wake    chan struct{} // filled by Write: accepted is not empty
+	closing chan struct{} // closed by Close
+	stopped chan struct{} // closed when flush has returned
 }
 
 // batch is what one system call writes.
@@ -71,8 +71,8 @@ func newSocket(conn net.Conn, writeTimeout, readTimeout time.Duration) *socket {
 	return s
 }
 
-// Write accepts p for the next batch. It never blocks: callers wait in Reserve before they come here, because the AMQP
-// library calls Write under locks that acknowledgements and Close need too.
+// Write buffers p for the next batch. It never blocks, because the AMQP library calls it under locks that
+// acknowledgements and Close need too. Publishers wait in Reserve instead.
 func (s *socket) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,34 +80,27 @@ func (s *socket) Write(p []byte) (int, error) {
 		return 0, s.err
 	}
 	s.accepted = append(s.accepted, p...)
-	s.signal()
+	signal(s.wake)
 	return len(p), nil
 }
 
-func (s *socket) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Reserve waits until the socket is less than maxAccepted ahead of the network, what others have reserved included, and
-// reserves n bytes: without that, all who wait would write at once. Release has to follow.
+// Reserve waits until the socket is less than maxAccepted ahead of the network, and reserves n bytes, so that publishers
+// that wait do not all write at once. Call Release afterwards.
 func (s *socket) Reserve(ctx context.Context, n int) error {
 	for {
-		room, err := s.reserve(n)
-		if room == nil {
+		capacity, err := s.reserve(n)
+		if capacity == nil {
 			return err
 		}
 		select {
-		case <-room:
+		case <-capacity:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// reserve returns what to wait for if there is no room.
+// reserve does not wait: it returns the channel to wait for if there is no capacity.
 func (s *socket) reserve(n int) (<-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,13 +111,13 @@ func (s *socket) reserve(n int) (<-chan struct{}, error) {
 		s.reserved += n
 		return nil, nil
 	}
-	if s.room == nil {
-		s.room = make(chan struct{})
+	if s.capacity == nil {
+		s.capacity = make(chan struct{})
 	}
-	return s.room, nil
+	return s.capacity, nil
 }
 
-// Release gives back what Reserve has reserved, once Write has accepted it or nothing comes of it.
+// Release ends a reservation of n bytes, once they are written or will not be.
 func (s *socket) Release(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,14 +128,14 @@ func (s *socket) Release(n int) {
 func (s *socket) full() bool { return len(s.accepted)+s.reserved >= maxAccepted }
 
 func (s *socket) wakeReservers() {
-	if s.room == nil || s.full() && s.err == nil {
+	if s.capacity == nil || s.full() && s.err == nil {
 		return
 	}
-	close(s.room)
-	s.room = nil
+	close(s.capacity)
+	s.capacity = nil
 }
 
-// Flushed waits until all that was accepted before the call is written.
+// Flushed waits until everything buffered before the call is written.
 func (s *socket) Flushed(ctx context.Context) error {
 	s.mu.Lock()
 	last := s.writing
@@ -169,18 +162,20 @@ func (s *socket) flush() {
 	for {
 		select {
 		case <-s.wake:
-			// The publishers that are about to write join this batch instead of paying for their own.
+			// Let the publishers that are about to write join this batch.
 			runtime.Gosched()
 			spare = s.writeBatch(spare, s.writeTimeout)
 		case <-s.closing:
 			s.writeBatch(spare, lastWriteTimeout)
+			s.mu.Lock()
 			s.fail(net.ErrClosed)
+			s.mu.Unlock()
 			return
 		}
 	}
 }
 
-// writeBatch writes what is accepted and returns its buffer for reuse.
+// writeBatch writes what is buffered, and returns a buffer for the next batch but one.
 func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 	s.mu.Lock()
 	if len(s.accepted) == 0 || s.err != nil {
@@ -194,9 +189,13 @@ func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 
 	err := s.write(data, timeout)
 
-	s.wrote(current, err)
+	s.mu.Lock()
+	s.writing = nil
+	current.finish(err)
+	s.fail(err) // in the same critical section, or Flushed would take a failed batch for written
+	s.mu.Unlock()
 	if err != nil {
-		// The reader of the connection learns of it by its own next read.
+		// The connection's next read fails and reports the loss.
 		_ = s.Conn.Close()
 	}
 	if cap(data) > maxSpare {
@@ -205,7 +204,7 @@ func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 	return data
 }
 
-// write gives each slice the time that one write may take: a slow network is not a dead one.
+// write gives each slice the full time-out, because a slow network is not a dead one.
 func (s *socket) write(data []byte, timeout time.Duration) error {
 	for slice := range slices.Chunk(data, maxWrite) {
 		if err := s.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
@@ -218,26 +217,9 @@ func (s *socket) write(data []byte, timeout time.Duration) error {
 	return nil
 }
 
-// wrote ends a batch. One that failed is s.writing until s.err is set: in between, Flushed would take it for written.
-func (s *socket) wrote(b *batch, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.writing = nil
-	b.finish(err)
-	if err != nil {
-		s.failLocked(err)
-	}
-}
-
-// fail ends all waiting: what is accepted will not be written.
+// fail ends all waits if err is not nil: what is buffered will not be written. The first error stays. Called with mu held.
 func (s *socket) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failLocked(err)
-}
-
-func (s *socket) failLocked(err error) {
-	if s.err != nil {
+	if err == nil || s.err != nil {
 		return
 	}
 	s.err = err
@@ -255,14 +237,14 @@ func (s *socket) SetReadDeadline(t time.Time) error {
 	return s.Conn.SetReadDeadline(t)
 }
 
-// Close writes what is accepted, which may be the answer to the peer's farewell, and closes the connection.
+// Close writes what is buffered, which may be the response to the peer's closing handshake, and closes the connection.
 func (s *socket) Close() error {
 	s.mu.Lock()
 	select {
 	case <-s.closing:
 	default:
 		close(s.closing)
-		// A write that hangs must not outlast this one.
+		// Bound the write that is in progress, too.
 		_ = s.SetWriteDeadline(time.Now().Add(lastWriteTimeout))
 	}
 	s.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// wire is the network side of a socket: it counts writes, and holds them up until open is closed.
+// wire is the network side of a socket. It counts writes, and blocks them until open is closed.
 type wire struct {
 	net.Conn // nil: only the methods below are called
 	began    chan struct{}
@@ -70,7 +70,7 @@ func TestSocketGathersWritesIntoOneSystemCall(t *testing.T) {
 	w := newWire()
 	s := newSocket(w, time.Second, 0)
 	const publishers = 100
-	// The first write may be on its way alone; all others must share the second.
+	// The first write may be in progress alone. All others must share the second.
 	for range publishers {
 		write(t, s, []byte("frame"))
 	}
@@ -82,7 +82,7 @@ func TestSocketGathersWritesIntoOneSystemCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w.writes > 2 {
-		t.Errorf("%d writes of the network for %d of publishers, want at most 2", w.writes, publishers)
+		t.Errorf("%d writes to the network for %d publishers, want at most 2", w.writes, publishers)
 	}
 	if got, want := len(w.written), publishers*len("frame"); got != want {
 		t.Errorf("%d bytes written, want %d", got, want)
@@ -106,7 +106,7 @@ func TestSocketReportsWhatWasNotWritten(t *testing.T) {
 	_ = s.Close()
 }
 
-func TestSocketCloseFailsWhoWaits(t *testing.T) {
+func TestSocketCloseEndsWaits(t *testing.T) {
 	w := newWire()
 	s := newSocket(w, time.Second, 0)
 	write(t, s, []byte("first"))
@@ -123,12 +123,12 @@ func TestSocketReserveHonoursContext(t *testing.T) {
 	w := newWire()
 	s := newSocket(w, time.Second, 0)
 	write(t, s, make([]byte, maxAccepted))
-	<-w.began // what is on its way makes room
+	<-w.began // a write in progress frees capacity
 	write(t, s, make([]byte, maxAccepted))
 	wantFull(t, s)
 	close(w.open)
 	if err := s.Reserve(t.Context(), 1); err != nil {
-		t.Errorf("Reserve once the network moves: %v", err)
+		t.Errorf("Reserve once the network accepts writes: %v", err)
 	}
 	_ = s.Close()
 }
@@ -142,12 +142,12 @@ func wantFull(t *testing.T, s *socket) {
 	}
 }
 
-func TestSocketReservationTakesRoom(t *testing.T) {
+func TestSocketReservationTakesCapacity(t *testing.T) {
 	for name, test := range map[string]struct {
 		end  func(s *socket) // of the reservation
-		want error           // of who waits
+		want error           // of the waiting Reserve
 	}{
-		// Nothing was written: the release alone must wake who waits.
+		// Nothing was written, so the release alone must wake Reserve.
 		"released": {func(s *socket) { s.Release(maxAccepted) }, nil},
 		"closed":   {func(s *socket) { _ = s.Close() }, net.ErrClosed},
 	} {
@@ -173,8 +173,8 @@ func TestSocketReservationTakesRoom(t *testing.T) {
 	}
 }
 
-// TestSocketAdmitsAsManyAsThereIsRoomFor has many publishers ask for room before any of them writes.
-func TestSocketAdmitsAsManyAsThereIsRoomFor(t *testing.T) {
+// TestSocketAdmitsUpToItsCapacity has many publishers reserve capacity before any of them writes.
+func TestSocketAdmitsUpToItsCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSocket(newWire(), time.Second, 0)
 		ctx, cancel := context.WithCancel(t.Context())

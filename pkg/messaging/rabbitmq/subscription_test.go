@@ -1,22 +1,263 @@
 package rabbitmq
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/warren/pkg/messaging"
 )
 
-func TestLookInterval(t *testing.T) {
-	tests := []struct {
-		subscriptions int
-		want          time.Duration
-	}{{0, time.Second}, {50, time.Second}, {100, 2 * time.Second}, {1000, 20 * time.Second}}
-	for _, test := range tests {
-		b := &Broker{subscriptions: map[*subscription]struct{}{}}
-		for range test.subscriptions {
-			b.subscriptions[&subscription{}] = struct{}{}
+// TestLateAcknowledgementTouchesNoOtherMessage checks for a loss that the AMQP library's recovery has: handlers of a lost
+// connection finish and acknowledge tags 1 to 5, which are other deliveries on the new channel. All those deliveries must
+// arrive again after a second loss.
+func TestLateAcknowledgementTouchesNoOtherMessage(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	const n = 5
+	var generation atomic.Int32
+	type start struct {
+		generation int32
+		id         string
+	}
+	started := make(chan start, 10*n)
+	release := [3]chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{})}
+	finished := make(chan struct{}, 10*n)
+	_, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		g := generation.Load()
+		started <- start{g, m.ID}
+		<-release[g]
+		finished <- struct{}{}
+		return nil
+	}, messaging.WithConcurrency(3*n), messaging.WithPrefetch(3*n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: fmt.Sprint(i), Persistent: true}); err != nil {
+			t.Fatal(err)
 		}
-		if got := b.lookInterval(); got != test.want {
-			t.Errorf("%d subscriptions: each looks every %s, want %s", test.subscriptions, got, test.want)
+	}
+	awaitAll := func(g int32) {
+		t.Helper()
+		seen := map[string]bool{}
+		for len(seen) < n {
+			s := receive(t, started)
+			if s.generation != g {
+				t.Fatalf("message %s came in generation %d, want %d", s.id, s.generation, g)
+			}
+			seen[s.id] = true
 		}
+	}
+	awaitAll(0)
+	generation.Store(1)
+	cut(t, b.consuming)
+	awaitAll(1) // the same messages, as deliveries 1 to n of a new channel
+	close(release[0])
+	for range n {
+		receive(t, finished)
+	}
+	generation.Store(2)
+	<-time.After(50 * acknowledgeWithin) // an acknowledgement by the old handlers has reached the broker by now
+	cut(t, b.consuming)
+	awaitAll(2)
+	close(release[1])
+	close(release[2])
+}
+
+func TestSubscriptionSurvivesLostConnections(t *testing.T) {
+	var reconnects atomic.Int32
+	b := newTestBroker(t, Options{OnReconnect: func() { reconnects.Add(1) }})
+	q := testQueue(t)
+	got := received(t, b, q)
+	for i := range 3 {
+		cut(t, b.publishing)
+		cut(t, b.consuming)
+		id := fmt.Sprint(i)
+		if err := b.Send(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+			t.Fatalf("send after reconnect %d: %v", i, err)
+		}
+		if have := receive(t, got); have != id {
+			t.Fatalf("got %s, want %s", have, id)
+		}
+	}
+	if n := reconnects.Load(); n != 6 {
+		t.Errorf("%d reconnects reported, want 6", n)
+	}
+}
+
+func TestSubscriptionSurvivesDeletedQueue(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	got := received(t, b, q)
+	deleteQueue(t, b, q.Name)
+	ctx := testContext(t)
+	for {
+		if err := b.Publish(ctx, q.Name, messaging.Message{ID: "after"}); err == nil {
+			break
+		} else if !errors.Is(err, messaging.ErrUnroutable) {
+			t.Fatal(err)
+		}
+	}
+	if id := receive(t, got); id != "after" {
+		t.Errorf("got %s, want the message published after the queue was declared again", id)
+	}
+}
+
+// TestDeliveryLimitOutlivesTheConsumer ends the connection at each delivery, as if the message had killed the process.
+func TestDeliveryLimitOutlivesTheConsumer(t *testing.T) {
+	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
+		t.Run(string(queueType), func(t *testing.T) {
+			b := newTestBroker(t, Options{})
+			const limit = 3
+			q := testQueue(t)
+			q.Type, q.DeliveryLimit, q.DeadLetter = queueType, limit, q.Name+".dead"
+			deliveries := make(chan struct{}, 10*limit)
+			hang := make(chan struct{})
+			if _, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+				deliveries <- struct{}{}
+				<-hang
+				return nil
+			}, messaging.WithConcurrency(10*limit)); err != nil {
+				t.Fatal(err)
+			}
+			defer close(hang)
+			dead := make(chan messaging.Message, 1)
+			if _, err := b.Subscribe(testContext(t), deadLetterQueue(q), func(_ context.Context, m messaging.Message) error {
+				dead <- m
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "poison"}); err != nil {
+				t.Fatal(err)
+			}
+			for range limit {
+				receive(t, deliveries)
+				cut(t, b.consuming)
+			}
+			m := receive(t, dead)
+			if m.ID != "poison" || m.Headers[messaging.DeadLetterReasonHeader] != messaging.DeadLetterLimit ||
+				m.Headers[messaging.DeadLetterQueueHeader] != q.Name {
+				t.Errorf("dead-lettered message %+v", m)
+			}
+			// On a classic queue the cut may come between the copy with the new count and the original's acknowledgement.
+			if extra := len(deliveries); extra > 1<<limit || queueType == messaging.Quorum && extra > 0 {
+				t.Errorf("%d deliveries beyond the limit of %d", extra, limit)
+			}
+		})
+	}
+}
+
+// TestExclusiveOnAQueueOfAnotherType subscribes to an existing quorum queue as a classic one. RabbitMQ ignores the exclusive
+// flag on a quorum queue, so the consumers must keep each other out.
+func TestExclusiveOnAQueueOfAnotherType(t *testing.T) {
+	q := testQueue(t)
+	quorum := q
+	quorum.Type = messaging.Quorum
+	first, second := newTestBroker(t, Options{}), newTestBroker(t, Options{})
+	if err := first.Ensure(testContext(t), quorum); err != nil {
+		t.Fatal(err)
+	}
+	ignore := func(context.Context, messaging.Message) error { return nil }
+	if _, err := first.Subscribe(testContext(t), q, ignore, messaging.WithExclusive()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Subscribe(testContext(t), q, ignore, messaging.WithExclusive()); !errors.Is(err, messaging.ErrQueueInUse) {
+		t.Errorf("a second consumer: %v, want %v", err, messaging.ErrQueueInUse)
+	}
+}
+
+// TestDrainGivesBackAtOnce checks that a drain requeues prefetched messages while a handler still runs.
+func TestDrainGivesBackAtOnce(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	running, finish := make(chan struct{}), make(chan struct{})
+	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		close(running)
+		<-finish
+		return nil
+	}, messaging.WithPrefetch(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"handled", "ahead"} {
+		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-running
+	drained := make(chan error, 1)
+	ctx := testContext(t)
+	go func() { drained <- s.Drain(ctx) }()
+	got := received(t, b, q)
+	if id := receive(t, got); id != "ahead" {
+		t.Errorf("got %s", id)
+	}
+	close(finish)
+	if err := receive(t, drained); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWorkersStartAsNeeded checks that an idle subscription does not hold a goroutine for each message that it may handle.
+func TestWorkersStartAsNeeded(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	const held = 3
+	running, finish := make(chan struct{}, held), make(chan struct{})
+	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		running <- struct{}{}
+		<-finish
+		return nil
+	}, messaging.WithConcurrency(64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer close(finish)
+	for range held {
+		if err := b.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, running)
+	}
+	// Each worker holds a slot, and at most one waits for the next message.
+	if workers := len(s.(*subscription).slots); workers > held+1 {
+		t.Errorf("%d workers while %d messages are handled", workers, held)
+	}
+}
+
+// TestRejectDuringDrain checks that a message rejected while the subscription drains is dead-lettered.
+func TestRejectDuringDrain(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	q.DeadLetter = q.Name + ".dead"
+	running, finish := make(chan struct{}), make(chan struct{})
+	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		close(running)
+		<-finish
+		return messaging.Reject(errors.New("no"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "rejected"}); err != nil {
+		t.Fatal(err)
+	}
+	<-running
+	drained := make(chan error, 1)
+	ctx := testContext(t)
+	go func() { drained <- s.Drain(ctx) }()
+	<-s.(*subscription).accepting.Done()
+	close(finish)
+	if err := receive(t, drained); err != nil {
+		t.Error(err)
+	}
+	dead := received(t, b, deadLetterQueue(q))
+	if id := receive(t, dead); id != "rejected" {
+		t.Errorf("got %s", id)
 	}
 }

@@ -9,14 +9,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// clientAuth is what one TLS handshake showed of the client's certificate. A node that refuses it just hangs up, with a
-// TLS alert at best, and in TLS 1.3 only after the handshake.
+// clientAuth records what happened to the client's certificate in one TLS handshake, because a node that refuses it closes
+// the connection with a TLS alert at best, and in TLS 1.3 only after the handshake.
 type clientAuth struct {
-	asked bool
-	sent  *tls.Certificate // empty: there was none to send
+	sent *tls.Certificate // nil: the node did not ask; empty: there was none to send
 }
 
-// watch returns a copy of config, which may be nil, that records what happens.
+// watch returns a copy of config, which may be nil, that records the handshake.
 func (a *clientAuth) watch(config *tls.Config) *tls.Config {
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -25,14 +24,14 @@ func (a *clientAuth) watch(config *tls.Config) *tls.Config {
 	watched.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		certificate, err := clientCertificate(config, request)
 		if err == nil {
-			a.asked, a.sent = true, certificate
+			a.sent = certificate
 		}
 		return certificate, err
 	}
 	return watched
 }
 
-// clientCertificate chooses as crypto/tls does.
+// clientCertificate chooses the certificate as crypto/tls does.
 func clientCertificate(config *tls.Config, request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	if config.GetClientCertificate != nil {
 		return config.GetClientCertificate(request)
@@ -45,19 +44,19 @@ func clientCertificate(config *tls.Config, request *tls.CertificateRequestInfo) 
 	return &tls.Certificate{}, nil
 }
 
-// explain adds to the error of a dial what its reader should look at.
+// explain adds to the error of a dial what to check first.
 func (a *clientAuth) explain(err error, scheme string) error {
 	var e *amqp.Error
 	isAMQP := errors.As(err, &e)
 	switch {
 	case isAMQP && (e.Server || e.Code == amqp.AccessRefused):
-		return err // the node has spoken AMQP, so its port and the certificates are right
-	case a.asked && len(a.sent.Certificate) == 0:
+		return err // the node speaks AMQP, so the port and the certificates are right
+	case a.sent != nil && len(a.sent.Certificate) == 0:
 		return fmt.Errorf("%w (the node asks for a client certificate, and there is none from the authorities it trusts)", err)
-	case a.asked:
+	case a.sent != nil:
 		return fmt.Errorf("%w (the node may not trust the client certificate: %s)", err, describe(a.sent))
 	case isAMQP && scheme == "amqp":
-		return fmt.Errorf("%w (no AMQP came back: if the port is one for TLS, the URL must be amqps://)", err)
+		return fmt.Errorf("%w (the response is not AMQP: if the port is one for TLS, the URL must be amqps://)", err)
 	default:
 		return err
 	}

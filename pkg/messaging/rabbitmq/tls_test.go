@@ -14,16 +14,16 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// loopback is what the node's certificate is for.
+// loopback holds the hosts of the node's certificate.
 var loopback = []string{"127.0.0.1"}
 
-// startTLSNode starts a node that wants client certificates.
+// startTLSNode starts a node that requires client certificates.
 func startTLSNode(t *testing.T, ca *rabbitmqtest.Authority) *rabbitmqtest.Node {
 	t.Helper()
 	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{TLS: rabbitmqtest.MutualTLS(t, ca, loopback[0])})
 }
 
-// startTLSServer returns the URL of a server that shakes hands and does nothing more.
+// startTLSServer returns the URL of a server that only does TLS handshakes.
 func startTLSServer(t *testing.T, certificate tls.Certificate) string {
 	t.Helper()
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
@@ -39,7 +39,7 @@ func startTLSServer(t *testing.T, certificate tls.Certificate) string {
 			if err != nil {
 				return
 			}
-			_ = conn.(*tls.Conn).HandshakeContext(t.Context()) // the client is to refuse it
+			_ = conn.(*tls.Conn).HandshakeContext(t.Context()) // the client refuses it
 			_ = conn.Close()
 		}
 	}()
@@ -70,7 +70,7 @@ func TestTLS(t *testing.T) {
 		if id := receive(t, got); id != "secret" {
 			t.Errorf("got %q", id)
 		}
-		cut(t, b.publishing) // the next connection has to authenticate itself too
+		cut(t, b.publishing) // the next connection must authenticate itself too
 		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "again"}); err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestTLS(t *testing.T) {
 	untrusted := `the node may not trust the client certificate: "CN=orders", signed by "CN=strangers", valid until 2`
 	tls12 := config(ca)
 	tls12.MaxVersion = tls.VersionTLS12
-	insistent := config(ca) // sends a certificate whomever the node trusts
+	insistent := config(ca) // sends a certificate that the node does not trust
 	insistent.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger, nil }
 	unreadable := config(ca)
 	unreadable.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -101,7 +101,7 @@ func TestTLS(t *testing.T) {
 			url: node.TLSURL(), config: config(otherCA, client), want: "signed by unknown authority",
 			is: isError[x509.UnknownAuthorityError],
 		},
-		"server of no authority of the system": {
+		"server unknown to the system": {
 			url: node.TLSURL(), want: "signed by unknown authority", is: isError[x509.UnknownAuthorityError],
 		},
 		"expired server": {
@@ -115,11 +115,11 @@ func TestTLS(t *testing.T) {
 			url: startTLSServer(t, misplaced.Load(t)), config: config(ca, client), want: "127.0.0.1",
 			is: isError[x509.HostnameError],
 		},
-		"no client certificate":                {url: node.TLSURL(), config: config(ca), want: noCertificate},
-		"no client certificate, TLS 1.2":       {url: node.TLSURL(), config: tls12, want: noCertificate},
-		"client of another authority":          {url: node.TLSURL(), config: config(ca, stranger), want: noCertificate},
-		"client of another authority, sent":    {url: node.TLSURL(), config: insistent, want: untrusted},
-		"client certificate that can't be had": {url: node.TLSURL(), config: unreadable, want: "no such file"},
+		"no client certificate":             {url: node.TLSURL(), config: config(ca), want: noCertificate},
+		"no client certificate, TLS 1.2":    {url: node.TLSURL(), config: tls12, want: noCertificate},
+		"client of another authority":       {url: node.TLSURL(), config: config(ca, stranger), want: noCertificate},
+		"client of another authority, sent": {url: node.TLSURL(), config: insistent, want: untrusted},
+		"unreadable client certificate":     {url: node.TLSURL(), config: unreadable, want: "no such file"},
 		"plain text to the port of TLS": {
 			url: "amqp://guest:guest@" + node.TLSAddr() + "/", want: "if the port is one for TLS, the URL must be amqps://",
 		},
@@ -140,13 +140,13 @@ func TestTLS(t *testing.T) {
 				t.Errorf("ready: %v, want %q", err, test.want)
 			}
 			if test.is != nil && !test.is(err) {
-				t.Errorf("ready: %v, which is of the wrong kind", err)
+				t.Errorf("ready: %v, which is of the wrong type", err)
 			}
 		})
 	}
 }
 
-// refused returns what Ready says after the first attempt to connect.
+// refused returns the error of Ready after the first attempt to connect.
 func refused(t *testing.T, options Options) error {
 	t.Helper()
 	options.Logger, options.DialTimeout = slog.New(slog.DiscardHandler), within
@@ -174,7 +174,7 @@ func isError[E error](err error) bool {
 	return errors.As(err, &e)
 }
 
-// TestTLSOptions: TLS that is asked for and would not be used is an error.
+// TestTLSOptions checks that TLS settings that would not be used are refused.
 func TestTLSOptions(t *testing.T) {
 	for query, want := range map[string]string{
 		"?cacertfile=ca.pem":            "broker URL 1 of 1 sets cacertfile: use the option TLS",

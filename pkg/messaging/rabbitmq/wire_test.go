@@ -17,11 +17,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// basicPublish begins a method frame, on channel 1, of basic.publish: what sends use.
+// basicPublish is the beginning of a method frame on channel 1, which Send uses.
 var basicPublish = []byte{1, 0, 1}
 
-// TestWireBytes pins what a message is on the wire, frame by frame. Tables have one entry each, for their order is not
-// fixed.
+// TestWireBytes pins the frames of a message. Its tables have one entry each, because their order is not fixed.
 func TestWireBytes(t *testing.T) {
 	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
 	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}})
@@ -29,7 +28,7 @@ func TestWireBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.user = "user id" // the broker will refuse it, whoever the URL names
+	s.user = "user id" // fixed in the golden file; the broker refuses it
 	const queue = "messaging.wire"
 	before := len(p.Sent())
 	if err := b.Send(testContext(t), queue, messaging.Message{
