@@ -87,14 +87,14 @@ lint: $(GOLANGCI_LINT) ## Check style, dependencies between packages, sizes, gen
 	cd tools && GOWORK=off ../$(GOLANGCI_LINT) run ./...
 	@scripts/check-modules.sh $(MODULES) ./tools
 	@$(TOOLS) go run ./budgets --enforce=false
-	$(if $(WORKFLOWS),$(TOOLS) go tool actionlint $(WORKFLOWS))
+	@cd tools/actionlint && export GOWORK=off && go mod tidy -diff && go tool actionlint $(WORKFLOWS)
 
 $(GOLANGCI_LINT): tools/go.mod tools/go.sum
 	$(TOOLS) go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: tidy
 tidy: ## Tidy each module and format the code
-	@for module in $(MODULES) ./tools; do (cd $$module && GOWORK=off go mod tidy) || exit; done
+	@for module in $(MODULES) ./tools ./tools/actionlint; do (cd $$module && GOWORK=off go mod tidy) || exit; done
 	@$(MAKE) --no-print-directory $(GOLANGCI_LINT)
 	$(GOLANGCI_LINT) fmt $(MODULES)
 
