@@ -16,7 +16,7 @@ const createQueue = "orders.create"
 // TestOrdersKilled repeatedly kills one of two orders while it handles requests. The broker redelivers them to the other one,
 // which replies within the time limit.
 func TestOrdersKilled(t *testing.T) {
-	s := suite.StartSystem(t, limitSetting)
+	s := suite.StartSystem(t, patientSetting())
 	other := s.Orders
 	s.StartOrders(t)
 	s.Orders.AwaitReady(t)

@@ -26,6 +26,10 @@ func grace() time.Duration { return size(8*time.Second, time.Second) }
 // limitSetting sets limit in the environment of gateways.
 var limitSetting = "RPC_TIMEOUT=" + limit.String()
 
+// patientSetting is limitSetting for tests in which no call may fail. A busy machine can delay a call of the short tests beyond
+// limit.
+func patientSetting() string { return "RPC_TIMEOUT=" + size(limit+grace()*3/4, limit).String() }
+
 // load is a steady stream of numbered calls. A call begins when it is due, whether or not earlier calls have ended, as calls
 // of independent users do. Every second call creates an order, with its number in the Idempotency-Key and in the order's
 // content. The others read an order that was created before.

@@ -28,7 +28,7 @@ const endOnItsWay = 2 * time.Second
 // closing its connection looks like one of the last two. The gateway closes each connection in time, keeps nothing of it,
 // and serves other clients meanwhile.
 func TestSlowClients(t *testing.T) {
-	s := suite.StartSystem(t, limitSetting, "GATEWAY_READ_HEADER_TIMEOUT="+readHeaderTimeout.String(),
+	s := suite.StartSystem(t, patientSetting(), "GATEWAY_READ_HEADER_TIMEOUT="+readHeaderTimeout.String(),
 		"GATEWAY_READ_TIMEOUT="+readTimeout.String(), "GATEWAY_WRITE_TIMEOUT="+writeTimeout.String())
 	demo := s.API.Login(t, "demo")
 	l := startLoad(t, demo)
