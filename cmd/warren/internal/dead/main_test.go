@@ -20,7 +20,7 @@ import (
 )
 
 // testTimeout bounds each wait of these tests. Nothing takes this long unless it is broken.
-const testTimeout = 30 * time.Second
+const testTimeout = 2 * time.Minute
 
 var brokerURL string
 

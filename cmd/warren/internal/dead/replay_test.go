@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
 )
@@ -33,17 +34,6 @@ func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan 
 	return requests, drops
 }
 
-func receive[T any](t *testing.T, c <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-testContext(t).Done():
-		t.Fatalf("%s: not within %s", what, testTimeout)
-		panic("unreachable")
-	}
-}
-
 // TestReplay: a request whose caller is long gone is handled, though it would not be as it was.
 func TestReplay(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
@@ -51,13 +41,13 @@ func TestReplay(t *testing.T) {
 		if err := b.Publish(testContext(t), q.Name, request("0")); err != nil {
 			t.Fatal(err)
 		}
-		receive(t, expired, "the request is dropped as it was")
+		awaittest.Receive(t, expired, "the request is dropped as it was")
 		bury(t, b, q, request("1"), request("2"), request("3"))
 		want := result{out: "replayed 2 to " + q.Name + "\n"}
 		if got := warren(t, "dead", "replay", q.Name, "2"); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
-		r := receive(t, handled, "the replayed request")
+		r := awaittest.Receive(t, handled, "the replayed request")
 		if r.ID != "2" || r.Method != http.MethodPost || r.Path != "/v1/orders" || r.Identity.Subject != "u-1" ||
 			!r.Deadline.IsZero() || string(r.Body) != `{"sku":"A-1"}` {
 			t.Errorf("the request has become %+v", r)
@@ -148,7 +138,7 @@ func TestReplayInterrupted(t *testing.T) {
 		}
 		var seen []string
 		for range n {
-			seen = append(seen, receive(t, replayed, "the rest"))
+			seen = append(seen, awaittest.Receive(t, replayed, "the rest"))
 		}
 		slices.Sort(seen)
 		if got := len(slices.Compact(seen)); got != n {

@@ -40,7 +40,7 @@ type program struct {
 
 func startProgram(t *testing.T, env []string, path string, args ...string) *program {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*testTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), testTimeout)
 	p := &program{cmd: exec.CommandContext(ctx, path, args...), out: newOutput(), logs: newOutput(), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout = p.out
