@@ -17,6 +17,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc/protocol"
 )
@@ -744,7 +745,7 @@ func TestReplayIsHandled(t *testing.T) {
 	m.TTL = 0
 	noError(t, b.Publish(t.Context(), "orders.create", m))
 	awaittest.Receive(t, expired, "the request to be dropped")
-	dead := messaging.DeadLetter(m, "orders.create", messaging.DeadLetterLimit, time.Now())
+	dead := deadletter.Mark(m, "orders.create", deadletter.ReasonDeliveryLimit, time.Now())
 	noError(t, b.Publish(t.Context(), "orders.create", protocol.Replay(dead)))
 	want := shopRequest()
 	want.Deadline = time.Time{}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/driver"
 )
 
@@ -98,7 +99,7 @@ func (s *subscription) giveBack() {
 // retry returns a message that a handler had, unless it has been delivered often enough.
 func (s *subscription) retry(m *message) {
 	if s.settings.DeliveryLimit > 0 && m.deliveries >= s.settings.DeliveryLimit {
-		s.giveUp(m, messaging.DeadLetterLimit)
+		s.giveUp(m, deadletter.ReasonDeliveryLimit)
 		return
 	}
 	s.queue.putBack(m)
@@ -110,7 +111,7 @@ func (s *subscription) giveUp(m *message, reason string) {
 		return
 	}
 	dead := s.broker.server.declare(messaging.Queue{Name: s.settings.DeadLetter, Durable: true, Type: s.settings.Type})
-	dead.add(driver.Normalize(messaging.DeadLetter(m.Message, s.settings.Name, reason, time.Now())))
+	dead.add(driver.Normalize(deadletter.Mark(m.Message, s.settings.Name, reason, time.Now())))
 	dead.dispatch()
 }
 
@@ -161,7 +162,7 @@ func (s *subscription) settle(m *message, err error) {
 	switch {
 	case err == nil:
 	case driver.IsRejection(err):
-		s.giveUp(m, messaging.DeadLetterRejected)
+		s.giveUp(m, deadletter.ReasonRejected)
 	default:
 		s.retry(m)
 	}

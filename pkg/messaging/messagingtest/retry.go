@@ -10,6 +10,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 var errHandler = errors.New("the handler failed")
@@ -98,7 +99,7 @@ func testDeliveryLimit(t *tester) {
 		t.publishMessage(b, q, sent)
 
 		got := awaittest.Receive(t, deadLetters, "the dead letter")
-		t.wantDeadLetter(got, messaging.DeadLetter(want, q.Name, messaging.DeadLetterLimit, time.Now()))
+		t.wantDeadLetter(got, deadletter.Mark(want, q.Name, deadletter.ReasonDeliveryLimit, time.Now()))
 		t.publish(b, q, "marker")
 		t.expect(h.taken, "marker")
 		t.wantDeliveries(h, limit)
@@ -110,12 +111,12 @@ func testDeliveryLimit(t *tester) {
 // wantDeadLetter fails the test unless got is want, but for the time when it was given up on: some time before want's.
 func (t *tester) wantDeadLetter(got, want messaging.Message) {
 	t.Helper()
-	givenUp, ok := got.Headers[messaging.DeadLetterTimeHeader].(time.Time)
-	latest, _ := want.Headers[messaging.DeadLetterTimeHeader].(time.Time)
+	givenUp, ok := got.Headers[deadletter.TimeHeader].(time.Time)
+	latest, _ := want.Headers[deadletter.TimeHeader].(time.Time)
 	if !ok || givenUp.After(latest) || givenUp.Before(latest.Add(-2*patience)) {
-		t.Errorf("the dead letter's time is %v at %s", got.Headers[messaging.DeadLetterTimeHeader], latest)
+		t.Errorf("the dead letter's time is %v at %s", got.Headers[deadletter.TimeHeader], latest)
 	}
-	delete(want.Headers, messaging.DeadLetterTimeHeader)
+	delete(want.Headers, deadletter.TimeHeader)
 	t.wantHeaders(got, want.Headers)
 	got.Headers, want.Headers = nil, nil
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -168,7 +169,7 @@ func testReject(t *tester) {
 		t.publishMessage(b, q, sent)
 
 		got := awaittest.Receive(t, deadLetters, "the dead letter")
-		t.wantDeadLetter(got, messaging.DeadLetter(want, q.Name, messaging.DeadLetterRejected, time.Now()))
+		t.wantDeadLetter(got, deadletter.Mark(want, q.Name, deadletter.ReasonRejected, time.Now()))
 		t.publish(b, q, "marker")
 		t.expect(h.taken, "marker")
 		t.wantDeliveries(h, 1)

@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 const (
@@ -24,9 +25,6 @@ const (
 	// it (see defaultDeliveryLimit), and each look that ends early adds one.
 	renewAfter = 15
 )
-
-// ErrNoQueue: the queue to look into does not exist.
-var ErrNoQueue = errors.New("no such queue")
 
 // Browser looks into queues and takes single messages out of them, for people's tools. It has one connection, which is
 // not dialled again: whatever is not settled when it ends is still in its queue. It is not for concurrent use.
@@ -109,9 +107,9 @@ func (b *Browser) call(ctx context.Context, f func() error) error {
 	}
 }
 
-// Open begins a look into a queue. Its errors wrap ErrNoQueue, or messaging.ErrUnavailable.
-func (b *Browser) Open(ctx context.Context, queue string) (*Cursor, error) {
-	c := &Cursor{browser: b, queue: queue}
+// Open begins a look into a queue. Its errors wrap deadletter.ErrNoQueue or messaging.ErrUnavailable.
+func (b *Browser) Open(ctx context.Context, queue string) (deadletter.Cursor, error) {
+	c := &cursor{browser: b, queue: queue}
 	err := b.call(ctx, func() (err error) {
 		channel, err := b.session.amqp.Channel()
 		if err != nil {
@@ -138,7 +136,7 @@ func ready(channel *amqp.Channel, queue string) (int, error) {
 func explain(err error) error {
 	switch {
 	case isCode(err, amqp.NotFound):
-		return ErrNoQueue
+		return deadletter.ErrNoQueue
 	case isCode(err, amqp.AccessRefused) && strings.Contains(err.Error(), "exclusive"):
 		return fmt.Errorf("%w: %w", messaging.ErrQueueInUse, err)
 	case errors.Is(err, amqp.ErrClosed):

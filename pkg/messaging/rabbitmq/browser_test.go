@@ -1,11 +1,9 @@
 package rabbitmq
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +11,8 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
+	"example.com/warren/pkg/messaging/messagingtest"
 )
 
 func newTestBrowser(t *testing.T, options Options) *Browser {
@@ -27,6 +27,15 @@ func newTestBrowser(t *testing.T, options Options) *Browser {
 	}
 	t.Cleanup(b.Close)
 	return b
+}
+
+func TestBrowserContract(t *testing.T) {
+	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
+		t.Run(string(queueType), func(t *testing.T) {
+			browse := func(t *testing.T) deadletter.Browser { return newTestBrowser(t, Options{}) }
+			messagingtest.RunBrowser(t, connect, browse, messagingtest.Options{QueueType: queueType})
+		})
+	}
 }
 
 // forEachQueueType runs a test with a queue of each type that holds n messages, whose ids are their numbers.
@@ -52,14 +61,15 @@ func forEachQueueType(t *testing.T, n int, f func(t *testing.T, b *Browser, q me
 }
 
 // open begins a look at want messages. A quorum queue puts back what another look has held in its own time.
-func open(t *testing.T, b *Browser, q messaging.Queue, want int) *Cursor {
+func open(t *testing.T, b *Browser, q messaging.Queue, want int) *cursor {
 	t.Helper()
-	var c *Cursor
+	var c *cursor
 	awaittest.Until(t, fmt.Sprintf("%d messages in the queue", want), func() bool {
-		var err error
-		if c, err = b.Open(testContext(t), q.Name); err != nil {
+		opened, err := b.Open(testContext(t), q.Name)
+		if err != nil {
 			t.Fatal(err)
 		}
+		c, _ = opened.(*cursor)
 		if c.Left() == want {
 			return true
 		}
@@ -69,7 +79,7 @@ func open(t *testing.T, b *Browser, q messaging.Queue, want int) *Cursor {
 	return c
 }
 
-func closeCursor(t *testing.T, c *Cursor) {
+func closeCursor(t *testing.T, c *cursor) {
 	t.Helper()
 	if err := c.Close(testContext(t)); err != nil {
 		t.Fatal(err)
@@ -94,66 +104,6 @@ func numbers(from, to int) []string {
 		out = append(out, fmt.Sprint(i))
 	}
 	return out
-}
-
-// TestBrowserChangesNothing: looks of any length leave a queue as it was.
-func TestBrowserChangesNothing(t *testing.T) {
-	const n = 2*windowSize + 20
-	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
-		for _, limit := range []int{3, windowSize, n, 10, 0, 1, windowSize + 1, 12, n, n} {
-			if diff := cmp.Diff(numbers(0, limit), look(t, b, q, n, limit)); diff != "" {
-				t.Fatalf("the first %d messages (-want +got):\n%s", limit, diff)
-			}
-		}
-	})
-}
-
-func TestBrowserRemoves(t *testing.T) {
-	const n = 10
-	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
-		look(t, b, q, n, 8)
-		c := open(t, b, q, n)
-		for c.Next(testContext(t)) {
-			if slices.Contains([]string{"2", "5"}, c.Message().ID) {
-				if err := c.Remove(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if c.Message().ID == "5" {
-				break
-			}
-		}
-		closeCursor(t, c)
-		want := slices.Concat(numbers(0, 2), numbers(3, 5), numbers(6, n))
-		if diff := cmp.Diff(want, look(t, b, q, n-2, n)); diff != "" {
-			t.Errorf("what is left (-want +got):\n%s", diff)
-		}
-	})
-}
-
-// TestBrowserBound: what arrives during a look, such as a message that the look itself makes arrive, is for the next.
-func TestBrowserBound(t *testing.T) {
-	const n = 5
-	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
-		c := open(t, b, q, n)
-		seen := 0
-		for c.Next(testContext(t)) {
-			seen++
-			if err := b.Publish(testContext(t), q.Name, c.Message()); err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Remove(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		closeCursor(t, c)
-		if seen != n {
-			t.Errorf("%d messages seen of %d", seen, n)
-		}
-		if diff := cmp.Diff(numbers(0, n), look(t, b, q, n, n)); diff != "" {
-			t.Errorf("what is left (-want +got):\n%s", diff)
-		}
-	})
 }
 
 // TestBrowserRenews looks more often than RabbitMQ 4 delivers a message.
@@ -233,94 +183,6 @@ func TestBrowserLostConnection(t *testing.T) {
 			t.Errorf("what is left (-want +got):\n%s", diff)
 		}
 	})
-}
-
-// TestBrowserInterrupted: what was removed before Ctrl-C is gone, all else is there.
-func TestBrowserInterrupted(t *testing.T) {
-	const n = 5
-	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
-		ctx, cancel := context.WithCancel(testContext(t))
-		c := open(t, b, q, n)
-		if !c.Next(ctx) {
-			t.Fatal(c.Close(ctx))
-		}
-		if err := c.Remove(); err != nil {
-			t.Fatal(err)
-		}
-		c.Next(ctx)
-		cancel()
-		for c.Next(ctx) {
-			continue
-		}
-		if err := c.Close(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want that the look was cancelled", err)
-		}
-		b.Close()
-		if diff := cmp.Diff(numbers(1, n), look(t, newTestBrowser(t, Options{}), q, n-1, n)); diff != "" {
-			t.Errorf("what is left (-want +got):\n%s", diff)
-		}
-	})
-}
-
-// TestBrowserBesideOthers: two looks and a consumer share a queue, and each message is removed once.
-func TestBrowserBesideOthers(t *testing.T) {
-	const n = 60
-	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
-		first, second := open(t, b, q, n), open(t, newTestBrowser(t, Options{}), q, n)
-		consumed := received(t, newTestBroker(t, Options{}), q)
-		var removed []string
-		for _, c := range []*Cursor{first, second} {
-			for len(removed) < n && c.Next(testContext(t)) {
-				removed = append(removed, c.Message().ID)
-				if err := c.Remove(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			closeCursor(t, c)
-		}
-		for len(removed) < n {
-			removed = append(removed, receive(t, consumed))
-		}
-		slices.Sort(removed)
-		if got := len(slices.Compact(removed)); got != n {
-			t.Errorf("%d of %d messages seen, and others twice", got, n)
-		}
-	})
-}
-
-func TestBrowserPublish(t *testing.T) {
-	b := newTestBrowser(t, Options{})
-	if err := b.Publish(testContext(t), "missing."+testQueue(t).Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnroutable) {
-		t.Errorf("publish to a missing queue: %v, want ErrUnroutable", err)
-	}
-	reserved := messaging.Message{Headers: map[string]any{"CC": []any{"other"}}}
-	if err := b.Publish(testContext(t), "queue", reserved); !errors.Is(err, messaging.ErrInvalidMessage) {
-		t.Errorf("publish of a reserved header: %v, want ErrInvalidMessage", err)
-	}
-}
-
-func TestBrowserRefused(t *testing.T) {
-	b := newTestBrowser(t, Options{})
-	q := testQueue(t)
-	if _, err := b.Open(testContext(t), q.Name); !errors.Is(err, ErrNoQueue) {
-		t.Errorf("open a missing queue: %v, want ErrNoQueue", err)
-	}
-	broker := newTestBroker(t, Options{})
-	if _, err := broker.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error { return nil },
-		messaging.WithExclusive()); err != nil {
-		t.Fatal(err)
-	}
-	c, err := b.Open(testContext(t), q.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.left = 1 // as if the consumer had not been there yet
-	if c.Next(testContext(t)) {
-		t.Error("a message came from a queue in exclusive use")
-	}
-	if err := c.Close(testContext(t)); !errors.Is(err, messaging.ErrQueueInUse) {
-		t.Errorf("got %v, want ErrQueueInUse", err)
-	}
 }
 
 func TestBrowserUnreachable(t *testing.T) {

@@ -12,23 +12,21 @@ import (
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// Cursor is one look into a queue, oldest message first, at no more messages than were there at its beginning. What it
-// has been sent is kept from others until Close, when all that was not removed goes back to its place. Nothing is lost
-// if the process dies before or the look is cancelled; but then, or if two look into one queue at once, or if it has a
-// consumer, a quorum queue may end in another order.
+// cursor implements deadletter.Cursor with a consumer that acknowledges only what is removed. Two cursors on one queue, a
+// consumer beside the cursor, or a cursor that is cancelled may leave a quorum queue in another order.
 //
-// RabbitMQ 4 drops from a quorum queue what was delivered 20 times, and each look is a delivery. Messages that come
-// near that are replaced by copies, at the end of the queue; see Renewed. A queue whose own delivery limit is below 15
-// must not be looked into more often than it allows.
+// RabbitMQ 4 drops a message from a quorum queue after 20 deliveries, and each cursor counts as one. The cursor replaces
+// messages that come near that limit by copies at the end of the queue; see Renewed. Do not browse a queue whose own delivery
+// limit is below 15 more often than that limit allows.
 // See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
-type Cursor struct {
+type cursor struct {
 	browser *Browser
 	queue   string
 	windows []*window
-	left    int            // of those that were there at the beginning
-	current *amqp.Delivery // nil: none, or settled
+	left    int
+	current *amqp.Delivery // nil before the first Next and after Remove
 	message messaging.Message
-	before  bool // the quorum queue had delivered the last message before
+	before  bool // the quorum queue had delivered the current message before
 	renewed int
 	err     error
 }
@@ -45,16 +43,16 @@ type window struct {
 
 // Left is how many messages Next will still show, if no other takes them. Before the first Next that is how many the
 // queue had ready, without those that others held at the time.
-func (c *Cursor) Left() int { return c.left }
+func (c *cursor) Left() int { return c.left }
 
 // Message returns the current message.
-func (c *Cursor) Message() messaging.Message { return c.message }
+func (c *cursor) Message() messaging.Message { return c.message }
 
 // Renewed is how many messages have been replaced by copies so far.
-func (c *Cursor) Renewed() int { return c.renewed }
+func (c *cursor) Renewed() int { return c.renewed }
 
 // Next moves on to the next message. It returns false when there is none, and after an error: see Close.
-func (c *Cursor) Next(ctx context.Context) bool {
+func (c *cursor) Next(ctx context.Context) bool {
 	if c.err = c.leave(ctx); c.err != nil || c.left == 0 {
 		return false
 	}
@@ -80,7 +78,7 @@ func quorumDeliveries(d *amqp.Delivery) int64 {
 }
 
 // window returns one that has room.
-func (c *Cursor) window(ctx context.Context) (*window, error) {
+func (c *cursor) window(ctx context.Context) (*window, error) {
 	if last := len(c.windows) - 1; last >= 0 && c.windows[last].room > 0 {
 		return c.windows[last], nil
 	}
@@ -103,7 +101,7 @@ func (c *Cursor) window(ctx context.Context) (*window, error) {
 }
 
 // receive returns the next delivery, or nil if others have taken all that was left.
-func (c *Cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error) {
+func (c *cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error) {
 	quiet := time.NewTicker(browserQuiet)
 	defer quiet.Stop()
 	patience := time.NewTimer(browserPatience)
@@ -138,7 +136,7 @@ func (c *Cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error)
 var errCancelled = fmt.Errorf("%w: cancelled by the broker: the queue was deleted, or its node has gone", messaging.ErrUnavailable)
 
 // cancelIfEmpty ends the window's deliveries if the queue has no more: those that are on their way still come.
-func (c *Cursor) cancelIfEmpty(ctx context.Context, w *window) error {
+func (c *cursor) cancelIfEmpty(ctx context.Context, w *window) error {
 	if w.cancelled {
 		return nil
 	}
@@ -158,7 +156,7 @@ func (c *Cursor) cancelIfEmpty(ctx context.Context, w *window) error {
 }
 
 // Remove takes the current message out of the queue. That is certain once Close has returned no error.
-func (c *Cursor) Remove() error {
+func (c *cursor) Remove() error {
 	if c.err != nil || c.current == nil {
 		return c.err
 	}
@@ -170,7 +168,7 @@ func (c *Cursor) Remove() error {
 }
 
 // leave keeps the current message, or its copy if it was delivered too often.
-func (c *Cursor) leave(ctx context.Context) error {
+func (c *cursor) leave(ctx context.Context) error {
 	if c.err != nil || c.current == nil {
 		return c.err
 	}
@@ -186,7 +184,7 @@ func (c *Cursor) leave(ctx context.Context) error {
 }
 
 // renew publishes a copy before it removes the message, so that a crash between the two leaves both.
-func (c *Cursor) renew(ctx context.Context) error {
+func (c *cursor) renew(ctx context.Context) error {
 	m := driver.Normalize(c.message)
 	// These sent copies to other queues when the message was published, and would again.
 	// See https://www.rabbitmq.com/docs/sender-selected.
@@ -200,7 +198,7 @@ func (c *Cursor) renew(ctx context.Context) error {
 }
 
 // Close puts back what was not removed, and returns the first error of the look, if any.
-func (c *Cursor) Close(ctx context.Context) error {
+func (c *cursor) Close(ctx context.Context) error {
 	// A quorum queue shows first what it had sent out before, and puts what comes back behind that: it keeps its order
 	// only if all of it is out at the same time, and goes back oldest first.
 	for c.before && c.Next(ctx) {

@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/driver"
 )
 
@@ -46,7 +47,7 @@ func (c *consumer) handle(d *amqp.Delivery) {
 	m := decode(d)
 	switch {
 	case limit > 0 && earlier >= limit:
-		c.deadLetter(d, m, messaging.DeadLetterLimit)
+		c.deadLetter(d, m, deadletter.ReasonDeliveryLimit)
 		return
 	case limit > 0 && !counted:
 		c.recount(d, m, earlier)
@@ -57,7 +58,7 @@ func (c *consumer) handle(d *amqp.Delivery) {
 	case err == nil:
 		c.acknowledger.ack(d.DeliveryTag)
 	case driver.IsRejection(err):
-		c.deadLetter(d, m, messaging.DeadLetterRejected)
+		c.deadLetter(d, m, deadletter.ReasonRejected)
 	default:
 		c.acknowledger.requeue(d.DeliveryTag)
 	}
@@ -82,7 +83,7 @@ func (c *consumer) deadLetter(d *amqp.Delivery, m messaging.Message, reason stri
 		c.acknowledger.ack(d.DeliveryTag)
 		return
 	}
-	if c.move(d, deadLetterQueue(q), messaging.DeadLetter(m, q.Name, reason, time.Now())) {
+	if c.move(d, deadLetterQueue(q), deadletter.Mark(m, q.Name, reason, time.Now())) {
 		log.Warn("message dead-lettered", "dead_letter_queue", q.DeadLetter)
 	}
 }

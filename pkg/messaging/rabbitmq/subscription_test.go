@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 // TestLateAcknowledgementTouchesNoOtherMessage checks for a loss that the AMQP library's recovery has: handlers of a lost
@@ -140,8 +141,8 @@ func TestDeliveryLimitOutlivesTheConsumer(t *testing.T) {
 				cut(t, b.consuming)
 			}
 			m := receive(t, dead)
-			if m.ID != "poison" || m.Headers[messaging.DeadLetterReasonHeader] != messaging.DeadLetterLimit ||
-				m.Headers[messaging.DeadLetterQueueHeader] != q.Name {
+			if m.ID != "poison" || m.Headers[deadletter.ReasonHeader] != deadletter.ReasonDeliveryLimit ||
+				m.Headers[deadletter.QueueHeader] != q.Name {
 				t.Errorf("dead-lettered message %+v", m)
 			}
 			// On a classic queue the cut may come between the copy with the new count and the original's acknowledgement.

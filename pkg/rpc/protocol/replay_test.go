@@ -7,12 +7,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/driver"
 )
 
 // deadLetter returns m as it is in the dead-letter queue of orders.create.
 func deadLetter(m messaging.Message) messaging.Message {
-	return messaging.DeadLetter(m, "orders.create", messaging.DeadLetterLimit, testNow)
+	return deadletter.Mark(m, "orders.create", deadletter.ReasonDeliveryLimit, testNow)
 }
 
 func TestReplay(t *testing.T) {

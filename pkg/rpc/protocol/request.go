@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 // Request is one call of a method.
@@ -144,9 +145,9 @@ func decodeDeadline(headers map[string]any) (time.Time, error) {
 // the message has neither a deadline nor a queue to reply to. It keeps the correlation ID, which makes a request idempotent,
 // and the identity that the gateway had checked, even if its token has expired since.
 //
-// If m is no request, Replay only revives it; see [messaging.Revive].
+// If m is no request, Replay only revives it; see [deadletter.Revive].
 func Replay(m messaging.Message) messaging.Message {
-	m = messaging.Revive(m)
+	m = deadletter.Revive(m)
 	if !IsRequest(m) {
 		return m
 	}

@@ -1,5 +1,8 @@
-// Package dead looks at the messages in dead-letter queues, puts them back where they came from, or drops them. Looking
-// changes nothing, and nothing is lost if the command is interrupted.
+// Package dead implements warren dead, which lists, shows, replays and drops the messages in dead-letter queues. Listing and
+// showing change nothing, and no message is lost if a command is interrupted.
+//
+// Each command runs over a deadletter.Browser: that of RabbitMQ, or that of the in-memory broker of a running warren demo. In
+// the second case warren sends the command to the demo's process, which runs it; see [Serve].
 package dead
 
 import (
@@ -14,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
 
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/pkg/service"
 )
@@ -21,34 +25,36 @@ import (
 // Command is warren dead.
 type Command struct {
 	Broker service.BrokerConfig `embed:""`
+	Demo   string               `placeholder:"SOCKET" help:"Use the in-memory broker of a running warren demo, which prints its socket, instead of RabbitMQ."`
 
 	List   listCommand   `cmd:"" help:"List the messages of dead-letter queues."`
 	Show   showCommand   `cmd:"" help:"Show all of one message."`
-	Replay replayCommand `cmd:"" help:"Put messages back into the queues that they came from. Nobody is answered: their callers are long gone."`
+	Replay replayCommand `cmd:"" help:"Put messages back into the queues that they came from. No caller waits for the replies any more."`
 	Drop   dropCommand   `cmd:"" help:"Drop messages for good."`
+
+	browser deadletter.Browser // of the process that serves the command; nil otherwise
 }
 
-// console is whom a command talks to.
+// console is the terminal or the pipes of a command.
 type console struct {
 	in          io.Reader
-	interactive bool // somebody is at in
+	interactive bool // in is a terminal
 	out, notes  io.Writer
 }
 
-func newConsole(k *kong.Context) console {
-	return console{
-		in:          os.Stdin,
-		interactive: isatty.IsTerminal(os.Stdin.Fd()),
-		out:         k.Stdout,
-		notes:       k.Stderr,
-	}
-}
-
-// say tells the user something. Nobody is left to tell if that fails.
+// say writes to the user. An error means that no user reads.
 func (c console) say(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
 
-// browse runs f with a connection to the broker.
-func (c *Command) browse(ctx context.Context, f func(*rabbitmq.Browser) error) error {
+// browse runs f with a browser, or has the process at the demo's socket run the whole command.
+func (c *Command) browse(ctx context.Context, k *kong.Context, f func(deadletter.Browser, console) error) error {
+	terminal := console{out: k.Stdout, notes: k.Stderr}
+	if c.browser != nil {
+		return f(c.browser, terminal)
+	}
+	if c.Demo != "" {
+		return forward(ctx, c.Demo, k.Args, terminal)
+	}
+	terminal.in, terminal.interactive = os.Stdin, isatty.IsTerminal(os.Stdin.Fd())
 	options, err := c.Broker.Options()
 	if err != nil {
 		return err
@@ -60,12 +66,12 @@ func (c *Command) browse(ctx context.Context, f func(*rabbitmq.Browser) error) e
 		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")) // one line, whatever the number of nodes
 	}
 	defer b.Close()
-	return f(b)
+	return f(b, terminal)
 }
 
 const suffix = ".dead"
 
-// deadLetterQueue takes a method's name or its dead-letter queue's.
+// deadLetterQueue takes the name of a method or of its dead-letter queue.
 func deadLetterQueue(name string) string {
 	if strings.HasSuffix(name, suffix) {
 		return name
@@ -73,8 +79,8 @@ func deadLetterQueue(name string) string {
 	return name + suffix
 }
 
-// closeCursor ends a look whose error was err.
-func closeCursor(ctx context.Context, cursor *rabbitmq.Cursor, queue string, err error, c console) error {
+// closeCursor closes the cursor after a command that failed with err, or with nil.
+func closeCursor(ctx context.Context, cursor deadletter.Cursor, queue string, err error, c console) error {
 	closeErr := cursor.Close(ctx)
 	if n := cursor.Renewed(); n > 0 {
 		_, _ = fmt.Fprintf(c.notes, "%s: copied %s to the end of the queue, where RabbitMQ counts their deliveries anew.\n"+
@@ -86,7 +92,7 @@ func closeCursor(ctx context.Context, cursor *rabbitmq.Cursor, queue string, err
 	return closeErr
 }
 
-// count is n messages, in words.
+// count returns "1 message" or "n messages".
 func count(n int) string {
 	if n == 1 {
 		return "1 message"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 type dropCommand struct {
@@ -22,10 +22,10 @@ func (d *dropCommand) Run(ctx context.Context, k *kong.Context, c *Command) erro
 	if err := d.validate(); err != nil {
 		return err
 	}
-	return c.browse(ctx, func(b *rabbitmq.Browser) error { return d.run(ctx, b, newConsole(k)) })
+	return c.browse(ctx, k, func(b deadletter.Browser, c console) error { return d.run(ctx, b, c) })
 }
 
-func (d *dropCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) error {
+func (d *dropCommand) run(ctx context.Context, b deadletter.Browser, c console) error {
 	queue := deadLetterQueue(d.Method)
 	cursor, err := b.Open(ctx, queue)
 	if err != nil {
@@ -37,7 +37,7 @@ func (d *dropCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) e
 			return closeCursor(ctx, cursor, queue, err, c)
 		}
 	}
-	return d.apply(ctx, cursor, c, action{done: "dropped", do: func(context.Context, letter) (string, error) {
+	return d.apply(ctx, cursor, c, action{done: "dropped", do: func(context.Context, deadMessage) (string, error) {
 		return "", nil
 	}})
 }

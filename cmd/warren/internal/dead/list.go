@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 type listCommand struct {
@@ -23,10 +23,10 @@ func (l *listCommand) Run(ctx context.Context, k *kong.Context, c *Command) erro
 	if l.Limit < 1 {
 		return fmt.Errorf("--limit must be 1 or more, is %d", l.Limit)
 	}
-	return c.browse(ctx, func(b *rabbitmq.Browser) error { return l.run(ctx, b, newConsole(k)) })
+	return c.browse(ctx, k, func(b deadletter.Browser, c console) error { return l.run(ctx, b, c) })
 }
 
-func (l *listCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) error {
+func (l *listCommand) run(ctx context.Context, b deadletter.Browser, c console) error {
 	for i, method := range l.Methods {
 		if i > 0 {
 			c.say("\n")
@@ -38,9 +38,9 @@ func (l *listCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) e
 	return nil
 }
 
-func (l *listCommand) list(ctx context.Context, b *rabbitmq.Browser, c console, queue string) error {
+func (l *listCommand) list(ctx context.Context, b deadletter.Browser, c console, queue string) error {
 	cursor, err := b.Open(ctx, queue)
-	if errors.Is(err, rabbitmq.ErrNoQueue) {
+	if errors.Is(err, deadletter.ErrNoQueue) {
 		c.say("%s: no such queue\n", queue)
 		return nil
 	}
@@ -48,9 +48,9 @@ func (l *listCommand) list(ctx context.Context, b *rabbitmq.Browser, c console, 
 		return err
 	}
 	total := cursor.Left()
-	var letters []letter
-	for len(letters) < l.Limit && cursor.Next(ctx) {
-		letters = append(letters, newLetter(cursor.Message()).withoutBody())
+	var messages []deadMessage
+	for len(messages) < l.Limit && cursor.Next(ctx) {
+		messages = append(messages, newDeadMessage(cursor.Message()).withoutBody())
 	}
 	if err := closeCursor(ctx, cursor, queue, nil, c); err != nil {
 		return err
@@ -59,19 +59,19 @@ func (l *listCommand) list(ctx context.Context, b *rabbitmq.Browser, c console, 
 	case total == 0:
 		c.say("%s: empty\n", queue)
 		return nil
-	case total > len(letters):
-		c.say("%s: %s, here are the %d oldest\n", queue, count(total), len(letters))
+	case total > len(messages):
+		c.say("%s: %s, here are the %d oldest\n", queue, count(total), len(messages))
 	default:
 		c.say("%s: %s\n", queue, count(total))
 	}
-	return writeTable(c, letters)
+	return writeTable(c, messages)
 }
 
-// writeTable writes a line for each letter.
-func writeTable(c console, letters []letter) error {
+// writeTable writes a line for each message.
+func writeTable(c console, messages []deadMessage) error {
 	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "ID\tDIED\tREASON\tAGE\tBYTES\tSUBJECT\tREQUEST")
-	for _, l := range letters {
+	for _, l := range messages {
 		subject, request := l.request()
 		_, _ = fmt.Fprintln(table, strings.Join([]string{
 			l.id, formatTime(l.death.Time), cell(l.death.Reason), age(l.message.Timestamp, time.Now()),

@@ -15,6 +15,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
@@ -101,7 +102,7 @@ func newQueue(t *testing.T, b messaging.Broker, queueType messaging.QueueType) m
 	return q
 }
 
-// newDeadLetterQueue declares the queue of q's dead letters.
+// newDeadLetterQueue declares the queue of q's dead-lettered messages.
 func newDeadLetterQueue(t *testing.T, b messaging.Broker, q messaging.Queue) {
 	t.Helper()
 	q.Name += ".dead"
@@ -121,14 +122,14 @@ var died = time.Date(2026, time.May, 1, 2, 3, 4, 0, time.UTC)
 func bury(t *testing.T, b messaging.Broker, q messaging.Queue, messages ...messaging.Message) {
 	t.Helper()
 	for _, m := range messages {
-		m = messaging.DeadLetter(m, q.Name, messaging.DeadLetterLimit, died)
+		m = deadletter.Mark(m, q.Name, deadletter.ReasonDeliveryLimit, died)
 		if err := b.Publish(testContext(t), q.Name+".dead", m); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// awaitList polls until the dead letters of q are listed so: a quorum queue takes a moment to have a look's messages
+// awaitList polls until the dead-lettered messages of q are listed so: a quorum queue takes a moment to have a look's messages
 // back. Columns beside the id are left out.
 func awaitList(t *testing.T, q messaging.Queue, want ...string) {
 	t.Helper()
@@ -155,7 +156,7 @@ func ids(list string) []string {
 	return out
 }
 
-// forEachQueueType runs a test with a new method's queue of each type, and an empty queue for its dead letters.
+// forEachQueueType runs a test with a new method's queue of each type, and an empty queue for its dead-lettered messages.
 func forEachQueueType(t *testing.T, f func(t *testing.T, b messaging.Broker, q messaging.Queue)) {
 	t.Helper()
 	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {

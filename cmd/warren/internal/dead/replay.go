@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/rpc/protocol"
 )
 
@@ -20,23 +20,23 @@ func (r *replayCommand) Run(ctx context.Context, k *kong.Context, c *Command) er
 	if err := r.validate(); err != nil {
 		return err
 	}
-	return c.browse(ctx, func(b *rabbitmq.Browser) error { return r.run(ctx, b, newConsole(k)) })
+	return c.browse(ctx, k, func(b deadletter.Browser, c console) error { return r.run(ctx, b, c) })
 }
 
-func (r *replayCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) error {
+func (r *replayCommand) run(ctx context.Context, b deadletter.Browser, c console) error {
 	cursor, err := b.Open(ctx, deadLetterQueue(r.Method))
 	if err != nil {
 		return err
 	}
-	return r.apply(ctx, cursor, c, action{done: "replayed", do: func(ctx context.Context, l letter) (string, error) {
+	return r.apply(ctx, cursor, c, action{done: "replayed", do: func(ctx context.Context, l deadMessage) (string, error) {
 		return replay(ctx, b, l)
 	}})
 }
 
 // replay publishes a message to the queue that it came from.
-func replay(ctx context.Context, b *rabbitmq.Browser, l letter) (string, error) {
+func replay(ctx context.Context, b deadletter.Browser, l deadMessage) (string, error) {
 	if l.death.Queue == "" {
-		return "", refusal{fmt.Errorf("no header %s says where it came from", messaging.DeadLetterQueueHeader)}
+		return "", refusal{fmt.Errorf("no header %s says where it came from", deadletter.QueueHeader)}
 	}
 	err := b.Publish(ctx, l.death.Queue, protocol.Replay(l.message))
 	if errors.Is(err, messaging.ErrUnroutable) || errors.Is(err, messaging.ErrInvalidMessage) {

@@ -13,6 +13,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/rpc"
 )
 
@@ -86,7 +87,7 @@ func TestReplayAll(t *testing.T) {
 // TestReplayToNoQueue: a message leaves its dead-letter queue only when another has it.
 func TestReplayToNoQueue(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
-		gone := messaging.DeadLetter(request("gone"), "no."+q.Name, messaging.DeadLetterLimit, died)
+		gone := deadletter.Mark(request("gone"), "no."+q.Name, deadletter.ReasonDeliveryLimit, died)
 		if err := b.Publish(testContext(t), q.Name+".dead", gone); err != nil {
 			t.Fatal(err)
 		}

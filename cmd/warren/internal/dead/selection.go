@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 // selection names messages of one queue. A message that is there twice, after a crash between a replay and its
@@ -33,7 +33,7 @@ func (s selection) validate() error {
 type action struct {
 	done string // "replayed"
 	// do returns what to add to done. Of its errors, a refusal concerns this message alone.
-	do func(context.Context, letter) (string, error)
+	do func(context.Context, deadMessage) (string, error)
 }
 
 // refusal is why a message must stay where it is.
@@ -45,7 +45,7 @@ func (r refusal) Unwrap() error { return r.error }
 type selecting struct {
 	console
 	queue   string
-	cursor  *rabbitmq.Cursor
+	cursor  deadletter.Cursor
 	action  action
 	all     bool
 	missing map[string]bool // ids not seen yet
@@ -54,7 +54,7 @@ type selecting struct {
 }
 
 // apply does the action with the selected messages, each of which then leaves the queue.
-func (s selection) apply(ctx context.Context, cursor *rabbitmq.Cursor, c console, a action) error {
+func (s selection) apply(ctx context.Context, cursor deadletter.Cursor, c console, a action) error {
 	run := &selecting{
 		console: c, queue: deadLetterQueue(s.Method), cursor: cursor, action: a, all: s.All, missing: map[string]bool{},
 	}
@@ -70,7 +70,7 @@ func (s selection) apply(ctx context.Context, cursor *rabbitmq.Cursor, c console
 
 func (r *selecting) each(ctx context.Context) error {
 	for (r.all || len(r.missing) > 0) && r.cursor.Next(ctx) {
-		l := newLetter(r.cursor.Message())
+		l := newDeadMessage(r.cursor.Message())
 		if !r.all && !r.missing[l.id] {
 			continue
 		}
@@ -83,7 +83,7 @@ func (r *selecting) each(ctx context.Context) error {
 	return nil
 }
 
-func (r *selecting) one(ctx context.Context, l letter) error {
+func (r *selecting) one(ctx context.Context, l deadMessage) error {
 	// Ctrl-C waits for it: it would leave the message in two queues.
 	more, err := r.action.do(context.WithoutCancel(ctx), l)
 	if _, refused := errors.AsType[refusal](err); refused {

@@ -13,7 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 type showCommand struct {
@@ -23,18 +23,18 @@ type showCommand struct {
 
 // Run shows one message.
 func (s *showCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
-	return c.browse(ctx, func(b *rabbitmq.Browser) error { return s.run(ctx, b, newConsole(k)) })
+	return c.browse(ctx, k, func(b deadletter.Browser, c console) error { return s.run(ctx, b, c) })
 }
 
-func (s *showCommand) run(ctx context.Context, b *rabbitmq.Browser, c console) error {
+func (s *showCommand) run(ctx context.Context, b deadletter.Browser, c console) error {
 	queue := deadLetterQueue(s.Method)
 	cursor, err := b.Open(ctx, queue)
 	if err != nil {
 		return err
 	}
-	var found *letter
+	var found *deadMessage
 	for found == nil && cursor.Next(ctx) {
-		if l := newLetter(cursor.Message()); l.id == s.ID {
+		if l := newDeadMessage(cursor.Message()); l.id == s.ID {
 			found = &l
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // printable returns s with everything escaped that could do more to a terminal than show a character, but for the
-// runes in allowed: what is in a dead letter may come from anybody.
+// runes in allowed: what is in a dead-lettered message may come from anybody.
 func printable(s, allowed string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -6,14 +6,14 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-func TestLetterID(t *testing.T) {
+func TestMessageID(t *testing.T) {
 	for want, m := range map[string]messaging.Message{
 		"message":             {ID: "message", CorrelationID: "correlation", Body: []byte("body")},
 		"correlation":         {CorrelationID: "correlation", Body: []byte("body")},
 		"sha256-230d8358dc8e": {Body: []byte("body")},
 		`a\tb`:                {ID: "a\tb"},
 	} {
-		if got := newLetter(m).id; got != want {
+		if got := newDeadMessage(m).id; got != want {
 			t.Errorf("id of %+v = %s, want %s", m, got, want)
 		}
 	}

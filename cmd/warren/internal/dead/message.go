@@ -7,22 +7,23 @@ import (
 	"strings"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-// letter is a message in a dead-letter queue.
-type letter struct {
+// deadMessage is a message in a dead-letter queue.
+type deadMessage struct {
 	id      string // what the user calls it
 	message messaging.Message
-	death   messaging.Death
+	death   deadletter.Death
 	size    int // of the body, in bytes
 }
 
-func newLetter(m messaging.Message) letter {
-	return letter{
+func newDeadMessage(m messaging.Message) deadMessage {
+	return deadMessage{
 		id:      printable(cmp.Or(m.ID, m.CorrelationID, digest(m.Body)), ""),
 		message: m,
-		death:   messaging.DeathOf(m),
+		death:   deadletter.DeathOf(m),
 		size:    len(m.Body),
 	}
 }
@@ -34,13 +35,13 @@ func digest(body []byte) string {
 }
 
 // withoutBody is for lists, which may be long.
-func (l letter) withoutBody() letter {
+func (l deadMessage) withoutBody() deadMessage {
 	l.message.Body = nil
 	return l
 }
 
 // request returns who asked for what, as far as it is known.
-func (l letter) request() (subject, request string) {
+func (l deadMessage) request() (subject, request string) {
 	r, err := protocol.DecodeRequest(l.death.Queue, l.message)
 	if err != nil || !protocol.IsRequest(l.message) {
 		return "", ""
