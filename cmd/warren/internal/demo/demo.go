@@ -45,6 +45,8 @@ type demo struct {
 	specs  []spec
 	out    io.Writer
 	logs   io.Writer
+
+	deadList string // the command that lists dead-lettered messages; "": see nodeGuide
 }
 
 // serve waits until the services in g are ready, prints what to try, and returns when ctx ends or a service fails. The
@@ -66,7 +68,7 @@ func (d *demo) present(ctx context.Context, g *group, node *nodeGuide) error {
 	if err != nil {
 		return fmt.Errorf("try the API: %w", err)
 	}
-	return guide{URL: d.url, Session: s, Services: g.services(), Node: node}.write(d.out)
+	return guide{URL: d.url, Session: s, Services: g.services(), Node: node, DeadList: d.deadList}.write(d.out)
 }
 
 // say tells the user something. Nobody is left to tell if that fails.

@@ -12,6 +12,7 @@ type guide struct {
 	Session  session
 	Services []serviceGuide
 	Node     *nodeGuide // nil: all services run in this process
+	DeadList string     // the command that lists dead-lettered messages; "": none
 }
 
 type serviceGuide struct {
@@ -70,6 +71,10 @@ All services run in this process:
 {{range .Services}}
   {{printf "%-14s" .Name}}{{with .PID}}  pid {{.}}{{end}}  http://{{.AdminAddr}}/readyz and /metrics
 {{- end}}
+{{with .DeadList}}
+  # the messages that services gave up on, here those of orders.create
+  {{.}}
+{{end -}}
 {{with .Node}}
   # the queues
   {{.Ctl}} list_queues name durable auto_delete exclusive consumers messages

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"example.com/warren/cmd/warren/internal/dead"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/service"
 )
@@ -18,6 +21,17 @@ func (d *demo) runInProcess(ctx context.Context) error {
 		return err
 	}
 	server := inmem.NewServer()
+	socket := filepath.Join(d.folder, "dead.sock")
+	deadLetters, err := dead.Serve(socket, func() deadletter.Browser { return server.Browse() })
+	if err != nil {
+		return err
+	}
+	defer deadLetters.Close()
+	warren, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	d.deadList = commandLine(nil, []string{warren, "dead", "list", "--demo=" + socket, "orders.create"})
 	g := newGroup(len(d.specs))
 	taken := map[string]bool{}
 	for _, s := range d.specs {

@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/cmd/warren/internal/dead"
 )
 
 // run is a demo in this process.
@@ -79,11 +83,33 @@ func TestInProcess(t *testing.T) {
 	r := start(ctx, Command{Broker: "inmem", Addr: "127.0.0.1:0"})
 	guide := r.out.await(t, "All services run in this process", r.ended)
 	tryGuide(t, guide)
+	_, command, _ := strings.Cut(lineWith(t, guide, " dead list "), " dead list ")
+	wantListing(t, command, "orders.create.dead: no such queue\n")
 	cancel()
 	if err := r.await(t); err != nil {
 		t.Error(err)
 	}
 	assertEmpty(t, temp)
+}
+
+// wantListing runs the arguments of warren dead list, as the guide prints them.
+func wantListing(t *testing.T, args, want string) {
+	t.Helper()
+	var commands struct {
+		Dead dead.Command `cmd:""`
+	}
+	var out strings.Builder
+	parser, err := kong.New(&commands, kong.Writers(&out, &out), kong.BindTo(t.Context(), (*context.Context)(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parser.Parse(append([]string{"dead", "list"}, strings.Fields(args)...))
+	if err == nil {
+		err = parsed.Run()
+	}
+	if err != nil || out.String() != want {
+		t.Errorf("list of dead-lettered messages: %q, error %v, want %q", out.String(), err, want)
+	}
 }
 
 // TestReadme pastes the README's requests into a shell. Each comment there says what they are answered.
