@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"example.com/warren/test/bench/internal/load"
@@ -13,16 +11,12 @@ import (
 
 type clientCommand struct{ load.Options }
 
-var errWrongSize = errors.New("reply of the wrong size")
-
 // client makes calls.
 type client struct {
 	connection *connection
 	bytes      int
 	ids        atomic.Uint64
-
-	mu      sync.Mutex
-	pending map[string]chan<- int // by correlation ID; receives the size of the reply
+	pending    load.Pending
 }
 
 // Run is called by kong.
@@ -34,7 +28,7 @@ func (c *clientCommand) Run(all *cli) error {
 	if err := connection.purge(replies); err != nil {
 		return fmt.Errorf("purge %s: %w", replies, err)
 	}
-	client := &client{connection: connection, bytes: all.Bytes, pending: map[string]chan<- int{}}
+	client := &client{connection: connection, bytes: all.Bytes}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() { cancel(connection.consume(replies, client.receive)) }()
 	defer func() {
@@ -46,31 +40,9 @@ func (c *clientCommand) Run(all *cli) error {
 
 func (c *client) call(ctx context.Context) error {
 	id := strconv.FormatUint(c.ids.Add(1), 10)
-	reply := make(chan int, 1)
-	c.mu.Lock()
-	c.pending[id] = reply
-	c.mu.Unlock()
+	reply := c.pending.Add(id)
 	c.connection.publish(requests, message{correlationID: id, replyTo: replies}, "", nil)
-	select {
-	case size := <-reply:
-		if size != c.bytes {
-			return errWrongSize
-		}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return load.Await(ctx, reply, c.bytes)
 }
 
-// receive ends the run at a reply that no call waits for: it came twice, or to the wrong client.
-func (c *client) receive(m message) error {
-	c.mu.Lock()
-	reply, ok := c.pending[m.correlationID]
-	delete(c.pending, m.correlationID)
-	c.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("no call waits for reply %q", m.correlationID)
-	}
-	reply <- m.body
-	return nil
-}
+func (c *client) receive(m message) error { return c.pending.Receive(m.correlationID, m.body) }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,17 +17,13 @@ type clientCommand struct {
 	Bytes int `default:"${bytes}" help:"Expected size of a reply."`
 }
 
-var errWrongSize = errors.New("reply of the wrong size")
-
 // client makes calls.
 type client struct {
 	publisher *publisher
 	queues    queues
 	bytes     int
 	calls     atomic.Uint64
-
-	mu      sync.Mutex
-	pending map[string]chan<- int // by correlation ID; receives the size of the reply
+	pending   load.Pending
 }
 
 // Run is called by kong.
@@ -60,7 +54,7 @@ func (c *clientCommand) Run(all *cli) error {
 	if err != nil {
 		return err
 	}
-	client := &client{publisher: publisher, queues: queues, bytes: c.Bytes, pending: map[string]chan<- int{}}
+	client := &client{publisher: publisher, queues: queues, bytes: c.Bytes}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() { cancel(handleAll(consuming, deliveries, client.receive)) }()
 	return load.Report(ctx, c.Options, client.call)
@@ -68,37 +62,16 @@ func (c *clientCommand) Run(all *cli) error {
 
 func (c *client) call(ctx context.Context) error {
 	id := c.publisher.newID(c.calls.Add(1))
-	reply := make(chan int, 1)
-	c.mu.Lock()
-	c.pending[id] = reply
-	c.mu.Unlock()
-
+	reply := c.pending.Add(id)
 	err := c.publisher.request(ctx, c.queues.requests, amqp.Publishing{CorrelationId: id, ReplyTo: c.queues.replies})
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	select {
-	case size := <-reply:
-		if size != c.bytes {
-			return errWrongSize
-		}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return load.Await(ctx, reply, c.bytes)
 }
 
-// receive ends the run at a reply that no call waits for: it came twice, or to the wrong client.
 func (c *client) receive(d amqp.Delivery) error {
-	c.mu.Lock()
-	reply, ok := c.pending[d.CorrelationId]
-	delete(c.pending, d.CorrelationId)
-	c.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("no call waits for reply %q", d.CorrelationId)
-	}
-	reply <- len(d.Body)
-	return nil
+	return c.pending.Receive(d.CorrelationId, len(d.Body))
 }
 
 func vars() map[string]string { return map[string]string{"bytes": strconv.Itoa(example.Bytes)} }

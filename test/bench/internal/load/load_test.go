@@ -78,3 +78,29 @@ func TestReadReportTruncated(t *testing.T) {
 		}
 	}
 }
+
+func TestPending(t *testing.T) {
+	var p Pending
+	reply := p.Add("1")
+	if err := p.Receive("1", 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := Await(t.Context(), reply, 7); err != nil {
+		t.Error(err)
+	}
+	if err := p.Receive("1", 7); err == nil {
+		t.Error("no error for a second reply")
+	}
+	reply = p.Add("2")
+	if err := p.Receive("2", 8); err != nil {
+		t.Fatal(err)
+	}
+	if err := Await(t.Context(), reply, 7); !errors.Is(err, errWrongSize) {
+		t.Errorf("got %v, want errWrongSize", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Await(ctx, p.Add("3"), 7); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
