@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,14 +12,16 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serveFakes answers for the services behind the gateway.
+// serveFakes serves the methods that the gateway calls in these tests.
 func serveFakes(t *testing.T, broker *inmem.Server) {
 	t.Helper()
 	server := rpc.NewServer(broker.Connect(), rpc.ServerOptions{Name: "fakes"})
@@ -82,19 +83,7 @@ func TestService(t *testing.T) {
 	broker := inmem.NewServer()
 	serveFakes(t, broker)
 	addr := freeAddr(t)
-	ctx, stop := context.WithCancel(t.Context())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	var log bytes.Buffer
-	go func() {
-		done <- service.Run(ctx, New(), []string{"--gateway-addr=" + addr, "--admin-addr=127.0.0.1:0"},
-			service.WithBroker(broker.Connect()), service.WithOutput(io.Discard, &log),
-			service.WithReady(func(service.Info) { close(ready) }))
-	}()
-	select {
-	case <-ready:
-	case err := <-done:
-		t.Fatalf("did not start: %v", err)
-	}
+	first := servicetest.Run(t, New(), broker.Connect(), "--gateway-addr="+addr)
 	url := fmt.Sprintf("http://%s/v1/orders", addr)
 	for token, want := range map[string]int{"": 401, "bad": 401, "good": 200} {
 		if status, body := get(t, url, token); status != want {
@@ -104,16 +93,12 @@ func TestService(t *testing.T) {
 	if _, body := get(t, url, "good"); body != `{"subject":"42"}` {
 		t.Errorf("body %s: want the identity of the token", body)
 	}
-	// A second gateway would take replies of the first.
-	second := service.Run(t.Context(), New(), []string{"--gateway-addr=" + freeAddr(t), "--admin-addr=127.0.0.1:0"},
-		service.WithBroker(broker.Connect()), service.WithOutput(io.Discard, io.Discard))
+	// A second gateway on the same callback queue would take replies of the first.
+	second := servicetest.Start(t, New(), broker.Connect(), "--gateway-addr="+freeAddr(t)).Wait()
 	if second == nil || !strings.Contains(second.Error(), "GATEWAY_INSTANCE") {
-		t.Errorf("a second gateway: %v, want an error that says what to set", second)
+		t.Errorf("a second gateway: %v, want an error that names GATEWAY_INSTANCE", second)
 	}
-	stop()
-	if err := <-done; err != nil {
-		t.Errorf("stop: %v\n%s", err, log.String())
-	}
+	first.Stop()
 }
 
 func TestConfigIsChecked(t *testing.T) {
@@ -121,6 +106,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"address":        {"--gateway-addr=8080", "GATEWAY_ADDR"},
 		"timeout status": {"--gateway-timeout-status=500", "GATEWAY_TIMEOUT_STATUS must be 502 or 504"},
 		"origin":         {"--gateway-cors-origins=example.com", "GATEWAY_CORS_ORIGINS"},
+		"origin's path":  {"--gateway-cors-origins=https://example.com/path", "GATEWAY_CORS_ORIGINS"},
 		"token cache":    {"--gateway-token-cache=-1s", "GATEWAY_TOKEN_CACHE"},
 		"proxies":        {"--gateway-trusted-proxies=10.0.0.1", "GATEWAY_TRUSTED_PROXIES"},
 		"bodies":         {"--gateway-max-bodies-bytes=1048576", "GATEWAY_MAX_BODIES_BYTES must be at least 1048577"},
@@ -130,11 +116,46 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := service.Run(t.Context(), New(), []string{test.flag, "--admin-addr=127.0.0.1:0"},
-				service.WithBroker(inmem.NewServer().Connect()), service.WithOutput(io.Discard, io.Discard))
+			err := servicetest.Start(t, New(), inmem.NewServer().Connect(), test.flag).Wait()
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestLimitsFitMessages: a request that the gateway accepts fits into a message.
+func TestLimitsFitMessages(t *testing.T) {
+	want := map[string]string{
+		"GATEWAY_MAX_BODY_BYTES":   fmt.Sprintf("between 0 and %d", messaging.MaxBodyBytes),
+		"GATEWAY_MAX_HEADER_BYTES": fmt.Sprintf("between 1024 and %d", messaging.MaxHeadersBytes),
+	}
+	list, err := service.Settings(New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, setting := range list {
+		if allowed, ok := want[setting.Variable]; ok && setting.Allowed != allowed {
+			t.Errorf("%s may be %s, want %s", setting.Variable, setting.Allowed, allowed)
+		}
+		delete(want, setting.Variable)
+	}
+	if len(want) > 0 {
+		t.Errorf("no setting %v", want)
+	}
+}
+
+func TestRoutesForTools(t *testing.T) {
+	routes, err := Routes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range routes {
+		if r.Method == "" || r.Path == "" || r.Queue == "" || r.Public == r.RequireToken {
+			t.Errorf("route %+v is not complete", r)
+		}
+	}
+	if len(routes) == 0 {
+		t.Error("no routes")
 	}
 }

@@ -17,7 +17,8 @@ import (
 func newBenchServer(b *testing.B) *Server {
 	b.Helper()
 	reply := &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: make([]byte, 1024)}
-	s, err := NewServer(options(), answering{reply}, &authenticator{identity: user},
+	o := options()
+	s, err := NewServer(o.Config, o.callTimeout, answering{reply}, &authenticator{identity: user},
 		slog.New(slog.NewJSONHandler(unwritten{}, nil)), prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)

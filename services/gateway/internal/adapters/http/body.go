@@ -29,7 +29,7 @@ type bodyQuota struct {
 
 // newBodyQuota returns the quota of one route: half of the whole, but enough for one body of the largest size.
 func (s *Server) newBodyQuota() *bodyQuota {
-	return &bodyQuota{all: s.bodies, share: max(s.options.MaxBodiesBytes/2, s.options.MaxBodyBytes+1)}
+	return &bodyQuota{all: s.bodies, share: max(s.config.MaxBodiesBytes/2, s.config.MaxBodyBytes+1)}
 }
 
 // tryAcquire takes n bytes, or none. While it refuses a large body, it may also refuse a smaller one that would fit.

@@ -22,7 +22,7 @@ import (
 )
 
 // roomFor is a server's options with little room for bodies.
-func roomFor(total, each int64) Options {
+func roomFor(total, each int64) settings {
 	o := options()
 	o.MaxBodiesBytes, o.MaxBodyBytes = total, each
 	return o
@@ -30,10 +30,10 @@ func roomFor(total, each int64) Options {
 
 // isRoomFree reports whether no body holds anything.
 func (f *fixture) isRoomFree() bool {
-	if !f.bodies.TryAcquire(f.options.MaxBodiesBytes) {
+	if !f.bodies.TryAcquire(f.config.MaxBodiesBytes) {
 		return false
 	}
-	f.bodies.Release(f.options.MaxBodiesBytes)
+	f.bodies.Release(f.config.MaxBodiesBytes)
 	return true
 }
 

@@ -13,44 +13,8 @@ import (
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/service/servicetest"
 )
-
-// recorder is the gateway's broker. It keeps the names of all queues that the gateway turns to.
-type recorder struct {
-	messaging.Broker
-	mu     sync.Mutex
-	queues []string
-}
-
-func (r *recorder) record(queue string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.queues = append(r.queues, queue)
-}
-
-// take returns the names since the last take.
-func (r *recorder) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	queues := r.queues
-	r.queues = nil
-	return queues
-}
-
-func (r *recorder) Publish(ctx context.Context, queue string, m messaging.Message) error {
-	r.record(queue)
-	return r.Broker.Publish(ctx, queue, m)
-}
-
-func (r *recorder) Send(ctx context.Context, queue string, m messaging.Message) error {
-	r.record(queue)
-	return r.Broker.Send(ctx, queue, m)
-}
-
-func (r *recorder) Ensure(ctx context.Context, q messaging.Queue) error {
-	r.record(q.Name)
-	return r.Broker.Ensure(ctx, q)
-}
 
 // delivery is a message that a service got, and the queue that it came from.
 type delivery struct {
@@ -61,7 +25,7 @@ type delivery struct {
 // brokerFixture is a server whose calls go over a broker to services that keep what they get, as it is on the wire.
 type brokerFixture struct {
 	*Server
-	broker *recorder
+	broker *servicetest.Recorder
 	reply  atomic.Pointer[messaging.Message] // to all requests, but for its correlation id
 
 	mu         sync.Mutex
@@ -69,15 +33,15 @@ type brokerFixture struct {
 }
 
 // newBrokerFixture returns a server that is stopped when the test ends.
-func newBrokerFixture(t testing.TB, o Options) *brokerFixture {
+func newBrokerFixture(t testing.TB, o settings) *brokerFixture {
 	t.Helper()
 	server := inmem.NewServer()
 	services := server.ConnectAs("services")
-	f := &brokerFixture{broker: &recorder{Broker: server.ConnectAs("gateway")}}
+	f := &brokerFixture{broker: servicetest.Record(server.ConnectAs("gateway"))}
 	f.reply.Store(&messaging.Message{Body: []byte(`{}`)})
 	client := rpc.NewClient(f.broker, rpc.ClientOptions{Name: "gateway", Logger: slog.New(slog.DiscardHandler)})
 	var err error
-	f.Server, err = NewServer(o, client, &authenticator{identity: user},
+	f.Server, err = NewServer(o.Config, o.callTimeout, client, &authenticator{identity: user},
 		slog.New(slog.DiscardHandler), prometheus.NewPedanticRegistry())
 	if err != nil {
 		t.Fatal(err)

@@ -75,10 +75,15 @@ var user = rpc.Identity{
 	ExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 }
 
-func options() Options {
-	return Options{
+// settings are what NewServer takes beside its dependencies.
+type settings struct {
+	Config
+	callTimeout time.Duration
+}
+
+func options() settings {
+	return settings{callTimeout: time.Second, Config: Config{
 		Addr:              "127.0.0.1:0",
-		Timeout:           time.Second,
 		TimeoutStatus:     http.StatusBadGateway,
 		MaxBodyBytes:      1 << 20,
 		MaxBodiesBytes:    64 << 20,
@@ -88,7 +93,7 @@ func options() Options {
 		ReadTimeout:       5 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       10 * time.Second,
-	}
+	}}
 }
 
 // fixture is a server over fakes, and all that it logs.
@@ -99,17 +104,17 @@ type fixture struct {
 	log           *bytes.Buffer
 }
 
-func newFixture(t testing.TB, o Options) *fixture {
+func newFixture(t testing.TB, o settings) *fixture {
 	t.Helper()
 	return newFixtureOf(t, o, routes)
 }
 
 // newFixtureOf returns a fixture with the routes that declare declares.
-func newFixtureOf(t testing.TB, o Options, declare func(*table)) *fixture {
+func newFixtureOf(t testing.TB, o settings, declare func(*table)) *fixture {
 	t.Helper()
 	f := &fixture{caller: &caller{}, authenticator: &authenticator{identity: user}, log: &bytes.Buffer{}}
 	var err error
-	f.Server, err = newServer(declare, o, f.caller, f.authenticator,
+	f.Server, err = newServer(declare, o.Config, o.callTimeout, f.caller, f.authenticator,
 		slog.New(slog.NewTextHandler(f.log, nil)), prometheus.NewPedanticRegistry())
 	if err != nil {
 		t.Fatal(err)

@@ -24,9 +24,9 @@ import (
 )
 
 // patient has limits that a busy machine does not run into.
-func patient() Options {
+func patient() settings {
 	o := options()
-	o.Timeout, o.WriteTimeout, o.IdleTimeout = time.Minute, time.Hour, time.Hour
+	o.callTimeout, o.WriteTimeout, o.IdleTimeout = time.Minute, time.Hour, time.Hour
 	return o
 }
 

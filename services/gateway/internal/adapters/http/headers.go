@@ -103,7 +103,7 @@ func namedByConnection(header http.Header) map[string]bool {
 // limitHeaders refuses what messages can't carry, before it costs anything else.
 func (s *Server) limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := checkHeaders(c.Request(), s.options.MaxHeaderBytes); err != nil {
+		if err := checkHeaders(c.Request(), s.config.MaxHeaderBytes); err != nil {
 			return err
 		}
 		return next(c)

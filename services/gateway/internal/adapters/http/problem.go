@@ -32,7 +32,7 @@ func (s *Server) problem(err error) *rpc.Error {
 	case errors.As(err, &body):
 		return rpc.NewError(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", body.Limit)
 	case errors.Is(err, rpc.ErrTimeout):
-		return rpc.NewError(s.options.TimeoutStatus, "no answer in time").WithReason("timeout").WithCause(err)
+		return rpc.NewError(s.config.TimeoutStatus, "no answer in time").WithReason("timeout").WithCause(err)
 	case errors.Is(err, rpc.ErrMalformedReply):
 		return rpc.NewError(http.StatusBadGateway, "the answer was not understood").WithCause(err)
 	case errors.Is(err, rpc.ErrTooManyPending):
@@ -65,7 +65,7 @@ func (s *Server) writeError(c echo.Context, info *requestInfo, err error) {
 		return
 	}
 	if errors.Is(err, rpc.ErrTooManyPending) {
-		// Those who were sent away would keep their places among Options.MaxConnections, and others out.
+		// Those who were sent away would keep their places among Config.MaxConnections, and others out.
 		c.Response().Header().Set(echo.HeaderConnection, "close")
 	}
 	// Also to a client that has gone: one that only closed its sending side must not take silence for success.

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -28,9 +29,9 @@ func (s *Server) newRouteHandler(r Route) *routeHandler {
 		Route:         r,
 		caller:        s.caller,
 		authenticator: s.authenticator,
-		timeout:       s.timeout(r),
+		timeout:       cmp.Or(r.Timeout, s.callTimeout),
 		forward:       canonicalSet(r.Forward...),
-		maxBodyBytes:  s.options.MaxBodyBytes,
+		maxBodyBytes:  s.config.MaxBodyBytes,
 		bodyQuota:     s.newBodyQuota(),
 		metrics:       s.metrics.of(r.Method, r.Path),
 	}
@@ -38,14 +39,6 @@ func (s *Server) newRouteHandler(r Route) *routeHandler {
 		h.missingScope = missingScope(r.Scope)
 	}
 	return h
-}
-
-// timeout limits the token check and the call of a route together.
-func (s *Server) timeout(r Route) time.Duration {
-	if r.Timeout > 0 {
-		return r.Timeout
-	}
-	return s.options.Timeout
 }
 
 // serve checks the token, makes the call and writes the response.

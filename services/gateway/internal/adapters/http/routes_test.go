@@ -162,7 +162,9 @@ func TestMistakenRoutesDoNotStart(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			declare := func(api *table) { test.declare(api.group("/v1")) }
-			_, err := newServer(declare, options(), &caller{}, &authenticator{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			o := options()
+			_, err := newServer(declare, o.Config, o.callTimeout, &caller{}, &authenticator{},
+				slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 			if want := "route GET /v1/orders/:id: " + test.want; err == nil || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}

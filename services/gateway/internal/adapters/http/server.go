@@ -1,5 +1,6 @@
-// Package http is the gateway's HTTP API. routes.go says which route calls which method, proxy.go turns a request into
-// a call and its reply into a response, and problem.go says which status each failure has.
+// Package http is the gateway's HTTP API. routes.go maps routes to queues, and route_table.go checks that table at start. route.go
+// serves the requests of one route with the help of token.go, body.go and proxy.go. problem.go says which status and reason each
+// failure has.
 package http
 
 import (
@@ -21,43 +22,45 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// parseableHeaderBytes is where net/http itself stops reading headers, with a plain 431. Below it, requests over
-// Options.MaxHeaderBytes get a proper answer.
+// parseableHeaderBytes is the limit at which net/http stops reading headers, with a plain 431. Requests below it and above
+// Config.MaxHeaderBytes get a problem.
 const parseableHeaderBytes = 64 << 10
 
-// Caller makes calls; *rpc.Client does.
+// Caller makes calls; *rpc.Client implements it.
 type Caller interface {
 	Do(ctx context.Context, request *rpc.Request) (*rpc.Reply, error)
 }
 
-// Authenticator tells who sent a token; *app.Authenticator does.
+// Authenticator finds out who sent a token; *app.Authenticator implements it.
 type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (*rpc.Identity, error)
 	Forget(token string)
 }
 
-// Options are the settings of a Server. All are required, but for TrustedProxies and CORSOrigins.
-type Options struct {
-	Addr           string
-	Timeout        time.Duration // of a call, unless its route has another
-	TimeoutStatus  int           // of a call without a reply in time
-	MaxBodyBytes   int64
-	MaxBodiesBytes int64 // of the requests in flight together; of one route half of that
-	MaxHeaderBytes int   // request line and headers
-	MaxConnections int   // served at once; more wait to be accepted
+// Config holds the settings of a Server. The upper bounds are messaging.MaxBodyBytes and messaging.MaxHeadersBytes.
+//
+//nolint:lll // tags
+type Config struct {
+	Addr           string `default:"127.0.0.1:8080" validate:"hostport" help:"Address of the HTTP API."`
+	TimeoutStatus  int    `default:"502" validate:"oneof=502 504" help:"Status of a call without a reply in time."`
+	MaxBodyBytes   int64  `default:"1048576" validate:"min=0,max=16777216" help:"Largest request body; above it 413."`
+	MaxBodiesBytes int64  `default:"268435456" help:"Memory for the bodies of all requests in flight, of which one route takes at most half; above it 503."`
+	MaxHeaderBytes int    `default:"12288" validate:"min=1024,max=16384" help:"Largest request line and headers together; above it 431."`
+	MaxConnections int    `default:"10000" validate:"min=1" help:"Client connections served at once; more wait until one is closed. Each takes a file descriptor."`
 
-	ReadHeaderTimeout time.Duration
-	ReadTimeout       time.Duration
-	WriteTimeout      time.Duration
-	IdleTimeout       time.Duration
+	ReadHeaderTimeout time.Duration `default:"5s" validate:"min=1ms" help:"Time for a client to send its headers."`
+	ReadTimeout       time.Duration `default:"15s" validate:"min=1ms" help:"Time for a client to send its request."`
+	WriteTimeout      time.Duration `default:"60s" validate:"min=1ms" help:"Time from the headers of a request to the end of its response; longer than any call may take."`
+	IdleTimeout       time.Duration `default:"90s" validate:"min=1ms" help:"Time after which an idle connection is closed."`
 
-	TrustedProxies []netip.Prefix // those whose X-Forwarded-For is believed
-	CORSOrigins    []string
+	TrustedProxies []netip.Prefix `help:"Networks of the proxies before the gateway, e.g. 10.1.0.0/16,192.0.2.7/32, whose X-Forwarded-For is trusted. Empty: the peer is the client."`
+	CORSOrigins    []string       `validate:"dive,origin" help:"Origins whose pages may call the API, separated by commas. Empty: none."`
 }
 
 // Server serves the API.
 type Server struct {
-	options       Options
+	config        Config
+	callTimeout   time.Duration // of routes without a limit of their own
 	caller        Caller
 	authenticator Authenticator
 	logger        *slog.Logger
@@ -67,18 +70,18 @@ type Server struct {
 	fail          func(error)
 
 	listener net.Listener  // nil before Start
-	served   chan struct{} // closed when no more connections are accepted
+	served   chan struct{} // closed when the server has stopped accepting connections
 }
 
-// NewServer returns a server of the API's routes.
-func NewServer(options Options, caller Caller, authenticator Authenticator, logger *slog.Logger,
+// NewServer returns a server of the API's routes. A call may take callTimeout, unless its route says otherwise.
+func NewServer(config Config, callTimeout time.Duration, caller Caller, authenticator Authenticator, logger *slog.Logger,
 	registerer prometheus.Registerer,
 ) (*Server, error) {
-	return newServer(routes, options, caller, authenticator, logger, registerer)
+	return newServer(routes, config, callTimeout, caller, authenticator, logger, registerer)
 }
 
-func newServer(declare func(*table), options Options, caller Caller, authenticator Authenticator, logger *slog.Logger,
-	registerer prometheus.Registerer,
+func newServer(declare func(*table), config Config, callTimeout time.Duration, caller Caller, authenticator Authenticator,
+	logger *slog.Logger, registerer prometheus.Registerer,
 ) (*Server, error) {
 	routes, err := record(declare)
 	if err != nil {
@@ -89,51 +92,48 @@ func newServer(declare func(*table), options Options, caller Caller, authenticat
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	s := &Server{
-		options:       options,
+		config:        config,
+		callTimeout:   callTimeout,
 		caller:        caller,
 		authenticator: authenticator,
 		logger:        logger,
 		metrics:       m,
-		bodies:        semaphore.NewWeighted(options.MaxBodiesBytes),
+		bodies:        semaphore.NewWeighted(config.MaxBodiesBytes),
 		fail:          func(error) {},
 		served:        make(chan struct{}),
 	}
-	if err := s.checkTimeouts(routes); err != nil {
-		return nil, err
+	if longest := s.longestCall(routes); config.WriteTimeout <= longest {
+		return nil, fmt.Errorf("the write time-out %s is not longer than the longest call, %s", config.WriteTimeout, longest)
 	}
 	s.http = &http.Server{
 		Handler:           s.handler(routes),
 		MaxHeaderBytes:    parseableHeaderBytes,
-		ReadHeaderTimeout: options.ReadHeaderTimeout,
-		ReadTimeout:       options.ReadTimeout,
-		WriteTimeout:      options.WriteTimeout,
-		IdleTimeout:       options.IdleTimeout,
+		ReadHeaderTimeout: config.ReadHeaderTimeout,
+		ReadTimeout:       config.ReadTimeout,
+		WriteTimeout:      config.WriteTimeout,
+		IdleTimeout:       config.IdleTimeout,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	return s, nil
 }
 
-// checkTimeouts makes sure that a response can still be written when a call has taken all its time.
-func (s *Server) checkTimeouts(routes []Route) error {
-	longest := s.options.Timeout
+func (s *Server) longestCall(routes []Route) time.Duration {
+	longest := s.callTimeout
 	for _, r := range routes {
-		longest = max(longest, s.timeout(r))
+		longest = max(longest, r.Timeout)
 	}
-	if s.options.WriteTimeout <= longest {
-		return fmt.Errorf("the write time-out %s is not longer than the longest call, %s", s.options.WriteTimeout, longest)
-	}
-	return nil
+	return longest
 }
 
-// handler is the API with all that concerns every request, the outermost first.
+// handler returns the API with the middleware that every request passes, the outermost first.
 func (s *Server) handler(routes []Route) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = clientAddress(s.options.TrustedProxies)
+	e.IPExtractor = clientAddress(s.config.TrustedProxies)
 	e.Use(s.observe, s.recover)
-	if len(s.options.CORSOrigins) > 0 {
+	if len(s.config.CORSOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
-			AllowOrigins:  s.options.CORSOrigins,
+			AllowOrigins:  s.config.CORSOrigins,
 			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, headerIdempotencyKey},
 			ExposeHeaders: []string{headerCorrelationID, echo.HeaderLocation, echo.HeaderRetryAfter},
 		}))
@@ -145,8 +145,8 @@ func (s *Server) handler(routes []Route) http.Handler {
 	return headAsGet(e)
 }
 
-// headAsGet routes a HEAD as the GET whose headers it asks for (RFC 9110, section 9.3.2). net/http, which looks at the
-// request that it made itself, leaves out the body. Log and metrics count it as a GET.
+// headAsGet routes a HEAD request as a GET (RFC 9110, section 9.3.2). net/http leaves the body out, because it looks at its
+// own copy of the request. Log and metrics count a GET.
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
@@ -157,31 +157,30 @@ func headAsGet(next http.Handler) http.Handler {
 	})
 }
 
-// OnFailure has f called if the listener breaks. It must be called before Start.
+// OnFailure registers f, which is called if the listener fails. It must be called before Start.
 func (s *Server) OnFailure(f func(error)) { s.fail = f }
 
 // Start listens, and serves in the background.
 func (s *Server) Start(ctx context.Context) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr)
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
-	listener = netutil.LimitListener(listener, s.options.MaxConnections)
-	s.listener = listener
-	s.logger.InfoContext(ctx, "serving HTTP", "addr", listener.Addr().String())
+	s.listener = netutil.LimitListener(listener, s.config.MaxConnections)
+	s.logger.InfoContext(ctx, "serving HTTP", "addr", s.Addr().String())
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			s.fail(fmt.Errorf("serve HTTP: %w", err))
 		}
 	}()
 	return nil
 }
 
-// Addr is where the server listens, once it is started.
+// Addr returns the address that the server listens on, once it is started.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Stop takes no more requests and waits for those that run. When ctx ends first, they are cut off.
+// Stop accepts no more requests and waits for those in flight. When ctx ends first, their connections are closed.
 func (s *Server) Stop(ctx context.Context) error {
 	if s.listener == nil {
 		return nil

@@ -122,7 +122,7 @@ func TestDisconnectEndsTheCall(t *testing.T) {
 // TestSlowUpload: the time that a client takes for its body is not taken from the call.
 func TestSlowUpload(t *testing.T) {
 	o := options()
-	o.Timeout = 300 * time.Millisecond
+	o.callTimeout = 300 * time.Millisecond
 	f := newFixture(t, o)
 	left := make(chan time.Duration, 1)
 	f.caller.f = func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
@@ -134,7 +134,7 @@ func TestSlowUpload(t *testing.T) {
 	if _, err := io.WriteString(conn, head("POST", "/v1/orders", "Content-Length: 2")+"{"); err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(2 * o.Timeout)
+	<-time.After(2 * o.callTimeout)
 	if _, err := io.WriteString(conn, "}"); err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ type spoofing struct{ *brokerFixture }
 func newSpoofing(t *testing.T) spoofing {
 	t.Helper()
 	o := options()
-	o.Timeout, o.WriteTimeout = byUser.limit, 2*byUser.limit
+	o.callTimeout, o.WriteTimeout = byUser.limit, 2*byUser.limit
 	f := newBrokerFixture(t, o)
 	f.start(t)
 	return spoofing{f}
@@ -92,7 +92,7 @@ func (f spoofing) send(t *testing.T, r clientRequest) delivery {
 	if left := time.UnixMilli(ms).Sub(before); left > r.limit+time.Minute || left < r.limit/10 {
 		t.Errorf("deadline in %s, want about %s", left, r.limit)
 	}
-	if queues, want := f.broker.take(), []string{d.queue, d.queue}; !slices.Equal(queues, want) {
+	if queues, want := f.broker.TakeAddressed(), []string{d.queue, d.queue}; !slices.Equal(queues, want) {
 		t.Errorf("the gateway turned to the queues %q, want %q", queues, want)
 	}
 	return *d
