@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -18,9 +19,8 @@ import (
 
 const pkgDir = "../../../../../pkg"
 
-// brokerNames are those of AMQP 0-9-1 and RabbitMQ; othersNames are those by which the software around them knows
-// callers and traces.
 var (
+	// brokerNames have a meaning in AMQP 0-9-1 or RabbitMQ.
 	brokerNames = []string{
 		"user_id", "reply_to", "correlation_id", "message_id", "app_id", "type", "expiration", "delivery_mode", "priority",
 		"timestamp", "content_type", "content_encoding", "cluster_id", "headers", "routing_key", "exchange", "queue",
@@ -28,7 +28,8 @@ var (
 		"x-last-death-queue", "x-delivery-count", "x-acquired-count", "x-opt-delivery-count", "x-received-from",
 		"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-expires", "x-message-ttl", "x-queue-type",
 	}
-	othersNames = []string{
+	// proxyNames tell other software, such as proxies and tracers, about a caller or a trace.
+	proxyNames = []string{
 		"X-Correlation-Id", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-User", "Forwarded", "X-Real-Ip",
 		"X-User", "X-User-Id", "X-Remote-User", "Remote-User", "X-Identity", "X-Subject", "X-Scopes", "X-Authenticated-User",
 		"X-Http-Method-Override", "X-Original-Url", "X-Rewrite-Url", "X-Timeout", "Grpc-Timeout",
@@ -36,11 +37,11 @@ var (
 	}
 )
 
-// internalNames are all names that mean something between services, or to the broker: those of the source
-// and of the page that describes the protocol, so that no new one is forgotten, the fields of a message, and the lists above.
+// internalNames returns every name that has a meaning between services or to the broker. Those of the protocol are read from
+// the source and from PROTOCOL.md, so that a new one cannot be forgotten.
 func internalNames(t *testing.T) []string {
 	t.Helper()
-	names := slices.Concat(wireConstants(t), protocolNames(t), brokerNames, othersNames,
+	names := slices.Concat(wireConstants(t), protocolNames(t), brokerNames, proxyNames,
 		[]string{"param.id", "query.keep", "header.Accept", "header.Idempotency-Key"})
 	for field := range reflect.TypeFor[messaging.Message]().Fields() {
 		names = append(names, field.Name, strings.ToLower(field.Name))
@@ -51,14 +52,11 @@ func internalNames(t *testing.T) []string {
 
 var wireConstantName = regexp.MustCompile(`^(header|identity|request|type)[A-Z]|Header$`)
 
-// wireConstants are the values of the constants of packages protocol and messaging that name what is on the wire.
+// wireConstants returns the values of the constants below rpc and messaging that name what is on the wire.
 func wireConstants(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, file := range slices.Concat(goFiles(t, "rpc/protocol"), goFiles(t, "messaging")) {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
+	for _, file := range slices.Concat(goFiles(t, "rpc"), goFiles(t, "messaging")) {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -71,13 +69,25 @@ func wireConstants(t *testing.T) []string {
 		})
 	}
 	wantAll(t, "the source", names, "rpc-identity", "rpc-deadline", "rpc-status", "subject", "token-id", "rpc.request", "param.",
-		"dead-letter-queue")
+		"dead-letter-queue", "x-delivery-count")
 	return names
 }
 
-func goFiles(t *testing.T, pkg string) []string {
+// goFiles returns the Go files below a folder of pkg, without those of tests.
+func goFiles(t *testing.T, folder string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(pkgDir, pkg, "*.go"))
+	var files []string
+	err := filepath.WalkDir(filepath.Join(pkgDir, folder), func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasSuffix(path, "test"):
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+			files = append(files, path)
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +113,10 @@ func stringConstants(t *testing.T, spec *ast.ValueSpec) []string {
 	return names
 }
 
-// protocolRow is a table's row that begins with names: "| `timestamp`, `content_type` | …".
+// protocolRow matches a row of a table that begins with names: "| `timestamp`, `content_type` | …".
 var protocolRow = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|")
 
-// protocolNames are those that the tables of PROTOCOL.md explain.
+// protocolNames returns the names that the tables of PROTOCOL.md explain.
 func protocolNames(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(pkgDir, "rpc", "protocol", "PROTOCOL.md"))
@@ -123,7 +133,7 @@ func protocolNames(t *testing.T) []string {
 	return names
 }
 
-// wantAll fails if a source of names has changed its form so that it can't be read any more.
+// wantAll fails the test if names can no longer be read from a source because its form has changed.
 func wantAll(t *testing.T, source string, names []string, want ...string) {
 	t.Helper()
 	for _, name := range want {
