@@ -6,12 +6,12 @@ import (
 	"example.com/warren/pkg/messaging/internal/seam"
 )
 
-// Handler takes one message. nil acknowledges it; an error rejects it: it is delivered again until its queue's
-// delivery limit, then dead-lettered (see Queue). The context ends when a drain's time is up, not when the
-// connection to the broker is lost.
+// Handler handles one message. Nil acknowledges the message. After an error it is delivered again, until the queue's delivery
+// limit, unless [Reject] marks the error. The context ends when the time of Drain or Close is up. A lost connection does not
+// end it.
 type Handler func(ctx context.Context, m Message) error
 
-// Return is a message that Send could not route, with the queue it was meant for.
+// Return is a message that Send could not route to Queue.
 type Return struct {
 	Queue   string
 	Message Message
@@ -25,33 +25,33 @@ type Publisher interface {
 	Publish(ctx context.Context, queue string, m Message) error
 }
 
-// Sender sends messages without waiting for confirms. Another message, such as the reply to a request, confirms them.
+// Sender sends messages without waiting for confirms.
 type Sender interface {
 	// Ensure declares q unless it exists. An existing queue with other settings is used as it is. Known queues are
 	// remembered until the connection is lost or a message to them is unroutable, so calling Ensure before each message
 	// costs nothing. The error wraps ErrUnavailable if the broker is away.
 	Ensure(ctx context.Context, q Queue) error
-	// Send writes m to the connection. If the error wraps ErrUnavailable, m was not sent. A message that no queue takes is
-	// passed to the functions registered with OnReturn.
+	// Send returns once m is written to the connection. If the error wraps ErrUnavailable, m was not sent. If no queue takes
+	// m, the functions registered with OnReturn get it.
 	Send(ctx context.Context, queue string, m Message) error
-	// OnReturn registers f, which is called with each message that Send could not route. Call stop to unregister it. f
-	// must not block.
+	// OnReturn registers f, which is called with each message that Send could not route; call stop to unregister it. f must
+	// not block. A call of f may still be running when stop returns.
 	OnReturn(f func(Return)) (stop func())
 	// OnLoss registers f, which is called when messages sent earlier may be lost and the broker is reachable, for example
-	// after a lost connection was redialled. Call stop to unregister it. f must not block.
+	// after a reconnection; call stop to unregister it. f must not block. A call of f may still be running when stop returns.
 	OnLoss(f func()) (stop func())
 }
 
 // Subscriber receives messages.
 type Subscriber interface {
-	// Subscribe declares q like Sender.Ensure and returns once the consumer is live. While the broker is away, Subscribe
+	// Subscribe declares q as Sender.Ensure does and returns once the consumer is live. While the broker is away, Subscribe
 	// waits for it. The subscription survives lost connections and deleted queues until Drain. The error wraps
-	// ErrQueueInUse if an exclusive consumer is in the way; see WithExclusive.
+	// ErrQueueInUse if an exclusive consumer is involved; see WithExclusive.
 	Subscribe(ctx context.Context, q Queue, h Handler, options ...SubscribeOption) (Subscription, error)
 }
 
-// Broker is a connection to a message broker in all its roles. Depend on the role that you need instead. All methods may
-// be called concurrently, and return the context's error when ctx ends first.
+// Broker is a connection to a message broker in all roles. All methods may be called concurrently, and return the context's
+// error when ctx ends first.
 type Broker interface {
 	Publisher
 	Sender
@@ -65,16 +65,16 @@ type Broker interface {
 
 // Subscription is a live consumer.
 type Subscription interface {
-	// Drain stops deliveries, waits for the handlers that run, and gives their messages' acknowledgements to the
-	// broker; messages that no handler has seen stay in the queue. When ctx ends first, the contexts of the handlers
-	// are cancelled and its error is returned. Further calls wait for the first.
+	// Drain stops deliveries, waits for the running handlers, and passes their acknowledgements to the broker. Messages that
+	// no handler has seen stay in the queue. When ctx ends first, Drain cancels the contexts of the handlers and returns
+	// ctx's error. Further calls wait for the first.
 	Drain(ctx context.Context) error
 }
 
 // SubscribeOption changes a setting of a subscription.
 type SubscribeOption func(*seam.SubscribeOptions)
 
-// WithPrefetch bounds the messages that are delivered and not yet acknowledged.
+// WithPrefetch bounds the messages that are delivered and not yet acknowledged. Default: 50, and at least the concurrency.
 func WithPrefetch(n int) SubscribeOption { return func(o *seam.SubscribeOptions) { o.Prefetch = n } }
 
 // WithConcurrency bounds the handlers that run at once. With 1, the default, messages are handled in the queue's order.

@@ -2,8 +2,8 @@ package inmem
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/driver"
@@ -11,27 +11,26 @@ import (
 
 // Broker is one connection to a Server. It implements messaging.Broker.
 type Broker struct {
-	server *Server
-	user   string
-	closed chan struct{} // closed once the connection is
+	server    *Server
+	user      string
+	closed    chan struct{} // closed when the broker is
+	observers driver.Observers[messaging.Return]
 
 	// Guarded by the server's mutex.
-	closing   bool
-	callbacks []*func(messaging.Return)
-	returns   []messaging.Return // not yet passed to the callbacks
-	returning chan struct{}      // closed when the goroutine that passes them ends; nil without one
+	closing   bool               // no new subscriptions
+	returns   []messaging.Return // not yet passed to the observers
+	returning chan struct{}      // closed when passReturns ends; nil when it is not running
 }
 
-// Publish implements messaging.Broker.
+// Publish implements messaging.Publisher.
 func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message) error {
-	refuse := func(messaging.Return) error { return messaging.ErrUnroutable }
-	if err := b.route(ctx, queue, m, refuse); err != nil {
+	if err := b.route(ctx, queue, m, nil); err != nil {
 		return fmt.Errorf("publish to %q: %w", queue, err)
 	}
 	return nil
 }
 
-// Send implements messaging.Broker.
+// Send implements messaging.Sender.
 func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) error {
 	if err := b.route(ctx, queue, m, b.giveBack); err != nil {
 		return fmt.Errorf("send to %q: %w", queue, err)
@@ -39,13 +38,12 @@ func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) er
 	return nil
 }
 
-// route adds m to the queue, and calls unroutable, with the server's mutex held, if there is no such queue.
-func (b *Broker) route(ctx context.Context, queue string, m messaging.Message,
-	unroutable func(messaging.Return) error) error {
+// route adds m to the queue. If the queue does not exist, it calls unroutable, or fails if unroutable is nil.
+func (b *Broker) route(ctx context.Context, queue string, m messaging.Message, unroutable func(messaging.Return)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := m.Validate(); err != nil {
+	if err := driver.ValidateMessage(&m); err != nil {
 		return err
 	}
 	m = driver.Normalize(m)
@@ -56,15 +54,19 @@ func (b *Broker) route(ctx context.Context, queue string, m messaging.Message,
 		return err
 	}
 	q := b.server.lookup(queue)
-	if q == nil {
-		return unroutable(messaging.Return{Queue: queue, Message: m})
+	switch {
+	case q != nil:
+		q.add(m)
+		q.dispatch()
+	case unroutable != nil:
+		unroutable(messaging.Return{Queue: queue, Message: m})
+	default:
+		return messaging.ErrUnroutable
 	}
-	q.add(m)
-	q.dispatch()
 	return nil
 }
 
-// usable is nil while messages can be sent; also by handlers that Close waits for. The server's mutex is held.
+// usable returns nil while messages can be sent. Close still lets running handlers send. The server's mutex is held.
 func (b *Broker) usable() error {
 	select {
 	case <-b.closed:
@@ -77,64 +79,45 @@ func (b *Broker) usable() error {
 	return nil
 }
 
-// OnReturn implements messaging.Broker. A call of f may still be running when stop returns.
-func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) {
-	b.server.mu.Lock()
-	defer b.server.mu.Unlock()
-	callback := &f
-	b.callbacks = append(b.callbacks, callback)
-	return func() {
-		b.server.mu.Lock()
-		defer b.server.mu.Unlock()
-		b.callbacks = slices.DeleteFunc(b.callbacks, func(other *func(messaging.Return)) bool { return other == callback })
-	}
-}
+// OnReturn implements messaging.Sender.
+func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) { return b.observers.Add(f) }
 
-// OnLoss implements messaging.Broker. A call of f may still be running when stop returns.
+// OnLoss implements messaging.Sender.
 func (b *Broker) OnLoss(f func()) (stop func()) {
-	b.server.mu.Lock()
-	defer b.server.mu.Unlock()
-	b.server.losses[&f] = struct{}{}
-	return func() {
-		b.server.mu.Lock()
-		defer b.server.mu.Unlock()
-		delete(b.server.losses, &f)
-	}
+	return b.server.losses.Add(func(struct{}) { f() })
 }
 
-// giveBack passes r to the callbacks from another goroutine, so that they may take locks that Send's caller holds.
-func (b *Broker) giveBack(r messaging.Return) error {
+// giveBack has r passed to the observers from another goroutine: they may need locks that Send's caller holds.
+func (b *Broker) giveBack(r messaging.Return) {
 	b.returns = append(b.returns, r)
 	if b.returning == nil {
 		b.returning = make(chan struct{})
 		go b.passReturns()
 	}
-	return nil
 }
 
 func (b *Broker) passReturns() {
-	for r, callbacks := b.nextReturn(); r != nil; r, callbacks = b.nextReturn() {
-		for _, f := range callbacks {
-			(*f)(*r)
+	for returns := b.takeReturns(); len(returns) > 0; returns = b.takeReturns() {
+		for _, r := range returns {
+			b.observers.Notify(r)
 		}
 	}
 }
 
-// nextReturn returns nil, and closes b.returning, when there are no more.
-func (b *Broker) nextReturn() (*messaging.Return, []*func(messaging.Return)) {
+// takeReturns returns what has not been passed on yet. If that is nothing, it marks passReturns as ended.
+func (b *Broker) takeReturns() []messaging.Return {
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
-	if len(b.returns) == 0 {
+	returns := b.returns
+	b.returns = nil
+	if len(returns) == 0 {
 		close(b.returning)
 		b.returning = nil
-		return nil, nil
 	}
-	r := b.returns[0]
-	b.returns = b.returns[1:]
-	return &r, slices.Clone(b.callbacks)
+	return returns
 }
 
-// Ensure implements messaging.Broker.
+// Ensure implements messaging.Sender.
 func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
 	if err := b.ensure(ctx, q); err != nil {
 		return fmt.Errorf("ensure queue %q: %w", q.Name, err)
@@ -146,7 +129,7 @@ func (b *Broker) ensure(ctx context.Context, q messaging.Queue) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := q.Validate(); err != nil {
+	if err := driver.ValidateQueue(q); err != nil {
 		return err
 	}
 	b.server.mu.Lock()
@@ -158,7 +141,7 @@ func (b *Broker) ensure(ctx context.Context, q messaging.Queue) error {
 	return nil
 }
 
-// Subscribe implements messaging.Broker.
+// Subscribe implements messaging.Subscriber.
 func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options ...messaging.SubscribeOption) (messaging.Subscription, error) {
 	s, err := b.subscribe(ctx, q, h, driver.ResolveSubscribeOptions(options...))
@@ -170,7 +153,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 
 func (b *Broker) subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options driver.SubscribeOptions) (*subscription, error) {
-	if err := q.Validate(); err != nil {
+	if err := driver.ValidateQueue(q); err != nil {
 		return nil, err
 	}
 	b.server.mu.Lock()
@@ -188,7 +171,7 @@ func (b *Broker) subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	return s, nil
 }
 
-// awaitServer returns when the server is there. The server's mutex is held, and released while it waits.
+// awaitServer returns nil once the server is available. It releases the server's mutex while it waits.
 func (b *Broker) awaitServer(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -221,46 +204,42 @@ func (b *Broker) Ready() error {
 	return b.usable()
 }
 
-// Close implements messaging.Broker. Handlers may publish until it has waited for them.
+// Close implements messaging.Broker. Handlers may publish until they have returned.
 func (b *Broker) Close(ctx context.Context) error {
+	var errs []error
 	subscriptions := b.stop()
-	var err error
 	for _, s := range subscriptions {
-		if drained := s.Drain(ctx); err == nil {
-			err = drained
-		}
+		errs = append(errs, s.Drain(ctx))
 	}
-	if returned := b.disconnect(ctx, subscriptions); err == nil {
-		err = returned
-	}
-	if err != nil {
+	errs = append(errs, b.disconnect(ctx, subscriptions))
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close broker: %w", err)
 	}
 	return nil
 }
 
-// stop ends all deliveries and returns the subscriptions that were left.
+// stop ends all deliveries and returns the subscriptions of b.
 func (b *Broker) stop() []*subscription {
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
 	b.closing = true
-	var left []*subscription
+	var stopped []*subscription
 	for s := range b.server.subscriptions {
 		if s.broker == b {
-			left = append(left, s)
+			stopped = append(stopped, s)
 		}
 	}
-	for _, s := range left {
+	for _, s := range stopped {
 		s.stop()
 	}
-	return left
+	return stopped
 }
 
-// disconnect ends publishing, takes the messages of the handlers that still run, and waits for running callbacks.
+// disconnect ends publishing, puts back the messages of handlers that still run, and waits for passReturns.
 func (b *Broker) disconnect(ctx context.Context, subscriptions []*subscription) error {
 	b.server.mu.Lock()
 	for _, s := range subscriptions {
-		s.giveBack()
+		s.putBackAll()
 		s.queue.dispatch()
 	}
 	select {

@@ -8,7 +8,7 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// message is one that a queue or a consumer holds.
+// message is a message in a queue or with a consumer.
 type message struct {
 	messaging.Message
 	position   uint64 // in its queue
@@ -20,13 +20,14 @@ func (m *message) expired() bool {
 	return !m.expires.IsZero() && !time.Now().Before(m.expires)
 }
 
+// queue is guarded by the server's mutex, as are all its methods.
 type queue struct {
 	messaging.Queue
 	server    *Server
 	ready     []*message // not delivered, by position
-	added     uint64     // how many messages were ever added
+	added     uint64     // how many messages were added so far
 	consumers []*subscription
-	turn      int       // the consumer that the next message is offered first
+	turn      int       // index of the consumer that gets the next message
 	used      time.Time // when it was declared or lost its last consumer
 	deleted   bool
 }
@@ -43,7 +44,7 @@ func (q *queue) delete() {
 
 // add appends a message that is new to this queue.
 func (q *queue) add(m messaging.Message) {
-	q.dropExpired() // so that a queue without consumers does not fill up
+	q.dropExpired() // otherwise a queue without consumers would only grow
 	q.added++
 	entry := &message{Message: m, position: q.added}
 	if m.TTL > 0 {
@@ -52,7 +53,7 @@ func (q *queue) add(m messaging.Message) {
 	q.ready = append(q.ready, entry)
 }
 
-// putBack returns a message to its place.
+// putBack returns a message to its position.
 func (q *queue) putBack(m *message) {
 	if q.deleted {
 		return
@@ -63,7 +64,7 @@ func (q *queue) putBack(m *message) {
 	q.ready = slices.Insert(q.ready, i, m)
 }
 
-// dispatch hands messages to the consumers in turn, as far as their prefetch goes.
+// dispatch delivers messages to the consumers in turn, up to their prefetch.
 func (q *queue) dispatch() {
 	if q.server.away {
 		return
@@ -93,7 +94,7 @@ func (q *queue) pop() *message {
 func (q *queue) nextConsumer() *subscription {
 	for i := range q.consumers {
 		turn := (q.turn + i) % len(q.consumers)
-		if s := q.consumers[turn]; s.hasRoom() {
+		if s := q.consumers[turn]; s.hasCapacity() {
 			q.turn = turn + 1
 			return s
 		}
@@ -101,7 +102,7 @@ func (q *queue) nextConsumer() *subscription {
 	return nil
 }
 
-// accepts reports whether one more consumer may join.
+// accepts reports whether another consumer may join.
 func (q *queue) accepts(exclusive bool) bool {
 	if exclusive {
 		return len(q.consumers) == 0

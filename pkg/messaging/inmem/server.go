@@ -1,22 +1,22 @@
 package inmem
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
-// Server holds the queues that its connections share. It has no goroutines and needs no Close.
+// Server holds the queues that its connections share. It needs no Close.
 type Server struct {
-	mu            sync.Mutex // guards all that follows, and the fields of connections, queues and subscriptions
+	losses driver.Observers[struct{}] // of all connections
+
+	mu            sync.Mutex // guards the fields below, and the state of connections, queues and subscriptions
 	queues        map[string]*queue
-	subscriptions map[*subscription]struct{} // of all connections: those with a consumer or a running handler
-	losses        map[*func()]struct{}       // what to call after an outage
+	subscriptions map[*subscription]struct{} // of all connections: with a consumer or a running handler
 	away          bool
-	changed       chan struct{} // closed, and replaced, when away changes
+	changed       chan struct{} // closed and replaced when away changes
 }
 
 // NewServer returns a server without queues.
@@ -24,52 +24,49 @@ func NewServer() *Server {
 	return &Server{
 		queues:        map[string]*queue{},
 		subscriptions: map[*subscription]struct{}{},
-		losses:        map[*func()]struct{}{},
 		changed:       make(chan struct{}),
 	}
 }
 
-// Connect returns a new connection. Each has its own subscriptions and its own returned messages. Its messages have no
-// UserID.
+// Connect returns a new connection. Its messages have no UserID.
 func (s *Server) Connect() *Broker { return s.ConnectAs("") }
 
-// ConnectAs is Connect for a user, who is the UserID of the messages.
+// ConnectAs returns a new connection whose messages have user as their UserID.
 func (s *Server) ConnectAs(user string) *Broker {
 	return &Broker{server: s, user: user, closed: make(chan struct{})}
 }
 
-// SetAvailable simulates, with false, that all connections are lost and can't be made again until it is called with
-// true. Queues and their messages stay. Messages that are not yet acknowledged go back to their queues; handlers that
-// run go on, but what they return has no effect.
+// SetAvailable simulates an outage that lasts from SetAvailable(false) to SetAvailable(true). All connections are lost and
+// queues keep their messages. Messages that are not acknowledged return to their queues. Their handlers continue, but the
+// results are ignored.
 func (s *Server) SetAvailable(available bool) {
-	for _, f := range s.setAvailable(available) {
-		(*f)()
+	if s.setAvailable(available) && available {
+		s.losses.Notify(struct{}{})
 	}
 }
 
-// setAvailable returns what to call once the server's mutex is free.
-func (s *Server) setAvailable(available bool) []*func() {
+func (s *Server) setAvailable(available bool) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.away != available {
-		return nil
+		return false
 	}
 	s.away = !available
 	close(s.changed)
 	s.changed = make(chan struct{})
 	if s.away {
 		for sub := range s.subscriptions {
-			sub.giveBack()
+			sub.putBackAll()
 		}
-		return nil
+		return true
 	}
 	for _, q := range s.queues {
 		q.dispatch()
 	}
-	return slices.Collect(maps.Keys(s.losses))
+	return true
 }
 
-// declare returns the queue of that name, and makes it if there is none.
+// declare returns the queue of that name, and creates it if there is none.
 func (s *Server) declare(settings messaging.Queue) *queue {
 	q := s.lookup(settings.Name)
 	if q == nil {
@@ -80,7 +77,7 @@ func (s *Server) declare(settings messaging.Queue) *queue {
 	return q
 }
 
-// lookup returns nil if there is no queue of that name. Queues past their expiry go when they are next asked for.
+// lookup returns nil if there is no queue of that name. It deletes the queue if that has expired.
 func (s *Server) lookup(name string) *queue {
 	q := s.queues[name]
 	if q != nil && q.expired() {

@@ -10,25 +10,25 @@ import (
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// subscription is a consumer. Its workers are goroutines that live only while there are messages to handle.
+// subscription is a consumer and its workers, goroutines that live only while there are messages to handle. The server's
+// mutex is held in all methods but Drain, work, take and settle.
 type subscription struct {
-	broker *Broker
-	queue  *queue
-	// settings are those of the subscriber: the queue may have been declared with others.
-	settings messaging.Queue
+	broker   *Broker
+	queue    *queue
+	settings messaging.Queue // of the subscriber; the queue may have been declared with others
 	handler  messaging.Handler
 	options  driver.SubscribeOptions
 
-	ctx    context.Context // the handlers'
+	ctx    context.Context // of the handlers
 	cancel context.CancelFunc
 
 	// Guarded by the server's mutex.
-	waiting  []*message            // delivered, in order, and not seen by a handler
-	handling map[*message]struct{} // with a handler, and not yet settled
+	waiting  []*message            // delivered, in order, and not with a handler yet
+	handling map[*message]struct{} // with a handler
 	workers  int
 	draining bool
 
-	idle chan struct{} // closed when it is draining and the last worker has ended
+	idle chan struct{} // closed when the last worker has ended after Drain
 }
 
 func newSubscription(b *Broker, q *queue, settings messaging.Queue, h messaging.Handler,
@@ -60,7 +60,7 @@ func (s *subscription) Drain(ctx context.Context) error {
 	}
 }
 
-// stop ends deliveries. The server's mutex is held, here and below, but for work.
+// stop ends deliveries.
 func (s *subscription) stop() {
 	if s.draining {
 		return
@@ -84,8 +84,8 @@ func (s *subscription) endIfIdle() {
 	close(s.idle)
 }
 
-// giveBack returns all messages to the queue, also those that a handler has.
-func (s *subscription) giveBack() {
+// putBackAll returns all messages to the queue, including those with a handler.
+func (s *subscription) putBackAll() {
 	for _, m := range s.waiting {
 		s.queue.putBack(m)
 	}
@@ -96,7 +96,7 @@ func (s *subscription) giveBack() {
 	clear(s.handling)
 }
 
-// retry returns a message that a handler had, unless it has been delivered often enough.
+// retry returns a message to the queue, or gives it up at the delivery limit.
 func (s *subscription) retry(m *message) {
 	if s.settings.DeliveryLimit > 0 && m.deliveries >= s.settings.DeliveryLimit {
 		s.giveUp(m, deadletter.ReasonDeliveryLimit)
@@ -115,7 +115,7 @@ func (s *subscription) giveUp(m *message, reason string) {
 	dead.dispatch()
 }
 
-func (s *subscription) hasRoom() bool {
+func (s *subscription) hasCapacity() bool {
 	return len(s.waiting)+len(s.handling) < s.options.Prefetch
 }
 
@@ -129,13 +129,13 @@ func (s *subscription) deliver(m *message) {
 
 func (s *subscription) work() {
 	for m := s.take(); m != nil; m = s.take() {
-		// A copy, because the handler owns what it gets and the message may be delivered again.
+		// The handler owns its copy: the message may be delivered again.
 		err := s.handler(s.ctx, driver.Normalize(m.Message))
 		s.settle(m, err)
 	}
 }
 
-// take returns the next message to handle, or nil when the worker has to end.
+// take returns the next message to handle, or nil when the worker must end.
 func (s *subscription) take() *message {
 	s.broker.server.mu.Lock()
 	defer s.broker.server.mu.Unlock()
@@ -151,7 +151,7 @@ func (s *subscription) take() *message {
 	return m
 }
 
-// settle does with m what the handler's error asks for, unless m was taken back meanwhile.
+// settle acknowledges, rejects or retries m as the handler's error says, unless m was put back meanwhile.
 func (s *subscription) settle(m *message, err error) {
 	s.broker.server.mu.Lock()
 	defer s.broker.server.mu.Unlock()

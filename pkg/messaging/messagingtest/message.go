@@ -14,6 +14,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // carry publishes m and returns what is delivered.
@@ -142,7 +143,7 @@ func largestHeaders(t *tester) map[string]any {
 	const name = "large"
 	const framing = 1 + len(name) + 1 + 4 // lengths of name and value, the value's type
 	headers := map[string]any{name: strings.Repeat("h", messaging.MaxHeadersBytes-framing)}
-	if err := (messaging.Message{Headers: headers}).Validate(); err != nil {
+	if err := driver.ValidateMessage(&messaging.Message{Headers: headers}); err != nil {
 		t.Fatalf("Validate: %v", err)
 	}
 	return headers

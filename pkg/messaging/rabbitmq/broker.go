@@ -21,8 +21,8 @@ type Broker struct {
 	disconnect context.CancelFunc // ends both
 	running    sync.WaitGroup     // the goroutines of both
 
-	returns observers[messaging.Return]
-	losses  observers[struct{}]
+	returns driver.Observers[messaging.Return]
+	losses  driver.Observers[struct{}]
 	lost    atomic.Bool // a connection was lost, and the observers of losses have not been notified
 
 	mu            sync.Mutex // guards closing, subscriptions, and publishes against closed
@@ -86,14 +86,14 @@ func (b *Broker) reconnected() {
 		}
 	}
 	if b.lost.CompareAndSwap(true, false) {
-		b.losses.notify(struct{}{})
+		b.losses.Notify(struct{}{})
 	}
 }
 
 // returned handles a message of Send that could not be routed.
 func (b *Broker) returned(r messaging.Return) {
 	b.forget(r.Queue)
-	b.returns.notify(r)
+	b.returns.Notify(r)
 }
 
 // forget makes the next Ensure declare a queue that turned out not to exist.
@@ -104,10 +104,10 @@ func (b *Broker) forget(queue string) {
 }
 
 // OnReturn implements [messaging.Broker].
-func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) { return b.returns.add(f) }
+func (b *Broker) OnReturn(f func(messaging.Return)) (stop func()) { return b.returns.Add(f) }
 
 // OnLoss implements [messaging.Broker].
-func (b *Broker) OnLoss(f func()) (stop func()) { return b.losses.add(func(struct{}) { f() }) }
+func (b *Broker) OnLoss(f func()) (stop func()) { return b.losses.Add(func(struct{}) { f() }) }
 
 // Send implements [messaging.Broker].
 func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) error {
@@ -178,7 +178,7 @@ func validate(queue string, m *messaging.Message) error {
 	if len(queue) > messaging.MaxHeaderNameBytes {
 		return fmt.Errorf("%w: a name of %d bytes, at most %d are allowed", messaging.ErrInvalidQueue, len(queue), messaging.MaxHeaderNameBytes)
 	}
-	return m.Validate()
+	return driver.ValidateMessage(m)
 }
 
 // orClosed returns ErrClosed in place of an error that Close caused.
@@ -200,7 +200,7 @@ func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := q.Validate(); err != nil {
+	if err := driver.ValidateQueue(q); err != nil {
 		return err
 	}
 	if b.closed.Load() {
@@ -220,7 +220,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := q.Validate(); err != nil {
+	if err := driver.ValidateQueue(q); err != nil {
 		return nil, err
 	}
 	s := newSubscription(b, q, h, driver.ResolveSubscribeOptions(options...))

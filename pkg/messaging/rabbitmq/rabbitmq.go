@@ -57,7 +57,7 @@
 //	Broker.mu         closing, subscriptions, publishes.Add after Close   nothing
 //	connection.mu     current, err, changed                               nothing
 //	session.mu        the start of goroutines against close               nothing
-//	observers.mu      list                                                nothing
+//	driver.Observers  its list of functions                               nothing
 //	declarer.mu       channel                                             the library, until the broker responds
 //	acknowledger.mu   next, handled, pending                              the library, to write frames
 //	refusals.mu       list, bytes, lostBy                                 the library, to write frames

@@ -160,7 +160,7 @@ func (r *refusals) run() {
 			return
 		}
 		if r.sweep() {
-			r.broker.losses.notify(struct{}{})
+			r.broker.losses.Notify(struct{}{})
 		}
 	}
 }

@@ -106,7 +106,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if err := test.message.Validate(); err != nil {
+			if err := driver.ValidateMessage(&test.message); err != nil {
 				t.Fatal(err)
 			}
 			var got bytes.Buffer

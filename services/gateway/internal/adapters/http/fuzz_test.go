@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 	"example.com/warren/pkg/rpc"
 )
 
@@ -79,7 +80,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 	if !slices.Contains(queues, d.queue) {
 		t.Errorf("queue %q is none of the routes'", d.queue)
 	}
-	if err := m.Validate(); err != nil {
+	if err := driver.ValidateMessage(&m); err != nil {
 		t.Error(err)
 	}
 	if _, err := uuid.Parse(m.CorrelationID); err != nil || m.CorrelationID != correlationID || m.ID != correlationID {
@@ -125,7 +126,7 @@ func FuzzReply(f *testing.F) {
 		} else {
 			m.Headers = map[string]any{"rpc-status": status, "rpc-headers": url.Values{name: {value, value}}.Encode()}
 		}
-		if m.Validate() != nil {
+		if driver.ValidateMessage(&m) != nil {
 			return // no broker carries it
 		}
 		server.reply.Store(&m)

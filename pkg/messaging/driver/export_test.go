@@ -1,4 +1,4 @@
-package messaging
+package driver
 
 // HeadersSize is headersSize, for the tests.
 var HeadersSize = headersSize

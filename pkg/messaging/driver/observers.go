@@ -1,18 +1,18 @@
-package rabbitmq
+package driver
 
 import (
 	"slices"
 	"sync"
 )
 
-// observers are functions that are called with each event. The zero value has none.
-type observers[T any] struct {
+// Observers are functions that are called with each event. The zero value has none.
+type Observers[T any] struct {
 	mu   sync.Mutex // guards list, and is not held during calls
 	list []*func(T) // replaced, never changed
 }
 
-// add registers f. Call stop to unregister it.
-func (o *observers[T]) add(f func(T)) (stop func()) {
+// Add registers f. Call stop to unregister it.
+func (o *Observers[T]) Add(f func(T)) (stop func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.list = append(slices.Clip(o.list), &f)
@@ -23,7 +23,8 @@ func (o *observers[T]) add(f func(T)) (stop func()) {
 	}
 }
 
-func (o *observers[T]) notify(event T) {
+// Notify calls the registered functions, one after the other.
+func (o *Observers[T]) Notify(event T) {
 	o.mu.Lock()
 	list := o.list
 	o.mu.Unlock()

@@ -1,4 +1,4 @@
-package messaging_test
+package driver_test
 
 import (
 	"errors"
@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
-func TestQueueValidate(t *testing.T) {
+func TestValidateQueue(t *testing.T) {
 	longest := strings.Repeat("q", messaging.MaxHeaderNameBytes)
 	for name, test := range map[string]struct {
 		queue messaging.Queue
@@ -33,7 +34,7 @@ func TestQueueValidate(t *testing.T) {
 		"negative limit":      {messaging.Queue{Name: "q", Durable: true, DeliveryLimit: -1}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := test.queue.Validate()
+			err := driver.ValidateQueue(test.queue)
 			if test.valid && err != nil {
 				t.Errorf("got error %v", err)
 			}

@@ -1,4 +1,4 @@
-package messaging_test
+package driver_test
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // largestString is as long as the only header's value may be, with the name "h".
 const largestString = messaging.MaxHeadersBytes - len("h") - 6
 
-func TestMessageValidate(t *testing.T) {
+func TestValidateMessage(t *testing.T) {
 	longest := strings.Repeat("x", messaging.MaxHeaderNameBytes)
 	tooLong := longest + "x"
 	header := func(value any) messaging.Message {
@@ -80,7 +80,7 @@ func TestMessageValidate(t *testing.T) {
 		"own array":        {header(ownArray()), invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := test.message.Validate()
+			err := driver.ValidateMessage(&test.message)
 			if !errors.Is(err, test.want) {
 				t.Errorf("got error %v, want %v", err, test.want)
 			}
@@ -142,7 +142,7 @@ func TestHeadersSize(t *testing.T) {
 		"two":     {map[string]any{"a": true, "b": false}, 4 + 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := messaging.HeadersSize(test.headers)
+			got, err := driver.HeadersSize(test.headers)
 			if err != nil || got != test.want {
 				t.Errorf("got %d bytes, error %v, want %d bytes", got, err, test.want)
 			}
@@ -154,7 +154,7 @@ func TestHeadersSize(t *testing.T) {
 }
 
 func TestHeadersSizeNamesTheHeader(t *testing.T) {
-	_, err := messaging.HeadersSize(map[string]any{"outer": map[string]any{"inner": struct{}{}}})
+	_, err := driver.HeadersSize(map[string]any{"outer": map[string]any{"inner": struct{}{}}})
 	if err == nil || !strings.Contains(err.Error(), `"outer"`) || !strings.Contains(err.Error(), `"inner"`) {
 		t.Errorf("error %v does not name the header", err)
 	}
@@ -172,14 +172,14 @@ func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id string, ttl int64, data []byte) {
 		r := reader{data}
 		m := messaging.Message{ID: id, TTL: time.Duration(ttl), Headers: r.table()}
-		size, sizeErr := messaging.HeadersSize(m.Headers)
-		validateErr := m.Validate()
+		size, sizeErr := driver.HeadersSize(m.Headers)
+		validateErr := driver.ValidateMessage(&m)
 		normalized := driver.Normalize(m)
 		checkValidate(t, m, size, sizeErr, validateErr)
 		if sizeErr != nil {
 			return
 		}
-		normalizedSize, err := messaging.HeadersSize(normalized.Headers)
+		normalizedSize, err := driver.HeadersSize(normalized.Headers)
 		if err != nil {
 			t.Fatalf("HeadersSize after Normalize: %v", err)
 		}

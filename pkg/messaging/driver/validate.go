@@ -1,0 +1,144 @@
+package driver
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// maxHeaderDepth bounds nesting, so that a value that contains itself is an error and not a stack overflow.
+const maxHeaderDepth = 8
+
+// reservedHeaders make RabbitMQ send copies to other queues, or count deliveries. Within a nested table they are plain data.
+var reservedHeaders = [...]string{"CC", "BCC", "x-delivery-count", "x-classic-delivery-count"}
+
+// ValidateMessage returns an error that wraps messaging.ErrInvalidMessage if no broker can carry m.
+func ValidateMessage(m *messaging.Message) error {
+	for _, s := range [...]struct{ name, value string }{
+		{"id", m.ID}, {"type", m.Type}, {"app id", m.AppID}, {"content type", m.ContentType},
+		{"content encoding", m.ContentEncoding}, {"correlation id", m.CorrelationID}, {"reply to", m.ReplyTo},
+	} {
+		if len(s.value) > messaging.MaxHeaderNameBytes {
+			return invalid("%s has %d bytes, %d are allowed", s.name, len(s.value), messaging.MaxHeaderNameBytes)
+		}
+	}
+	if m.TTL < 0 || m.TTL > messaging.MaxLifetime {
+		return invalid("TTL %s is not between 0 and %s", m.TTL, messaging.MaxLifetime)
+	}
+	for _, name := range reservedHeaders {
+		if _, ok := m.Headers[name]; ok {
+			return invalid("header %s is reserved for the broker", name)
+		}
+	}
+	if len(m.Body) > messaging.MaxBodyBytes {
+		return fmt.Errorf("%w: it has %d bytes, %d are allowed", messaging.ErrBodyTooLarge, len(m.Body), messaging.MaxBodyBytes)
+	}
+	size, err := headersSize(m.Headers)
+	if err != nil {
+		return err
+	}
+	if size > messaging.MaxHeadersBytes {
+		return fmt.Errorf("%w: they have %d bytes, %d are allowed", messaging.ErrHeadersTooLarge, size, messaging.MaxHeadersBytes)
+	}
+	return nil
+}
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", messaging.ErrInvalidMessage, fmt.Errorf(format, args...))
+}
+
+// headersSize returns the size of headers as an AMQP 0-9-1 table with widened values, without the table's length prefix.
+func headersSize(headers map[string]any) (int, error) { return tableSize(headers, 0) }
+
+func tableSize(table map[string]any, depth int) (int, error) {
+	if depth > maxHeaderDepth {
+		return 0, invalid("headers nest deeper than %d levels", maxHeaderDepth)
+	}
+	size := 0
+	for name, value := range table {
+		if len(name) > messaging.MaxHeaderNameBytes {
+			return 0, fmt.Errorf("%w: the name of header %.40q… has %d bytes, %d are allowed",
+				messaging.ErrHeadersTooLarge, name, len(name), messaging.MaxHeaderNameBytes)
+		}
+		n, err := valueSize(value, depth)
+		if err != nil {
+			return 0, fmt.Errorf("header %q: %w", name, err)
+		}
+		size += 1 + len(name) + n
+	}
+	return size, nil
+}
+
+// valueSize counts a value's type octet, its length prefix if it has one, and its content.
+func valueSize(value any, depth int) (int, error) {
+	const number, prefix = 1 + 8, 1 + 4
+	switch v := value.(type) {
+	case nil:
+		return 1, nil
+	case bool:
+		return 2, nil
+	case string:
+		return prefix + len(v), nil
+	case []byte:
+		return prefix + len(v), nil
+	case float32, float64, time.Time:
+		return number, nil
+	case []any:
+		n, err := listSize(v, depth+1)
+		return prefix + n, err
+	case map[string]any:
+		n, err := tableSize(v, depth+1)
+		return prefix + n, err
+	case uint64:
+		if v > math.MaxInt64 {
+			return 0, invalid("integer %d does not fit 63 bits", v)
+		}
+	case uint:
+		return valueSize(uint64(v), depth)
+	}
+	if _, ok := Integer(value); !ok {
+		return 0, invalid("a value of type %T", value)
+	}
+	return number, nil
+}
+
+func listSize(list []any, depth int) (int, error) {
+	if depth > maxHeaderDepth {
+		return 0, invalid("headers nest deeper than %d levels", maxHeaderDepth)
+	}
+	size := 0
+	for _, value := range list {
+		n, err := valueSize(value, depth)
+		if err != nil {
+			return 0, err
+		}
+		size += n
+	}
+	return size, nil
+}
+
+// ValidateQueue returns an error that wraps messaging.ErrInvalidQueue if no broker can declare q.
+func ValidateQueue(q messaging.Queue) error {
+	switch {
+	case q.Name == "":
+		return fmt.Errorf("%w: no name", messaging.ErrInvalidQueue)
+	case len(q.Name) > messaging.MaxHeaderNameBytes:
+		return fmt.Errorf("%w: a name of %d bytes, %d are allowed", messaging.ErrInvalidQueue, len(q.Name), messaging.MaxHeaderNameBytes)
+	case !q.Durable:
+		return fmt.Errorf("%w: %s is not durable", messaging.ErrInvalidQueue, q.Name)
+	case q.Type != "" && q.Type != messaging.Classic && q.Type != messaging.Quorum:
+		return fmt.Errorf("%w: %s has the unknown type %q", messaging.ErrInvalidQueue, q.Name, q.Type)
+	case q.Type == messaging.Quorum && q.AutoDelete:
+		return fmt.Errorf("%w: %s is a quorum queue and can't be auto-delete", messaging.ErrInvalidQueue, q.Name)
+	case strings.HasPrefix(q.Name, "amq."):
+		return fmt.Errorf("%w: %s has the prefix amq., which is reserved for the broker", messaging.ErrInvalidQueue, q.Name)
+	case q.Expiry < 0 || q.Expiry > messaging.MaxLifetime:
+		return fmt.Errorf("%w: %s has the expiry %s, not between 0 and %s", messaging.ErrInvalidQueue, q.Name, q.Expiry, messaging.MaxLifetime)
+	case q.DeliveryLimit < 0:
+		return fmt.Errorf("%w: %s has the negative delivery limit %d", messaging.ErrInvalidQueue, q.Name, q.DeliveryLimit)
+	}
+	return nil
+}
