@@ -26,7 +26,8 @@ type connection struct {
 	options     Options
 	open        func(*session) error // makes a new session ready for use
 	reconnected func()               // called when a session has replaced another; must not block
-	node        int                  // index of the URL that was connected to last; used by run alone
+	log         *slog.Logger
+	node        int // index of the URL that was connected to last; used by run alone
 
 	mu      sync.Mutex
 	current *session      // nil while the broker is away
@@ -40,6 +41,7 @@ func newConnection(purpose string, options Options, open func(*session) error, r
 		options:     options,
 		open:        open,
 		reconnected: reconnected,
+		log:         options.Logger.With("connection", purpose),
 		err:         fmt.Errorf("%w: not connected yet", messaging.ErrUnavailable),
 		changed:     make(chan struct{}),
 	}
@@ -47,7 +49,6 @@ func newConnection(purpose string, options Options, open func(*session) error, r
 
 // run dials, waits for the session to end, and dials again, until ctx ends. It returns once its goroutines have ended.
 func (c *connection) run(ctx context.Context) {
-	log := c.options.Logger.With("connection", c.purpose)
 	pause := newBackOff()
 	dialed := false
 	for ctx.Err() == nil {
@@ -56,13 +57,13 @@ func (c *connection) run(ctx context.Context) {
 			c.set(nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, err))
 			wait := pause.NextBackOff()
 			if ctx.Err() == nil {
-				log.WarnContext(ctx, "broker unreachable", "error", err, "retry_in", wait)
+				c.log.WarnContext(ctx, "broker unreachable", "error", err, "retry_in", wait)
 			}
 			sleep(ctx, wait)
 			continue
 		}
 		began := time.Now()
-		c.serve(ctx, s, log, dialed)
+		c.serve(ctx, s, dialed)
 		dialed = true
 		// A connection that ends right after it was opened must not be redialed in a tight loop.
 		if time.Since(began) > lastRedial {
@@ -75,16 +76,16 @@ func (c *connection) run(ctx context.Context) {
 }
 
 // serve makes s the current session until it or ctx ends.
-func (c *connection) serve(ctx context.Context, s *session, log *slog.Logger, again bool) {
+func (c *connection) serve(ctx context.Context, s *session, again bool) {
 	c.set(s, nil)
-	log.InfoContext(ctx, "connected to broker", "node", s.amqp.RemoteAddr().String())
+	c.log.InfoContext(ctx, "connected to broker", "node", s.amqp.RemoteAddr().String())
 	if again {
 		c.reconnected()
 	}
 	select {
 	case <-s.ctx.Done():
 		err := context.Cause(s.ctx)
-		log.WarnContext(ctx, "connection to broker lost", "error", err)
+		c.log.WarnContext(ctx, "connection to broker lost", "error", err)
 		c.set(nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, err))
 		s.close(false)
 	case <-ctx.Done():

@@ -29,14 +29,18 @@ func (d *declarer) ensure(ctx context.Context, q messaging.Queue) error {
 	if _, ok := d.known.Load(q.Name); ok {
 		return nil
 	}
-	return d.run(ctx, q.Name, func() error { return d.declare(q) })
+	if err := d.session.call(ctx, func() error { return d.declare(q) }); err != nil {
+		return fmt.Errorf("declare queue %s: %w", q.Name, err)
+	}
+	return nil
 }
 
-// count returns how many messages of a queue wait for a consumer, or an error that wraps ErrUnroutable if it does not
-// exist.
+// count returns how many messages of a queue wait for a consumer. The error wraps ErrUnroutable if there is no such queue.
 func (d *declarer) count(ctx context.Context, queue string) (int, error) {
 	var found amqp.Queue
-	err := d.run(ctx, queue, func() (err error) {
+	err := d.session.call(ctx, func() (err error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		found, err = d.inspect(queue)
 		return err
 	})
@@ -46,31 +50,12 @@ func (d *declarer) count(ctx context.Context, queue string) (int, error) {
 	return found.Messages, nil
 }
 
-// run calls f with mu held, and waits until f returns or ctx ends. The library's calls in f take no context; they end
-// with the connection at the latest.
-func (d *declarer) run(ctx context.Context, queue string, f func() error) error {
-	result := make(chan error, 1)
-	started := d.session.spawn(func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		result <- f()
-	})
-	if !started {
-		return fmt.Errorf("declare queue %s: %w", queue, errLost)
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // forget makes the next ensure declare the queue again.
 func (d *declarer) forget(queue string) { d.known.Delete(queue) }
 
-// declare is called with mu held.
 func (d *declarer) declare(q messaging.Queue) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if _, ok := d.known.Load(q.Name); ok {
 		return nil
 	}
@@ -86,11 +71,10 @@ func (d *declarer) declare(q messaging.Queue) error {
 			err = fmt.Errorf("%w, and this user may not create it", err)
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("declare queue %s: %w", q.Name, err)
+	if err == nil {
+		d.known.Store(q.Name, struct{}{})
 	}
-	d.known.Store(q.Name, struct{}{})
-	return nil
+	return err
 }
 
 // inspect looks at a queue without creating it. Called with mu held.

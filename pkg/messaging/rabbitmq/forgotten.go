@@ -9,6 +9,7 @@
 package rabbitmq
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -37,23 +38,28 @@ func (c *consumer) forgotten() <-chan struct{} {
 // delivery comes although messages wait, at two looks in a row, and a worker is idle. A delivery after the first moments
 // proves that the broker knows the consumer.
 func (c *consumer) isForgotten() bool {
-	if !c.pause(minLookInterval) {
-		return false
-	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	defer context.AfterFunc(c.subscription.accepting, cancel)()
+	sleep(ctx, minLookInterval)
 	atFirst := c.delivered.Load()
-	interval := c.subscription.broker.lookInterval()
-	for held := false; c.pause(interval) && c.delivered.Load() == atFirst; {
-		n, err := 0, error(nil)
-		if c.idle.Load() > 0 {
-			n, err = c.session.declarer.count(c.ctx, c.subscription.queue.Name)
-		}
-		if errors.Is(err, messaging.ErrUnroutable) || held && n > 0 && c.delivered.Load() == atFirst {
-			return true
-		}
-		held, interval = n > 0, c.subscription.broker.lookInterval()
+	isIgnored := func() bool { return ctx.Err() == nil && c.delivered.Load() == atFirst }
+	for held := false; isIgnored(); {
+		interval := c.subscription.broker.lookInterval()
 		if held {
 			interval = minLookInterval
 		}
+		if sleep(ctx, interval); !isIgnored() {
+			return false
+		}
+		n, err := 0, error(nil)
+		if c.idle.Load() > 0 {
+			n, err = c.session.declarer.count(ctx, c.subscription.queue.Name)
+		}
+		if errors.Is(err, messaging.ErrUnroutable) || held && n > 0 && isIgnored() {
+			return true
+		}
+		held = n > 0
 	}
 	return false
 }
@@ -63,16 +69,4 @@ func (b *Broker) lookInterval() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return max(minLookInterval, time.Duration(len(b.subscriptions))*time.Second/looksPerSecond)
-}
-
-// pause reports false if the consumer ends or the drain begins before d is over.
-func (c *consumer) pause(d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-c.ctx.Done():
-		return false
-	case <-c.subscription.accepting.Done():
-		return false
-	}
 }

@@ -42,7 +42,7 @@
 //	publisher, returns       newPublisher        its channel closes    pass returned messages of Send to OnReturn
 //	publisher.trackReturns   newPublisher        its channel closes    tell Publish which messages were returned
 //	refusals (see refused.go) openPublisher      session ends          replace channels, send again what was refused
-//	declarer.run             Ensure, Subscribe   the broker responds   make a call that has no context of its own
+//	session.call             Ensure, Subscribe   the broker responds   make a library call, which takes no context
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
 //	consumer.work (1..n)     consumer            consumer ends         handle one delivery after the other
 //	acknowledger's timer     first pending ack   at once               flush acknowledgements

@@ -95,6 +95,21 @@ func (s *session) spawn(f func()) bool {
 	return true
 }
 
+// call runs f, and waits until f returns or ctx ends. The library's calls in f take no context; they end with the session at
+// the latest.
+func (s *session) call(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	if !s.spawn(func() { result <- f() }) {
+		return errLost
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // close disconnects and waits for the session's goroutines. An orderly close tells the broker; the other cuts the
 // connection.
 func (s *session) close(orderly bool) {
