@@ -26,14 +26,12 @@ type Broker struct {
 	lost    atomic.Bool // a connection was lost, and the observers of losses have not been notified
 
 	mu            sync.Mutex // guards closing, subscriptions, and publishes against closed
-	closing       bool       // no more subscriptions
+	closing       bool       // Close was called: no more subscriptions
 	subscriptions map[*subscription]struct{}
 	publishes     sync.WaitGroup // no Add once closed is true
-	closed        atomic.Bool    // no more messages
-
-	closeBegun atomic.Bool
-	closeDone  chan struct{}
-	closeErr   error // valid once closeDone is closed
+	closed        atomic.Bool    // the subscriptions are drained: no more messages
+	closeDone     chan struct{}
+	closeErr      error // valid once closeDone is closed
 }
 
 var _ messaging.Broker = (*Broker)(nil)
@@ -285,7 +283,11 @@ func (b *Broker) Ready() error {
 
 // Close implements [messaging.Broker].
 func (b *Broker) Close(ctx context.Context) error {
-	if b.closeBegun.CompareAndSwap(false, true) {
+	b.mu.Lock()
+	first := !b.closing
+	b.closing = true
+	b.mu.Unlock()
+	if first {
 		b.closeErr = b.close(ctx)
 		close(b.closeDone)
 		return b.closeErr
@@ -315,7 +317,6 @@ func (b *Broker) close(ctx context.Context) error {
 // drainAll drains all subscriptions concurrently.
 func (b *Broker) drainAll(ctx context.Context) error {
 	b.mu.Lock()
-	b.closing = true
 	subscriptions := slices.Collect(maps.Keys(b.subscriptions))
 	b.mu.Unlock()
 	errs := make([]error, len(subscriptions))
