@@ -6,6 +6,7 @@
 // declares, because RabbitMQ stops reading from connections that publish when it is low on memory or disk, and
 // acknowledgements must still get through then. A session is one generation of a connection. Channels, delivery tags and
 // the memory of declared queues belong to a session and end with it, so nothing of a lost connection reaches the next one.
+// Read connection.go, then session.go.
 //
 //	 Send   Publish                      Ensure       Subscribe
 //	   |       |                           |              |
@@ -26,12 +27,14 @@
 // [Broker.Send] validates the message, takes the current session, and waits until its socket has capacity. It writes the
 // frames to the socket, which only buffers them. The flush goroutine writes what concurrent callers have buffered in one
 // system call, and Send returns. [Broker.Publish] uses a channel with publisher confirms and waits for the confirm instead.
+// Read broker.go, publisher.go, codec.go, then socket.go.
 //
 // # Receiving
 //
 // A subscription starts one consumer after the other. The workers of a consumer receive deliveries from the library and
 // call the handler. Its verdict goes to the acknowledger, which gathers acknowledgements, or moves the message to the
-// dead-letter queue.
+// dead-letter queue. Read subscription.go, consumer.go, delivery.go, then acknowledger.go; declarer.go declares the queues,
+// and lock.go keeps other consumers out of an exclusive one.
 //
 // # Goroutines
 //
@@ -41,7 +44,7 @@
 //	socket.flush             connection.dial     socket.Close          write batches
 //	publisher, returns       newPublisher        its channel closes    pass returned messages of Send to OnReturn
 //	publisher.trackReturns   newPublisher        its channel closes    tell Publish which messages were returned
-//	refusals (see refused.go) openPublisher      session ends          replace channels, send again what was refused
+//	refusals (refused.go)    openPublisher       session ends          replace channels, send again what was refused
 //	session.call             Ensure, Subscribe   the broker responds   make a library call, which takes no context
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
 //	consumer.work (1..n)     consumer            consumer ends         handle one delivery after the other
