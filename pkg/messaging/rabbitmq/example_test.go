@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"time"
 
@@ -20,14 +19,14 @@ func connect() *rabbitmq.Broker {
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return broker
 }
 
 func closeBroker(ctx context.Context, broker *rabbitmq.Broker) {
 	if err := broker.Close(ctx); err != nil {
-		log.Print(err)
+		fmt.Println(err)
 	}
 }
 
@@ -42,7 +41,8 @@ func ExampleNew() {
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for broker.Ready() != nil && ctx.Err() == nil {
 		time.Sleep(10 * time.Millisecond)
@@ -50,7 +50,7 @@ func ExampleNew() {
 	fmt.Println("ready:", broker.Ready() == nil)
 
 	if err := broker.Close(ctx); err != nil {
-		log.Print(err)
+		fmt.Println(err)
 	}
 	fmt.Println("closed:", errors.Is(broker.Ready(), messaging.ErrClosed))
 
@@ -69,7 +69,7 @@ func ExampleBroker_Publish() {
 	queue := messaging.Queue{Name: "example.publish", Durable: true, Expiry: time.Minute}
 	subscription, err := broker.Subscribe(ctx, queue, func(context.Context, messaging.Message) error { return nil })
 	if err != nil {
-		log.Print(err)
+		fmt.Println(err)
 		return
 	}
 
@@ -80,7 +80,7 @@ func ExampleBroker_Publish() {
 	fmt.Println("unroutable:", errors.Is(err, messaging.ErrUnroutable))
 
 	if err := subscription.Drain(ctx); err != nil {
-		log.Print(err)
+		fmt.Println(err)
 	}
 
 	// Output:
@@ -104,7 +104,7 @@ func ExampleBroker_Subscribe() {
 		return nil
 	}
 	if _, err := broker.Subscribe(ctx, queue, handle, messaging.WithPrefetch(100)); err != nil {
-		log.Print(err)
+		fmt.Println(err)
 		return
 	}
 
@@ -114,13 +114,13 @@ func ExampleBroker_Subscribe() {
 		return nil
 	}
 	if _, err := broker.Subscribe(ctx, messaging.Queue{Name: queue.DeadLetter, Durable: true}, bury); err != nil {
-		log.Print(err)
+		fmt.Println(err)
 		return
 	}
 
 	for _, body := range []string{"order", "noise"} {
 		if err := broker.Publish(ctx, queue.Name, messaging.Message{Body: []byte(body)}); err != nil {
-			log.Print(err)
+			fmt.Println(err)
 		}
 	}
 	fmt.Println("dead-lettered:", <-dead)
