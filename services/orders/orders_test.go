@@ -74,8 +74,8 @@ func TestDemoData(t *testing.T) {
 		if diff := cmp.Diff(want, statuses(t, client, demo)); diff != "" {
 			t.Error(diff)
 		}
-		if others := statuses(t, client, &rpc.Identity{Subject: "someone"}); len(others) != 0 {
-			t.Errorf("someone else sees %d orders", len(others))
+		if others := statuses(t, client, &rpc.Identity{Subject: "another"}); len(others) != 0 {
+			t.Errorf("another customer sees %d orders", len(others))
 		}
 		service.Stop()
 	}

@@ -245,7 +245,7 @@ func TestCancel(t *testing.T) {
 // TestCancelRace changes the order between the read and the write of a cancel.
 func TestCancelRace(t *testing.T) {
 	tests := []struct {
-		meanwhile domain.Status
+		changedTo domain.Status
 		refused   bool
 	}{
 		{domain.Paid, false},
@@ -253,18 +253,18 @@ func TestCancelRace(t *testing.T) {
 		{domain.Cancelled, true},
 	}
 	for _, test := range tests {
-		t.Run(string(test.meanwhile), func(t *testing.T) {
+		t.Run(string(test.changedTo), func(t *testing.T) {
 			store := &fakeStore{}
 			orders := newOrders(store)
 			id := create(t, orders, alice, "k").ID
-			store.race = func(o *domain.Order) { o.Status = test.meanwhile }
+			store.race = func(o *domain.Order) { o.Status = test.changedTo }
 			_, err := orders.Cancel(t.Context(), alice, id)
 			var refused *domain.NotCancellableError
 			switch {
 			case !test.refused && (err != nil || store.find(id).Status != domain.Cancelled):
 				t.Errorf("got %v and %s, want a cancelled order", err, store.find(id).Status)
-			case test.refused && (!errors.As(err, &refused) || refused.Status != test.meanwhile):
-				t.Errorf("got %v, want a NotCancellableError of %s", err, test.meanwhile)
+			case test.refused && (!errors.As(err, &refused) || refused.Status != test.changedTo):
+				t.Errorf("got %v, want a NotCancellableError of %s", err, test.changedTo)
 			}
 		})
 	}

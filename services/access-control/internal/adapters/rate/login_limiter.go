@@ -13,7 +13,7 @@ import (
 type Config struct {
 	FailuresPerUser    int           `default:"10" validate:"min=0" help:"Failed logins per user in a window; 0: no limit."`
 	FailuresPerAddress int           `default:"50" validate:"min=0" help:"Failed logins per client address (IPv6: /64) in a window; 0: no limit."`
-	Window             time.Duration `default:"5m" validate:"min=1s,max=24h" help:"Time until as many failures as are allowed are forgotten again."`
+	Window             time.Duration `default:"5m" validate:"min=1s,max=24h" help:"Time until failed logins are forgotten, one by one."`
 	LimiterSize        int           `default:"10000" validate:"min=1" help:"Number of users, and of client addresses, whose failures are remembered; 10,000 take 8 MB."`
 }
 

@@ -162,7 +162,7 @@ func TestOrderOverRPC(t *testing.T) {
 		{"get an unknown one", get(admin, "9"), 404, ""},
 		{"list", getAll(alice, ""), 200, `{"orders":[` + order("pending") + `]}`},
 		{"list without any", getAll(bob, ""), 200, `{"orders":[]}`},
-		{"list everyone's", getAll(admin, ""), 200, `{"orders":[` + order("pending") + `]}`},
+		{"list all customers'", getAll(admin, ""), 200, `{"orders":[` + order("pending") + `]}`},
 		{"list by status", getAll(alice, "status=pending"), 200, `{"orders":[` + order("pending") + `]}`},
 		{"list by another status", getAll(alice, "status=paid"), 200, `{"orders":[]}`},
 		{"cancel another customer's", cancel(bob, "0001"), 404, ""},
