@@ -65,7 +65,7 @@ func (s *Server) log(c echo.Context, info *requestInfo, status int, duration tim
 	s.logger.LogAttrs(r.Context(), level, "request", attributes...)
 }
 
-// levelOf takes a refusal under load, or while the broker is away, for less than a fault.
+// levelOf returns the level of a request's log line. A 503 is a warning: load or a lost broker is not a fault of the gateway.
 func levelOf(status int) slog.Level {
 	switch {
 	case status == http.StatusServiceUnavailable:
@@ -77,7 +77,7 @@ func levelOf(status int) slog.Level {
 	}
 }
 
-// recover turns a panic into an error with its stack, so that one request's fault ends no other's.
+// recover turns a panic into an error with its stack, so that it fails one request only.
 func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -86,7 +86,7 @@ func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 				return
 			}
 			if cause, ok := r.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
-				panic(r) //nolint:forbidigo // net/http asks for this one
+				panic(r) //nolint:forbidigo // net/http aborts the response by this panic
 			}
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}()

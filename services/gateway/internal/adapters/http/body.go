@@ -9,8 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/semaphore"
-
-	"example.com/warren/pkg/rpc"
 )
 
 // firstBodyBytes is the size of the first buffer of a body whose length is larger or not known.
@@ -118,7 +116,7 @@ func (h *routeHandler) readBody(c echo.Context, b *requestBody) error {
 	if errors.Is(err, errQuotaExceeded) {
 		// Without it, net/http would read the rest of the body before it sends the response.
 		c.Response().Header().Set(echo.HeaderConnection, "close")
-		return unavailable("too many large requests are in flight").WithCause(err)
+		return problems.tooManyBodies.WithCause(err)
 	}
 	if err != nil {
 		return bodyError(r, err)
@@ -134,10 +132,10 @@ func bodyError(r *http.Request, err error) error {
 	case errors.As(err, &tooLarge):
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return rpc.NewError(http.StatusRequestTimeout, "the body took too long to arrive").WithCause(err)
+		return problems.bodyTooSlow.WithCause(err)
 	case r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return r.Context().Err()
 	default:
-		return rpc.BadRequest("the body can't be read").WithCause(err)
+		return problems.bodyUnreadable.WithCause(err)
 	}
 }

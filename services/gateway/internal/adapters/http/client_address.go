@@ -7,8 +7,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// clientAddress returns what finds the address of a request's client: the last one in X-Forwarded-For that no trusted proxy
-// has, or the peer's. Whoever connects could write anything in front of it.
+// clientAddress returns a function that finds the address of a request's client: the last one in X-Forwarded-For that is not
+// a trusted proxy's, or the peer's. Addresses before it are the client's own claims.
 func clientAddress(trustedProxies []netip.Prefix) echo.IPExtractor {
 	if len(trustedProxies) == 0 {
 		return echo.ExtractIPDirect()

@@ -4,85 +4,150 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/gateway/internal/app"
 )
 
-// TestFailures is the table of failure semantics in ARCHITECTURE.md.
-func TestFailures(t *testing.T) {
+// failure is a request that fails, or something that makes one fail, and what the client gets.
+type failure struct {
+	request       *http.Request // nil: GET /v1/orders
+	authorization []string      // nil: a valid token
+	authenticator error
+	scopes        []string // nil: all
+	f             func(context.Context, *rpc.Request) (*rpc.Reply, error)
+	timeoutStatus int
+	fullQuota     bool // no memory is left for bodies
+
+	want       int
+	reason     string
+	challenge  string
+	retryAfter bool
+	close      bool
+}
+
+// failures is the table of failure semantics in ARCHITECTURE.md. Statuses and reasons are part of the API.
+func failures(t *testing.T) map[string]failure {
 	fails := func(err error) func(context.Context, *rpc.Request) (*rpc.Reply, error) {
 		return func(context.Context, *rpc.Request) (*rpc.Reply, error) {
 			return nil, fmt.Errorf("call orders.getAll: %w", err)
 		}
 	}
-	tests := map[string]struct {
-		authorization []string // nil: a valid token
-		authenticator error
-		scopes        []string // nil: all
-		f             func(context.Context, *rpc.Request) (*rpc.Reply, error)
-		timeoutStatus int
+	tooLarge, slow, broken := newRequest("POST", "/v1/orders", "x"), newRequest("POST", "/v1/orders", ""), newRequest("POST", "/v1/orders", "")
+	tooLarge.ContentLength = 1<<20 + 1
+	slow.Body, slow.ContentLength = io.NopCloser(iotest.ErrReader(os.ErrDeadlineExceeded)), 1
+	broken.Body, broken.ContentLength = io.NopCloser(iotest.ErrReader(errors.New("a secret"))), 1
+	largeHeaders := newRequest("GET", "/v1/orders", "")
+	largeHeaders.Header.Set("X-Large", strings.Repeat("x", 13<<10))
+	badPath := newRequest("GET", "/v1/orders/%2F", "")
+	badPath.URL.RawPath = "/v1/orders/%"
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	return map[string]failure{
+		"no token":          {authorization: []string{}, want: 401, reason: "token-missing", challenge: `Bearer realm="warren"`},
+		"another scheme":    {authorization: []string{"Basic Zm9v"}, want: 401, reason: "token-malformed", challenge: `error="invalid_request"`},
+		"an empty token":    {authorization: []string{"Bearer "}, want: 401, reason: "token-malformed", challenge: `error="invalid_request"`},
+		"an invalid token":  {authorization: []string{"Bearer forged"}, want: 401, reason: "token-invalid", challenge: `error="invalid_token"`},
+		"lower-case scheme": {authorization: []string{"bearer " + validToken}, want: 200},
+		"two tokens": {
+			authorization: []string{"Bearer " + validToken, "Bearer x"}, want: 401, reason: "token-malformed", challenge: `error="invalid_request"`,
+		},
+		"two tokens in one": {
+			authorization: []string{"Bearer " + validToken + ", Bearer x"}, want: 401, reason: "token-malformed",
+			challenge: `error="invalid_request"`,
+		},
+		"without the scope": {
+			scopes: []string{"orders:write"}, want: 403, reason: "scope-missing", challenge: `error="insufficient_scope", scope="orders:read"`,
+		},
+		"no access-control": {
+			authenticator: fmt.Errorf("check token: %w", rpc.ErrTimeout), want: 503, reason: "token-check-unavailable", retryAfter: true,
+		},
+		"access-control fails": {
+			authenticator: rpc.NewError(500, "internal error"), want: 503, reason: "token-check-unavailable", retryAfter: true,
+		},
 
-		want       int
-		challenge  string
-		retryAfter bool
-		close      bool
-	}{
-		"no token":             {authorization: []string{}, want: 401, challenge: `Bearer realm="warren"`},
-		"another scheme":       {authorization: []string{"Basic Zm9v"}, want: 401, challenge: `error="invalid_request"`},
-		"an empty token":       {authorization: []string{"Bearer "}, want: 401, challenge: `error="invalid_request"`},
-		"two tokens":           {authorization: []string{"Bearer " + validToken, "Bearer x"}, want: 401, challenge: `error="invalid_request"`},
-		"two tokens in one":    {authorization: []string{"Bearer " + validToken + ", Bearer x"}, want: 401, challenge: `error="invalid_request"`},
-		"an invalid token":     {authorization: []string{"Bearer forged"}, want: 401, challenge: `error="invalid_token"`},
-		"case of the scheme":   {authorization: []string{"bearer " + validToken}, want: 200},
-		"without the scope":    {scopes: []string{"orders:write"}, want: 403, challenge: `error="insufficient_scope", scope="orders:read"`},
-		"no access-control":    {authenticator: fmt.Errorf("check token: %w", rpc.ErrTimeout), want: 503, retryAfter: true},
-		"access-control fails": {authenticator: rpc.NewError(500, "internal error"), want: 503, retryAfter: true},
+		"no such route":   {request: newRequest("GET", "/nowhere", ""), want: 404, reason: "no-such-route"},
+		"another method":  {request: newRequest("DELETE", "/v1/orders", ""), want: 405, reason: "method-not-allowed"},
+		"malformed path":  {request: badPath, want: 400, reason: "path-malformed"},
+		"malformed query": {request: newRequest("GET", "/v1/orders?q=%zz", ""), want: 400, reason: "query-malformed"},
+		"large headers":   {request: largeHeaders, want: 431, reason: "headers-too-large"},
+		"large body":      {request: tooLarge, want: 413, reason: "body-too-large"},
+		"slow body":       {request: slow, want: 408, reason: "body-too-slow"},
+		"broken body":     {request: broken, want: 400, reason: "body-unreadable"},
+		"client gone":     {request: newRequest("GET", "/v1/orders", "").WithContext(gone), f: fails(context.Canceled), want: 499, reason: "client-gone"},
+		"bodies take quota": {
+			request: newRequest("POST", "/v1/orders", "x"), fullQuota: true, want: 503, reason: "too-many-bodies", retryAfter: true, close: true,
+		},
 
-		"too many calls":    {f: fails(rpc.ErrTooManyPending), want: 503, retryAfter: true, close: true},
-		"broker away":       {f: fails(messaging.ErrUnavailable), want: 503, retryAfter: true},
-		"no such queue":     {f: fails(messaging.ErrUnroutable), want: 503, retryAfter: true},
-		"stopping":          {f: fails(rpc.ErrClosed), want: 503, retryAfter: true},
-		"no reply in time":  {f: fails(rpc.ErrTimeout), want: 502},
-		"no reply, as 504":  {f: fails(rpc.ErrTimeout), timeoutStatus: 504, want: 504},
-		"malformed reply":   {f: fails(rpc.ErrMalformedReply), want: 502},
-		"headers too large": {f: fails(messaging.ErrHeadersTooLarge), want: 431},
-		"a message too odd": {f: fails(messaging.ErrInvalidMessage), want: 400},
-		"anything else":     {f: fails(errors.New("a secret")), want: 500},
-		"a panic":           {f: func(context.Context, *rpc.Request) (*rpc.Reply, error) { panic("a secret") }, want: 500},
+		"too many calls":    {f: fails(rpc.ErrTooManyPending), want: 503, reason: "too-many-calls", retryAfter: true, close: true},
+		"broker away":       {f: fails(messaging.ErrUnavailable), want: 503, reason: "service-unavailable", retryAfter: true},
+		"no such queue":     {f: fails(messaging.ErrUnroutable), want: 503, reason: "service-unavailable", retryAfter: true},
+		"stopping":          {f: fails(rpc.ErrClosed), want: 503, reason: "service-unavailable", retryAfter: true},
+		"no reply in time":  {f: fails(rpc.ErrTimeout), want: 502, reason: "no-reply"},
+		"no reply, as 504":  {f: fails(rpc.ErrTimeout), timeoutStatus: 504, want: 504, reason: "no-reply"},
+		"malformed reply":   {f: fails(rpc.ErrMalformedReply), want: 502, reason: "reply-malformed"},
+		"headers too large": {f: fails(messaging.ErrHeadersTooLarge), want: 431, reason: "headers-too-large"},
+		"body too large":    {f: fails(messaging.ErrBodyTooLarge), want: 413, reason: "body-too-large"},
+		"invalid message":   {f: fails(messaging.ErrInvalidMessage), want: 400, reason: "request-invalid"},
+		"any other error":   {f: fails(errors.New("a secret")), want: 500, reason: "internal-error"},
+		"a panic": {
+			f: func(context.Context, *rpc.Request) (*rpc.Reply, error) { panic("a secret") }, want: 500, reason: "internal-error",
+		},
 		"the service's error": {f: func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
-			return rpc.Conflict("no").Reply(r.ID), nil
-		}, want: 409},
+			return rpc.Conflict("no").WithReason("order-cancelled").Reply(r.ID), nil
+		}, want: 409, reason: "order-cancelled"},
 	}
-	for name, test := range tests {
+}
+
+func (test *failure) run(t *testing.T) *httptest.ResponseRecorder {
+	o := options()
+	if test.timeoutStatus != 0 {
+		o.TimeoutStatus = test.timeoutStatus
+	}
+	f := newFixture(t, o)
+	f.caller.f = test.f
+	f.authenticator.err = test.authenticator
+	if test.scopes != nil {
+		f.authenticator.identity.Scopes = test.scopes
+	}
+	if test.fullQuota && !f.bodies.TryAcquire(o.MaxBodiesBytes) {
+		t.Fatal("the quota is in use at the start")
+	}
+	r := test.request
+	if r == nil {
+		r = newRequest(http.MethodGet, "/v1/orders", "")
+	}
+	if test.authorization != nil {
+		r.Header["Authorization"] = test.authorization
+	}
+	return f.do(r)
+}
+
+func TestFailures(t *testing.T) {
+	for name, test := range failures(t) {
 		t.Run(name, func(t *testing.T) {
-			o := options()
-			if test.timeoutStatus != 0 {
-				o.TimeoutStatus = test.timeoutStatus
-			}
-			f := newFixture(t, o)
-			f.caller.f = test.f
-			f.authenticator.err = test.authenticator
-			if test.scopes != nil {
-				f.authenticator.identity.Scopes = test.scopes
-			}
-			r := newRequest(http.MethodGet, "/v1/orders", "")
-			if test.authorization != nil {
-				r.Header["Authorization"] = test.authorization
-			}
-			w := f.do(r)
+			w := test.run(t)
 			if w.Code != test.want {
 				t.Fatalf("status %d, want %d: %s", w.Code, test.want, w.Body)
 			}
 			if w.Code == http.StatusOK {
 				return
 			}
-			problemIn(t, w)
+			if got, want := problemIn(t, w)["type"], "urn:problem-type:"+test.reason; got != want {
+				t.Errorf("type %v, want %s", got, want)
+			}
 			if got := w.Header().Get("WWW-Authenticate"); !strings.Contains(got, test.challenge) || (got == "") != (test.challenge == "") {
 				t.Errorf("WWW-Authenticate %q, want %q", got, test.challenge)
 			}
@@ -93,9 +158,31 @@ func TestFailures(t *testing.T) {
 				t.Errorf("Connection %q", got)
 			}
 			if strings.Contains(w.Body.String(), "secret") {
-				t.Errorf("the cause reached the caller: %s", w.Body)
+				t.Errorf("the cause reached the client: %s", w.Body)
 			}
 		})
+	}
+}
+
+// TestEveryProblemIsTested compares the gateway's problems with those of TestFailures, by reason and status.
+func TestEveryProblemIsTested(t *testing.T) {
+	want := map[string]int64{"order-cancelled": 409} // a service's
+	table := reflect.ValueOf(problems)
+	for i := range table.NumField() {
+		reason := table.Field(i).Elem().FieldByName("Reason").String()
+		if want[reason] != 0 || reason == "" {
+			t.Errorf("reason %q is not unique", reason)
+		}
+		want[reason] = table.Field(i).Elem().FieldByName("Status").Int()
+	}
+	got := map[string]int64{}
+	for _, test := range failures(t) {
+		if test.reason != "" && test.timeoutStatus == 0 {
+			got[test.reason] = int64(test.want)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("statuses by reason (-problem.go +TestFailures):\n%s", diff)
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/net/http/httpguts"
-
-	"example.com/warren/pkg/rpc"
 )
 
 const (
@@ -16,26 +14,26 @@ const (
 	headerForwardedFor  = "X-Forwarded-For"
 	// headerIdempotencyKey: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header
 	headerIdempotencyKey = "Idempotency-Key"
-	// maxHeaderNameBytes is what a name in a message may have.
+	// maxHeaderNameBytes bounds a name in a message.
 	maxHeaderNameBytes = 255
 )
 
-// hopByHop are headers about one connection, not about the request (RFC 9110, section 7.6.1, and what came before it).
+// hopByHop headers are about one connection, not about the request (RFC 9110, section 7.6.1, and its predecessors).
 var hopByHop = canonicalSet("Connection", "Proxy-Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding",
 	"Upgrade", "Expect", "Content-Length")
 
-// heldBack are headers that a service sees only if its route asks for them: credentials, and, with the prefixes below,
-// the claims of others about where a request comes from.
+// heldBack headers reach a service only if its route is declared with forwarding: credentials and, with the prefixes in
+// isHeldBack, claims about where a request comes from.
 var heldBack = canonicalSet("Authorization", "Cookie", "Forwarded", "X-Real-Ip", "True-Client-Ip")
 
 func isHeldBack(name string) bool {
 	return heldBack[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "X-Forwarded-")
 }
 
-// ownResponse are headers of a response that only the gateway sets.
+// ownResponse headers of a response are set by the gateway alone.
 var ownResponse = canonicalSet(headerCorrelationID, "Content-Type", "Date", "Server")
 
-// isOwnResponse also names CORS: which origins may read the API is not for a service to say.
+// isOwnResponse reports whether only the gateway sets a header, CORS included: it alone decides which origins may read the API.
 func isOwnResponse(name string) bool {
 	return ownResponse[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Access-Control-")
 }
@@ -48,12 +46,12 @@ func canonicalSet(names ...string) map[string]bool {
 	return set
 }
 
-// forwardable returns the headers of a request that its call carries.
-func forwardable(header http.Header, asked map[string]bool, remoteIP string) http.Header {
+// forwardable returns the headers of a request that its call carries, with those of the held-back ones that are in forward.
+func forwardable(header http.Header, forward map[string]bool, remoteIP string) http.Header {
 	dropped := namedByConnection(header)
 	out := make(http.Header, len(header))
 	for name, values := range header {
-		if hopByHop[name] || dropped[name] || name == echo.HeaderContentType || isHeldBack(name) && !asked[name] {
+		if hopByHop[name] || dropped[name] || name == echo.HeaderContentType || isHeldBack(name) && !forward[name] {
 			continue
 		}
 		out[name] = values
@@ -72,20 +70,20 @@ func returnable(reply, response http.Header) {
 		if hopByHop[name] || dropped[name] || isOwnResponse(name) || !isWritable(name, values) {
 			continue
 		}
-		if name == echo.HeaderVary { // CORS has its own
+		if name == echo.HeaderVary { // the CORS middleware may have set it
 			values = append(response[name], values...)
 		}
 		response[name] = values
 	}
 }
 
-// isWritable reports whether HTTP can carry a header: clients don't understand a response with another one at all.
+// isWritable reports whether HTTP can carry a header. Clients reject a whole response with a header that is malformed.
 func isWritable(name string, values []string) bool {
 	return httpguts.ValidHeaderFieldName(name) &&
 		!slices.ContainsFunc(values, func(value string) bool { return !httpguts.ValidHeaderFieldValue(value) })
 }
 
-// namedByConnection are further hop-by-hop headers, as the sender declares them.
+// namedByConnection returns the headers that the sender declares as hop-by-hop.
 func namedByConnection(header http.Header) map[string]bool {
 	connection := header["Connection"]
 	if len(connection) == 0 {
@@ -100,7 +98,7 @@ func namedByConnection(header http.Header) map[string]bool {
 	return canonicalSet(names...)
 }
 
-// limitHeaders refuses what messages can't carry, before it costs anything else.
+// limitHeaders refuses headers that a message can't carry, before any other work is done for the request.
 func (s *Server) limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := checkHeaders(c.Request(), s.config.MaxHeaderBytes); err != nil {
@@ -114,18 +112,14 @@ func checkHeaders(r *http.Request, limit int) error {
 	size := len(r.Method) + len(r.RequestURI) + len(r.Host)
 	for name, values := range r.Header {
 		if len(name) > maxHeaderNameBytes {
-			return headersTooLarge("the name of a header has %d bytes, %d are allowed", len(name), maxHeaderNameBytes)
+			return withDetail(problems.headersTooLarge, "the name of a header has %d bytes, %d are allowed", len(name), maxHeaderNameBytes)
 		}
 		for _, value := range values {
 			size += len(name) + len(value)
 		}
 	}
 	if size > limit {
-		return headersTooLarge("request line and headers have %d bytes, %d are allowed", size, limit)
+		return withDetail(problems.headersTooLarge, "request line and headers have %d bytes, %d are allowed", size, limit)
 	}
 	return nil
-}
-
-func headersTooLarge(format string, args ...any) *rpc.Error {
-	return rpc.NewError(http.StatusRequestHeaderFieldsTooLarge, format, args...)
 }

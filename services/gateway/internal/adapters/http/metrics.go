@@ -19,13 +19,13 @@ type metrics struct {
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total", Help: "HTTP requests answered.",
+			Name: "http_requests_total", Help: "HTTP requests, by the status of their response.",
 		}, []string{"method", "route", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_request_duration_seconds", Help: "Time from a request's headers to the end of its response.",
 		}, []string{"method", "route"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "http_requests_in_flight", Help: "HTTP requests being answered.",
+			Name: "http_requests_in_flight", Help: "HTTP requests in flight.",
 		}),
 	}
 	return m, errors.Join(registerer.Register(m.requests), registerer.Register(m.durations), registerer.Register(m.inFlight))
@@ -49,7 +49,7 @@ func (m routeMetrics) observe(status int, duration time.Duration) {
 	m.duration.Observe(duration.Seconds())
 }
 
-// routeLabel is the path's pattern: the paths themselves would make series without end.
+// routeLabel returns the pattern of the path. Paths themselves would make an unbounded number of series.
 func routeLabel(c echo.Context) string {
 	if c.Path() == "" {
 		return "none"
@@ -57,7 +57,7 @@ func routeLabel(c echo.Context) string {
 	return c.Path()
 }
 
-// methodLabel keeps what clients make up out of the series.
+// methodLabel returns the method, or "other" for one that a client made up.
 func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

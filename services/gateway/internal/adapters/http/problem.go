@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -11,64 +12,134 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// statusClientGone is logged for clients that did not wait for the answer.
-const statusClientGone = 499
+const (
+	headerChallenge = "WWW-Authenticate"
 
-// problem says what the caller is told about an error: problem+json (RFC 9457) of this status and text. The causes are
-// for the log.
+	// statusClientGone is logged for a client that closed its connection before the response.
+	statusClientGone = 499
+)
+
+// problems are the failures that the gateway itself reports. Clients depend on the status and the reason; the text is for
+// people and may change.
+var problems = struct {
+	tokenMissing, tokenMalformed, tokenInvalid, tokenUnchecked, scopeMissing,
+	noSuchRoute, methodNotAllowed, pathMalformed, queryMalformed, requestInvalid,
+	bodyTooLarge, bodyTooSlow, bodyUnreadable, headersTooLarge, tooManyBodies, tooManyCalls,
+	serviceUnavailable, noReply, replyMalformed, clientGone, internalError *rpc.Error
+}{
+	// RFC 6750, section 3.1: a request without a token gets a challenge that names no error.
+	tokenMissing: challenge(rpc.Unauthorized("a bearer token is required"), "").WithReason("token-missing"),
+	tokenMalformed: challenge(rpc.Unauthorized("the Authorization header must hold one bearer token"), "invalid_request").
+		WithReason("token-malformed"),
+	tokenInvalid:   challenge(rpc.Unauthorized("the token is not valid: log in again"), "invalid_token").WithReason("token-invalid"),
+	tokenUnchecked: retry(rpc.Unavailable("tokens can't be checked now")).WithReason("token-check-unavailable"),
+	scopeMissing:   challenge(rpc.Forbidden("a scope is required"), "insufficient_scope").WithReason("scope-missing"),
+
+	noSuchRoute:      rpc.NotFound("there is no such route").WithReason("no-such-route"),
+	methodNotAllowed: rpc.NewError(http.StatusMethodNotAllowed, "the route does not have this method"),
+	pathMalformed:    rpc.BadRequest("the path can't be parsed").WithReason("path-malformed"),
+	queryMalformed:   rpc.BadRequest("the query can't be parsed").WithReason("query-malformed"),
+	requestInvalid:   rpc.BadRequest("the request can't be passed on").WithReason("request-invalid"),
+
+	bodyTooLarge:    rpc.NewError(http.StatusRequestEntityTooLarge, "the body is too large"),
+	bodyTooSlow:     rpc.NewError(http.StatusRequestTimeout, "the body took too long to arrive").WithReason("body-too-slow"),
+	bodyUnreadable:  rpc.BadRequest("the body can't be read").WithReason("body-unreadable"),
+	headersTooLarge: rpc.NewError(http.StatusRequestHeaderFieldsTooLarge, "request line and headers are too large"),
+	tooManyBodies:   retry(rpc.Unavailable("too many large requests are in flight")).WithReason("too-many-bodies"),
+	tooManyCalls:    retry(rpc.Unavailable("too many requests are in flight")).WithReason("too-many-calls"),
+
+	serviceUnavailable: retry(rpc.Unavailable("the service can't be reached now")).WithReason("service-unavailable"),
+	noReply:            rpc.NewError(http.StatusBadGateway, "no reply in time").WithReason("no-reply"),
+	replyMalformed:     rpc.NewError(http.StatusBadGateway, "the reply was not understood").WithReason("reply-malformed"),
+	clientGone:         rpc.NewError(statusClientGone, "the client has gone").WithReason("client-gone"),
+	internalError:      rpc.NewError(http.StatusInternalServerError, "internal error"),
+}
+
+// challenge adds the challenge that a refused token gets (RFC 6750, section 3).
+func challenge(e *rpc.Error, code string) *rpc.Error {
+	value := `Bearer realm="warren"`
+	if code != "" {
+		value += fmt.Sprintf(", error=%q", code)
+	}
+	return e.WithHeader(headerChallenge, value)
+}
+
+// retry adds when to try again.
+func retry(e *rpc.Error) *rpc.Error { return e.WithHeader(echo.HeaderRetryAfter, "1") }
+
+// withDetail returns a copy of e with another text.
+func withDetail(e *rpc.Error, format string, args ...any) *rpc.Error {
+	c := *e
+	c.Detail = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// problem returns what the client is told about err. The cause is only logged.
 func (s *Server) problem(err error) *rpc.Error {
 	var (
 		known   *rpc.Error
 		routing *echo.HTTPError
 		body    *http.MaxBytesError
+		problem *rpc.Error
 	)
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &routing):
-		return rpc.NewError(routing.Code, "%s", http.StatusText(routing.Code)).WithCause(err)
+		problem = routingProblem(routing.Code)
 	case isClientGone(err):
-		return rpc.NewError(statusClientGone, "the client has gone").WithCause(err)
+		problem = problems.clientGone
 	case errors.As(err, &body):
-		return rpc.NewError(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", body.Limit)
+		problem = withDetail(problems.bodyTooLarge, "the body has more than %d bytes", body.Limit)
 	case errors.Is(err, rpc.ErrTimeout):
-		return rpc.NewError(s.config.TimeoutStatus, "no answer in time").WithReason("timeout").WithCause(err)
+		c := *problems.noReply
+		c.Status = s.config.TimeoutStatus
+		problem = &c
 	case errors.Is(err, rpc.ErrMalformedReply):
-		return rpc.NewError(http.StatusBadGateway, "the answer was not understood").WithCause(err)
+		problem = problems.replyMalformed
 	case errors.Is(err, rpc.ErrTooManyPending):
-		return unavailable("too many requests are in flight").WithCause(err)
+		problem = problems.tooManyCalls
 	case errors.Is(err, messaging.ErrBodyTooLarge):
-		return rpc.NewError(http.StatusRequestEntityTooLarge, "the body is too large to be passed on").WithCause(err)
+		problem = problems.bodyTooLarge
 	case errors.Is(err, messaging.ErrHeadersTooLarge):
-		return headersTooLarge("request line and headers are too large to be passed on").WithCause(err)
+		problem = problems.headersTooLarge
 	case errors.Is(err, messaging.ErrInvalidMessage):
-		return rpc.BadRequest("the request can't be passed on").WithCause(err)
+		problem = problems.requestInvalid
 	case errors.Is(err, messaging.ErrUnavailable), errors.Is(err, messaging.ErrUnroutable),
 		errors.Is(err, messaging.ErrClosed), errors.Is(err, rpc.ErrClosed):
-		return unavailable("the service can't be reached now").WithCause(err)
+		problem = problems.serviceUnavailable
 	default:
-		return rpc.NewError(http.StatusInternalServerError, "internal error").WithCause(err)
+		problem = problems.internalError
 	}
+	return problem.WithCause(err)
 }
 
-// unavailable is status 503 with a hint when to come back.
-func unavailable(detail string) *rpc.Error {
-	return rpc.Unavailable("%s", detail).WithHeader(echo.HeaderRetryAfter, "1")
+// routingProblem returns the problem of a request that the router refused.
+func routingProblem(status int) *rpc.Error {
+	switch status {
+	case http.StatusNotFound:
+		return problems.noSuchRoute
+	case http.StatusMethodNotAllowed:
+		return problems.methodNotAllowed
+	default:
+		return rpc.NewError(status, "%s", http.StatusText(status))
+	}
 }
 
 func isClientGone(err error) bool { return errors.Is(err, context.Canceled) }
 
-// writeError answers a request that failed.
+// writeError responds to a request that failed.
 func (s *Server) writeError(c echo.Context, info *requestInfo, err error) {
 	info.err = err
 	if c.Response().Committed {
 		return
 	}
 	if errors.Is(err, rpc.ErrTooManyPending) {
-		// Those who were sent away would keep their places among Config.MaxConnections, and others out.
+		// Close the connection: a rejected keep-alive client would keep holding one of Config.MaxConnections.
 		c.Response().Header().Set(echo.HeaderConnection, "close")
 	}
-	// Also to a client that has gone: one that only closed its sending side must not take silence for success.
+	// A client that has gone gets a response too: it may have closed only its sending side, and must not take an empty
+	// response for success.
 	if err := writeReply(c, s.problem(err).Reply(info.id)); err != nil {
 		info.err = errors.Join(info.err, err)
 	}

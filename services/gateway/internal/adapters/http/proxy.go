@@ -13,8 +13,7 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// request maps an HTTP request to a call. The client decides what is in it, and nothing about where it goes or for whom
-// it speaks.
+// request maps an HTTP request to a call. The client decides what it contains, but neither its queue nor its identity.
 func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestBody) (*rpc.Request, error) {
 	r := c.Request()
 	params, err := params(c)
@@ -23,7 +22,7 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, rpc.BadRequest("the query can't be parsed").WithCause(err)
+		return nil, problems.queryMalformed.WithCause(err)
 	}
 	began := time.Now()
 	if err := h.readBody(c, body); err != nil {
@@ -48,13 +47,13 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 	}, nil
 }
 
-// isIdempotent reports whether a call may be made twice: for its method (RFC 9110, section 9.2.2), or because the
-// service sees a key by which it knows the call again (draft-ietf-httpapi-idempotency-key-header).
+// isIdempotent reports whether a call may be made twice: its method allows it (RFC 9110, section 9.2.2), or it carries a key
+// by which the service recognizes the second call.
 func isIdempotent(method string, forwarded http.Header) bool {
 	return method == http.MethodGet || method == http.MethodHead || forwarded.Get(headerIdempotencyKey) != ""
 }
 
-// params returns the route's parameters. The router leaves them escaped if the path holds escaped slashes.
+// params returns the route's parameters. The router leaves them escaped if the path was escaped in an unusual way.
 func params(c echo.Context) (map[string]string, error) {
 	names := c.ParamNames()
 	if len(names) == 0 {
@@ -66,7 +65,7 @@ func params(c echo.Context) (map[string]string, error) {
 		if c.Request().URL.RawPath != "" {
 			var err error
 			if value, err = url.PathUnescape(value); err != nil {
-				return nil, rpc.BadRequest("the path can't be parsed").WithCause(err)
+				return nil, problems.pathMalformed.WithCause(err)
 			}
 		}
 		out[name] = value
@@ -83,7 +82,7 @@ func writeReply(c echo.Context, reply *rpc.Reply) error {
 	if !mayHaveBody(reply.Status) {
 		body = nil
 	}
-	// net/http finds out the length only if nobody flushes the response, which observe does.
+	// net/http sets the length itself only if the response is not flushed; observe flushes it.
 	if reply.Status != http.StatusNoContent && reply.Status != http.StatusNotModified {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	}
@@ -92,7 +91,7 @@ func writeReply(c echo.Context, reply *rpc.Reply) error {
 		return nil
 	}
 	header.Set(echo.HeaderContentType, contentType(reply))
-	// Without it, browsers guess; a text that looks like a page would become one.
+	// Without it, browsers guess the type, and may run a text that looks like a page.
 	header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	response.WriteHeader(reply.Status)
 	if _, err := response.Write(body); err != nil {
@@ -105,7 +104,7 @@ func mayHaveBody(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified && status != http.StatusResetContent
 }
 
-// contentType takes one that no header can hold for none: clients would not understand the response at all.
+// contentType returns the reply's content type. One that a header can't carry counts as none.
 func contentType(reply *rpc.Reply) string {
 	if reply.ContentType == "" || !httpguts.ValidHeaderFieldValue(reply.ContentType) {
 		return echo.MIMEOctetStream

@@ -13,9 +13,8 @@ import (
 	"example.com/warren/services/gateway/internal/app"
 )
 
-const headerChallenge = "WWW-Authenticate"
-
-// authorize checks the request's token (RFC 6750) and the route's scope. If the token can't be checked, the request is refused.
+// authorize checks the request's token and the route's scope. If the token can't be checked, the request is refused, whatever
+// the reason.
 func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	token, err := bearerToken(r.Header)
 	if err != nil {
@@ -24,12 +23,13 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	ctx, cancel := context.WithDeadline(r.Context(), info.deadline)
 	defer cancel()
 	identity, err := h.authenticator.Authenticate(ctx, token)
-	if errors.Is(err, app.ErrInvalidToken) {
-		return rpc.Unauthorized("the token is not valid: log in again").WithCause(err).
-			WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_token"`)
-	}
-	if err != nil {
-		return checkFailed(err)
+	switch {
+	case errors.Is(err, app.ErrInvalidToken):
+		return problems.tokenInvalid.WithCause(err)
+	case err != nil && isClientGone(err):
+		return err
+	case err != nil:
+		return problems.tokenUnchecked.WithCause(err)
 	}
 	info.token, info.identity = token, identity
 	if h.missingScope != nil && !identity.HasScope(h.Scope) {
@@ -38,39 +38,30 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	return nil
 }
 
-// checkFailed fails closed: a caller whose token can't be checked is asked to come back, whatever the reason.
-func checkFailed(err error) error {
-	if isClientGone(err) {
-		return err
-	}
-	return unavailable("tokens can't be checked now").WithCause(err)
+// missingScope names the scope in the challenge, so that a client can ask for a token with it (RFC 6750, section 3).
+func missingScope(scope string) *rpc.Error {
+	problem := withDetail(problems.scopeMissing, "the scope %s is required", scope)
+	return problem.WithHeader(headerChallenge, problem.Header.Get(headerChallenge)+fmt.Sprintf(", scope=%q", scope))
 }
 
-// bearerToken returns the one token of the Authorization header. A request without any gets a challenge that names no
-// error, as RFC 6750 section 3.1 asks.
+// bearerToken returns the one token of the Authorization header (RFC 6750, section 2.1).
 func bearerToken(header http.Header) (string, error) {
 	values := header.Values(echo.HeaderAuthorization)
 	if len(values) == 0 {
-		return "", rpc.Unauthorized("a bearer token is required").WithHeader(headerChallenge, `Bearer realm="warren"`)
+		return "", problems.tokenMissing
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	token = strings.TrimLeft(token, " ")
 	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || !isToken(token) {
-		return "", rpc.Unauthorized("the Authorization header must hold one bearer token").
-			WithHeader(headerChallenge, `Bearer realm="warren", error="invalid_request"`)
+		return "", problems.tokenMalformed
 	}
 	return token, nil
 }
 
 const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
-// isToken reports whether s has the form of a bearer token (b64token in RFC 6750, section 2.1).
+// isToken reports whether s is a b64token of RFC 6750, section 2.1.
 func isToken(s string) bool {
 	unpadded := strings.TrimRight(s, "=")
 	return unpadded != "" && strings.Trim(unpadded, tokenCharacters) == ""
-}
-
-func missingScope(scope string) *rpc.Error {
-	return rpc.Forbidden("the scope %s is required", scope).
-		WithHeader(headerChallenge, fmt.Sprintf(`Bearer realm="warren", error="insufficient_scope", scope=%q`, scope))
 }
