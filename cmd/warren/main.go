@@ -1,5 +1,5 @@
-// Command warren is the developer's and the operator's tool. warren demo runs the whole system on this machine; warren
-// dead looks after the messages that services have given up on.
+// Command warren is the tool of developers and operators. warren demo runs the whole system on this machine. warren dead
+// lists, replays and drops dead-lettered messages.
 package main
 
 import (
@@ -14,13 +14,15 @@ import (
 	"example.com/warren/cmd/warren/internal/dead"
 	"example.com/warren/cmd/warren/internal/demo"
 	"example.com/warren/cmd/warren/internal/describe"
+	"example.com/warren/pkg/service"
 )
 
 type commands struct {
-	Demo demo.Command `cmd:"" help:"Run the whole system until Ctrl-C."`
-	Dead dead.Command `cmd:"" help:"Look at the messages in dead-letter queues, replay them or drop them."`
-
+	Demo     demo.Command     `cmd:"" help:"Run the whole system until Ctrl-C."`
+	Dead     dead.Command     `cmd:"" help:"List dead-lettered messages, replay them or drop them."`
 	Services describe.Command `cmd:"" help:"Print the services and their settings as JSON, for programs."`
+
+	Version kong.VersionFlag `help:"Print version and commit."`
 }
 
 func main() {
@@ -29,6 +31,7 @@ func main() {
 	parsed := kong.Parse(&commands{},
 		kong.Name("warren"),
 		kong.Description("The developer's tool of Warren."),
+		kong.Vars{"version": "warren " + service.ReadBuild().String()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err := parsed.Run(); err != nil {
@@ -37,7 +40,8 @@ func main() {
 	}
 }
 
-// stopSignals are Ctrl-C, kill, and the closing of the terminal, unless nohup(1) said not to mind that one.
+// stopSignals returns the signals of Ctrl-C, kill and a closed terminal. The last one is left out if it is ignored, as
+// nohup(1) asks for.
 func stopSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {

@@ -179,7 +179,7 @@ func TestRules(t *testing.T) {
 		"rpc": {
 			rule: "rpc uses the port", file: "pkg/rpc/internal/binding/a.go",
 			forbidden: []string{prefix + "pkg/messaging/rabbitmq", prefix + "pkg/service"},
-			allowed:   []string{prefix + "pkg/messaging", prefix + "pkg/messaging/driver", prefix + "pkg/rpc/protocol"},
+			allowed:   []string{prefix + "pkg/messaging", prefix + "pkg/messaging/driver", prefix + "pkg/messaging/deadletter"},
 		},
 		"rpc's tests": {
 			rule: "rpc uses the port", file: "pkg/rpc/a_test.go",

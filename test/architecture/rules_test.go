@@ -62,7 +62,7 @@ var rules = []rule{
 		return isBelow(i.folder, "pkg/messaging") && i.kind == ours && (isBelow(i.path, "pkg/rpc") || isBelow(i.path, "pkg/service"))
 	}},
 	{"rpc uses the port pkg/messaging and no adapter, and knows nothing of what is built on it", func(i imported) bool {
-		adapter := strings.HasPrefix(i.path, "pkg/messaging/") && !isBelow(i.path, "pkg/messaging/driver")
+		adapter := strings.HasPrefix(i.path, "pkg/messaging/") && !isBelow(i.path, "pkg/messaging/driver", "pkg/messaging/deadletter")
 		return !i.test && isBelow(i.folder, "pkg/rpc") && i.kind == ours && (adapter || isBelow(i.path, "pkg/service"))
 	}},
 

@@ -39,7 +39,7 @@ func composeFiles(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var files []string
-	for _, word := range strings.Fields(string(script)) {
+	for word := range strings.FieldsSeq(string(script)) {
 		if name, ok := strings.CutPrefix(strings.Trim(word, `"`), "$folder/"); ok {
 			files = append(files, filepath.Join(folder, name))
 		}

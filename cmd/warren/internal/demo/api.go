@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// client keeps no connection between requests, and asks no proxy about this machine.
+// client keeps no connection open between requests and uses no proxy.
 var client = &http.Client{
 	Timeout:   10 * time.Second,
 	Transport: &http.Transport{DisableKeepAlives: true},
 }
 
-// maxResponseBytes of a response are read.
+// maxResponseBytes bounds how much of a response is read.
 const maxResponseBytes = 1 << 20
 
-// session is what the guide's requests need.
+// session is what the requests of the guide need.
 type session struct {
 	Token    string
 	Lifetime time.Duration // of the token
 	OrderID  string        // an order that can be cancelled
 }
 
-// newSession logs in as the demo user, through the gateway.
+// newSession logs in as the user demo, through the gateway.
 func newSession(ctx context.Context, url string) (session, error) {
 	var login struct {
 		AccessToken string `json:"access_token"`
@@ -55,7 +55,7 @@ func newSession(ctx context.Context, url string) (session, error) {
 	}, nil
 }
 
-// call sends in as JSON, unless it is nil, and decodes the response, which must have status 200, into out.
+// call sends in as JSON, or no body if it is nil, and decodes the response into out. Any status but 200 is an error.
 func call(ctx context.Context, method, url, token string, in, out any) error {
 	var body bytes.Buffer
 	if in != nil {

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// curl stands in for the program: it understands what the guide prints, and prints the status of the response
-// for all that curl would print of it.
+// curl stands in for the program curl. It understands the flags that the guide uses, and prints the status of the response
+// in place of the whole response.
 func curl(args []string) int {
 	flags := flag.NewFlagSet("curl", flag.ContinueOnError)
 	header := http.Header{}
@@ -28,7 +28,7 @@ func curl(args []string) int {
 	silent := flags.Bool("s", false, "") // with it the body is printed
 	method := flags.String("X", "", "")
 	body := flags.String("d", "", "")
-	// The guide has the URL before most flags; the flag package wants it last.
+	// The guide has the URL before some flags; the flag package wants it last.
 	var url string
 	for i, arg := range args {
 		if strings.HasPrefix(arg, "http://") {
@@ -67,13 +67,13 @@ func curl(args []string) int {
 	return 0
 }
 
-// noExitDelay spares processes of this binary the second that the race detector waits at their end.
+// noExitDelay makes processes of this binary end at once: the race detector would wait for a second.
 const noExitDelay = "GORACE=atexit_sleep_ms=0"
 
-// shell runs the lines that a user would copy.
+// shell runs the lines that a user copies.
 type shell struct {
-	path  string // has curl
-	token string // the command that sets it
+	path      string // has curl
+	variables string // the commands that set what the others use
 }
 
 func newShell(t *testing.T, guide string) *shell {
@@ -82,14 +82,14 @@ func newShell(t *testing.T, guide string) *shell {
 	if err := os.Symlink(os.Args[0], filepath.Join(folder, "curl")); err != nil {
 		t.Fatal(err)
 	}
-	return &shell{path: folder + string(os.PathListSeparator) + os.Getenv("PATH"), token: lineWith(t, guide, "TOKEN=")}
+	return &shell{path: folder + string(os.PathListSeparator) + os.Getenv("PATH"), variables: lineWith(t, guide, "URL=") + "\n" + lineWith(t, guide, "TOKEN=")}
 }
 
 func (s *shell) run(t *testing.T, lines string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", s.token+"\n"+lines)
+	cmd := exec.CommandContext(ctx, "sh", "-c", s.variables+"\n"+lines)
 	cmd.Env = append(os.Environ(), "PATH="+s.path, noExitDelay)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

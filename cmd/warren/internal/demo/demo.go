@@ -1,5 +1,5 @@
-// Package demo runs the whole system on this machine, for people who want to try it. Whatever it starts or writes is
-// gone when it ends.
+// Package demo runs the whole system on this machine, for people who want to try it. It removes what it has started and
+// written when it ends.
 package demo
 
 import (
@@ -12,19 +12,19 @@ import (
 
 // Command is warren demo.
 type Command struct {
-	Broker string `enum:"inmem,rabbitmq" default:"inmem" help:"inmem: all services in this process. rabbitmq: each in its own, over a private RabbitMQ node."`
-	Addr   string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the HTTP API (${default}); port 0: any free one."`
-	Bin    string `placeholder:"FOLDER" help:"With rabbitmq: where the built services are (the folder of warren itself)."`
+	Broker string `enum:"inmem,rabbitmq" default:"inmem" help:"inmem: all services run in this process. rabbitmq: each service is its own process, over a private RabbitMQ node."`
+	Addr   string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the HTTP API (${default}); port 0 chooses a free one."`
+	Bin    string `placeholder:"FOLDER" help:"With rabbitmq: folder of the built services (default: that of warren itself)."`
 }
 
 // Run runs the system until ctx ends or a service fails.
 func (c *Command) Run(ctx context.Context) error { return c.run(ctx, os.Stdout, os.Stderr) }
 
-// run talks to the user on out. Services log to logs, several at a time.
+// run prints for the user to out. Services log to logs, which they use concurrently.
 func (c *Command) run(ctx context.Context, out, logs io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "warren-demo-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the demo's data: %w", err)
+		return fmt.Errorf("create a folder for the demo's data: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	specs, url, err := newSpecs(ctx, folder, c.Addr)
@@ -49,8 +49,8 @@ type demo struct {
 	deadList string // the command that lists dead-lettered messages; "": see nodeGuide
 }
 
-// serve waits until the services in g are ready, prints what to try, and returns when ctx ends or a service fails. The
-// services are stopped then.
+// serve waits until the services in g are ready and prints the guide. When ctx ends or a service fails, it stops the
+// services and returns.
 func (d *demo) serve(ctx context.Context, g *group, node *nodeGuide) error {
 	err := d.present(ctx, g, node)
 	if err == nil {
@@ -71,10 +71,10 @@ func (d *demo) present(ctx context.Context, g *group, node *nodeGuide) error {
 	return guide{URL: d.url, Session: s, Services: g.services(), Node: node, DeadList: d.deadList}.write(d.out)
 }
 
-// say tells the user something. Nobody is left to tell if that fails.
+// say prints for the user. An error is ignored: there is no other place to report it.
 func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format, args...) }
 
-// unlessEnded drops an error that comes from the end of ctx: the user asked for that.
+// unlessEnded returns err, or nil if ctx has ended: the user asked for that.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err

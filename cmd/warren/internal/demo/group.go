@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// instance is a running service: in this process, or a process of its own.
+// instance is a running service, in this process or in its own.
 type instance interface {
-	// ended is closed when the service has ended.
+	// ended returns a channel that is closed when the service has ended.
 	ended() <-chan struct{}
-	// err is why it has ended: nil after an orderly stop.
+	// err waits for the end and returns its cause: nil after a graceful shutdown.
 	err() error
-	// stop asks it to stop, in order, and waits for its end.
+	// stop starts the graceful shutdown and waits for the end.
 	stop()
-	// pid is 0 in this process.
+	// pid returns the process ID, or 0 in this process.
 	pid() int
-	// notice tells the user what an orderly stop that nobody here asked for means.
+	// notice returns the text for a user who has stopped the service from outside.
 	notice() string
 }
 
 // group is the running services.
 type group struct {
 	members  []member    // in the order in which they stop
-	ends     chan member // those that have ended
+	ends     chan member // receives each member that has ended
 	watchers sync.WaitGroup
 }
 
@@ -60,7 +60,7 @@ const (
 	readyInterval = 20 * time.Millisecond
 )
 
-// awaitReady returns once all services take requests.
+// awaitReady waits until every service accepts requests.
 func (g *group) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("not ready after %s", readyTimeout))
 	defer cancel()
@@ -72,7 +72,7 @@ func (g *group) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-var errEnded = errors.New("it ended before it was ready")
+var errEnded = errors.New("ended before it was ready")
 
 func (m member) awaitReady(ctx context.Context) error {
 	ticker := time.NewTicker(readyInterval)
@@ -98,11 +98,12 @@ func (m member) ready(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	_ = response.Body.Close() // only its status counts
+	_ = response.Body.Close() // only the status counts
 	return response.StatusCode == http.StatusOK
 }
 
-// wait returns when ctx ends or a service fails. A service that the user has stopped is no failure.
+// wait waits until ctx ends or a service fails. When a user stops a service from outside, it prints the service's notice
+// and goes on.
 func (g *group) wait(ctx context.Context, out io.Writer) {
 	for {
 		select {
@@ -112,12 +113,12 @@ func (g *group) wait(ctx context.Context, out io.Writer) {
 			if m.err() != nil {
 				return
 			}
-			_, _ = fmt.Fprint(out, m.notice()) // nobody is left to tell if that fails
+			_, _ = fmt.Fprint(out, m.notice()) // as in say
 		}
 	}
 }
 
-// stop stops the services one after the other and returns what went wrong with any of them, now or before.
+// stop stops the services one after the other and returns the errors of all of them, also of those that ended before.
 func (g *group) stop() error {
 	var errs []error
 	for _, m := range g.members {

@@ -11,12 +11,12 @@ import (
 	"example.com/warren/pkg/service"
 )
 
-// fakeInstance ends when it is stopped, or when the test says so.
+// fakeInstance ends when it is stopped or when the test calls end.
 type fakeInstance struct {
 	name   string
 	done   chan struct{}
 	result error
-	stops  *[]string // who was stopped, in order
+	stops  *[]string // names of the stopped instances, in order
 }
 
 func (f *fakeInstance) end(err error) {

@@ -2,11 +2,12 @@ package demo
 
 import (
 	"io"
+	"strings"
 	"text/template"
 	"time"
 )
 
-// guide is what the user is told when all is up.
+// guide is what the demo prints when every service is ready.
 type guide struct {
 	URL      string // of the HTTP API
 	Session  session
@@ -20,67 +21,97 @@ type serviceGuide struct {
 	PID             int // 0: it runs in this process
 }
 
-// nodeGuide is what there is to try with services in processes of their own, over a node. Its fields are commands.
+// nodeGuide is what a user can try when each service is a process and the broker is a RabbitMQ node. Its fields are shell
+// commands.
 type nodeGuide struct {
 	Ctl         string // rabbitmqctl for the node
 	StopOrders  string
 	StartOrders string
 }
 
-// CallTimeout is how long a call waits for its reply.
+// CallTimeout returns how long a call waits for its reply.
 func (guide) CallTimeout() time.Duration { return callTimeout }
 
-// UnknownID is an order's id, of no order.
+// UnknownID returns an order ID that no order has.
 func (guide) UnknownID() string { return "0190a6d0-0000-7000-8000-00000000dead" }
+
+// NameWidth returns the length of the longest service name.
+func (g guide) NameWidth() int {
+	width := 0
+	for _, s := range g.Services {
+		width = max(width, len(s.Name))
+	}
+	return width
+}
+
+// short prints 15m0s as 15m.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 func (g guide) write(w io.Writer) error { return guideTemplate.Execute(w, g) }
 
-var guideTemplate = template.Must(template.New("guide").Parse(`
+// Lines are at most 80 columns wide, but those whose length the machine decides: the token, and commands with paths.
+var guideTemplate = template.Must(template.New("guide").Funcs(template.FuncMap{"short": short}).Parse(`
 Warren is up at {{.URL}}. Ctrl-C stops it and removes its data.
 
-Set a token of the user demo in another shell; it lasts {{.Session.Lifetime}}:
+Paste this into another shell. The token of the user demo is valid for {{short .Session.Lifetime}}:
 
+  URL={{.URL}}/v1
   TOKEN={{.Session.Token}}
 
 Then try:
 
   # 401: no token
-  curl -iw '\n' {{.URL}}/v1/orders
+  curl -iw '\n' $URL/orders
   # 200: a new token
-  curl -iw '\n' {{.URL}}/v1/login -H 'Content-Type: application/json' -d '{"username":"demo","password":"demo"}'
+  curl -iw '\n' $URL/login -H 'Content-Type: application/json' \
+    -d '{"username":"demo","password":"demo"}'
   # 200: the orders of demo
-  curl -iw '\n' {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN"
-  # 201: a new order; once more with the same key, it is the same order
-  curl -iw '\n' {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" \
+  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN"
+  # 201: a new order; repeated with the same key, the same order
+  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \
-    -d '{"currency":"EUR","items":[{"sku":"carrot","quantity":3,"unit_price":250}]}'
-  # 422: a bad order
-  curl -iw '\n' {{.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" \
+    -d '{"currency":"EUR",
+      "items":[{"sku":"carrot","quantity":3,"unit_price":250}]}'
+  # 422: an invalid order
+  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Idempotency-Key: second' \
     -d '{"currency":"EUR","items":[]}'
-  # 200: an order is cancelled; once more, 409
-  curl -iw '\n' -X POST {{.URL}}/v1/orders/{{.Session.OrderID}}/cancel -H "Authorization: Bearer $TOKEN"
+  # 200: an order is cancelled; repeated, 409
+  curl -iw '\n' -X POST -H "Authorization: Bearer $TOKEN" \
+    $URL/orders/{{.Session.OrderID}}/cancel
   # 404: no such order
-  curl -iw '\n' {{.URL}}/v1/orders/{{.UnknownID}} -H "Authorization: Bearer $TOKEN"
+  curl -iw '\n' -H "Authorization: Bearer $TOKEN" \
+    $URL/orders/{{.UnknownID}}
 
 {{with .Node -}}
-Each service is a process of its own, over a private RabbitMQ node:
+Each service is its own process, and the broker is a private RabbitMQ node:
 {{- else -}}
 All services run in this process:
 {{- end}}
 {{range .Services}}
-  {{printf "%-14s" .Name}}{{with .PID}}  pid {{.}}{{end}}  http://{{.AdminAddr}}/readyz and /metrics
+  {{printf "%-*s" $.NameWidth .Name}}{{with .PID}}  pid {{.}}{{end}}  http://{{.AdminAddr}}/readyz and /metrics
 {{- end}}
 {{with .DeadList}}
   # the messages that services gave up on, here those of orders.create
   {{.}}
 {{end -}}
 {{with .Node}}
-  # the queues
+  # list the queues
   {{.Ctl}} list_queues name durable auto_delete exclusive consumers messages
-  # stop orders, call it, start it again: the call waits for {{$.CallTimeout}}, then it would get 502
+{{- if .StopOrders}}
+  # stop orders, call it, and start it again within {{$.CallTimeout}}: the call waits
   {{.StopOrders}}
-  curl -iw '\n' {{$.URL}}/v1/orders -H "Authorization: Bearer $TOKEN" &
+  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" &
   {{.StartOrders}}
+{{- end}}
 {{end}}
 `))

@@ -4,11 +4,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// request is one that the guide proposes.
+// request is a request that the guide proposes.
 type request struct {
 	status string
 	lines  string
@@ -24,7 +25,7 @@ func requestsOf(guide string) []request {
 	return requests
 }
 
-// tryGuide does what the guide proposes and compares what comes back with what it promises.
+// tryGuide sends the guide's requests and compares the statuses with those that it promises.
 func tryGuide(t *testing.T, guide string) {
 	t.Helper()
 	sh := newShell(t, guide)
@@ -42,5 +43,37 @@ func tryGuide(t *testing.T, guide string) {
 	}
 	if diff := cmp.Diff([]string{"401", "200", "200", "201", "422", "200", "404"}, statuses); diff != "" {
 		t.Errorf("statuses of the guide (-want +got):\n%s", diff)
+	}
+}
+
+// TestGuideWidth keeps the guide readable in a terminal of 80 columns.
+func TestGuideWidth(t *testing.T) {
+	var text strings.Builder
+	g := guide{
+		URL:     "http://127.0.0.1:8080",
+		Session: session{Token: "x", Lifetime: 15 * time.Minute, OrderID: guide{}.UnknownID()},
+		Services: []serviceGuide{
+			{Name: "gateway", AdminAddr: "127.0.0.1:9090", PID: 12345},
+			{Name: "access-control", AdminAddr: "127.0.0.1:9092", PID: 12346},
+		},
+		Node: &nodeGuide{Ctl: "rabbitmqctl", StopOrders: "kill 12347", StartOrders: "orders"},
+	}
+	if err := g.write(&text); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text.String()) {
+		if width := len(strings.TrimRight(line, "\n")); width > 80 {
+			t.Errorf("%d columns: %s", width, line)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		15 * time.Minute: "15m", time.Hour: "1h", 90 * time.Minute: "1h30m", 90 * time.Second: "1m30s", 10 * time.Second: "10s",
+	} {
+		if got := short(d); got != want {
+			t.Errorf("short(%s) = %s, want %s", d, got, want)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"example.com/warren/pkg/service"
 )
 
-// runInProcess runs the services in this process, each with its own connection to one broker.
+// runInProcess runs the services in this process, each with its own connection to one in-memory broker.
 func (d *demo) runInProcess(ctx context.Context) error {
 	if err := d.unsetEnvironment(); err != nil {
 		return err
@@ -43,8 +43,8 @@ func (d *demo) runInProcess(ctx context.Context) error {
 	return d.serve(ctx, g, nil)
 }
 
-// unsetEnvironment removes the variables in whose place the services get flags, and those of a broker that isn't used. A
-// value that can't be parsed is an error even with the flag, and the user's shell should not matter.
+// unsetEnvironment removes the variables whose settings the services get as flags, and those of RabbitMQ, which is not
+// used. A variable with an invalid value ends a start even if there is a flag, and the user's shell should not matter.
 func (d *demo) unsetEnvironment() error {
 	names := []string{
 		"ADMIN_ADDR",
@@ -69,10 +69,10 @@ type inProcess struct {
 	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
-	result error // why it has ended, once done is closed
+	result error // of Run; set before done is closed
 }
 
-// startInProcess runs a service until it is stopped: in order, so not by the end of ctx.
+// startInProcess runs a service until stop is called. It outlives ctx, so that services stop one after the other.
 func startInProcess(ctx context.Context, s spec, broker *inmem.Broker, logs io.Writer) *inProcess {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p := &inProcess{name: s.service.Name, cancel: cancel, done: make(chan struct{})}
@@ -92,7 +92,7 @@ func (p *inProcess) err() error {
 
 func (p *inProcess) stop() {
 	p.cancel()
-	<-p.done // the service keeps its own time limit
+	<-p.done // STOP_TIMEOUT bounds it
 }
 
 func (p *inProcess) pid() int { return 0 }

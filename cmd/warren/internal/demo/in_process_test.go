@@ -31,7 +31,7 @@ func start(ctx context.Context, c Command) *run {
 	return r
 }
 
-// String is what is worth knowing if a test fails.
+// String returns what helps to understand a failed test.
 func (r *run) String() string {
 	select {
 	case <-r.ended:
@@ -53,7 +53,7 @@ func (r *run) await(t *testing.T) error {
 	return r.err
 }
 
-// ownTemp gives the test a folder for temporary files of its own.
+// ownTemp makes the test use its own folder for temporary files.
 func ownTemp(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -112,7 +112,7 @@ func wantListing(t *testing.T, args, want string) {
 	}
 }
 
-// TestReadme pastes the README's requests into a shell. Each comment there says what they are answered.
+// TestReadme pastes the README's requests into a shell. The comments there name the statuses of the responses.
 func TestReadme(t *testing.T) {
 	temp := ownTemp(t)
 	readme, err := os.ReadFile("../../../../README.md")

@@ -11,10 +11,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// roleVariable makes the test binary another program.
+// roleVariable makes the test binary play a service's process.
 const roleVariable = "DEMO_TEST_ROLE"
 
-// leftOver are settings of something else in the user's shell. They must not matter.
+// leftOver are variables that another program needs in the user's shell. The demo must ignore them.
 var leftOver = []string{
 	"BROKER_URL=x", "BROKER_HEARTBEAT=x", "BROKER_CA=x", "BROKER_SERVER_NAME=x", "BROKER_CERTIFICATE=x", "BROKER_KEY=x",
 	"LOG_LEVEL=x", "LOG_FORMAT=x", "ADMIN_ADDR=x", "GATEWAY_ADDR=x", "STOP_TIMEOUT=x", "RPC_TIMEOUT=x",
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// play is a service's process that behaves as role says. It returns the exit status.
+// play behaves like a service's process in a role and returns the exit status.
 func play(role string) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)

@@ -7,7 +7,7 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// errNoRabbitMQ stands in for rabbitmqnode's error: the node is the demo's own, whatever AMQP_URL says.
+// errNoRabbitMQ replaces the error of rabbitmqtest, which proposes AMQP_URL: the demo always starts its own node.
 var errNoRabbitMQ = errors.New("no rabbitmq-server found: install RabbitMQ, as make rabbitmq does, " +
 	"or run the demo without it, with --broker=inmem")
 

@@ -11,7 +11,7 @@ import (
 // testTimeout bounds what a test waits for. A RabbitMQ node starts in seconds, and was seen to take a minute on a busy machine.
 const testTimeout = 5 * time.Minute
 
-// output is what a demo prints. It can be waited for.
+// output collects what a demo prints.
 type output struct {
 	mu      sync.Mutex
 	text    strings.Builder
@@ -39,7 +39,7 @@ func (o *output) snapshot() (string, chan struct{}) {
 	return o.text.String(), o.changed
 }
 
-// await returns all that was printed, once it contains part. ended is closed when nothing more will come.
+// await waits until part was printed and returns all that was printed so far. It fails when ended is closed before.
 func (o *output) await(t *testing.T, part string, ended <-chan struct{}) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)

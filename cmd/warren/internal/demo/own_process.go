@@ -9,18 +9,18 @@ import (
 	"example.com/warren/pkg/process"
 )
 
-// killDelay is how long a service may take to stop before it is killed: somewhat more than it gives itself.
+// killDelay is how long a service may take to stop before it is killed. It is longer than the service's own limit.
 const killDelay = stopTimeout + 5*time.Second
 
-// ownProcess is a service that runs in its own process.
+// ownProcess is a service in its own process.
 type ownProcess struct {
 	name      string
 	process   *process.Process
-	command   string // starts it again, from a shell
+	command   string // starts it again in a shell
 	killDelay time.Duration
 }
 
-// startOwnProcess runs the program at path with env as its whole environment.
+// startOwnProcess starts the program at path with env as its whole environment.
 func startOwnProcess(name, path string, env []string, logs io.Writer) (*ownProcess, error) {
 	p, err := process.Start(path, env, logs)
 	if err != nil {
@@ -44,10 +44,10 @@ func (p *ownProcess) err() error {
 func (p *ownProcess) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), p.killDelay)
 	defer cancel()
-	_ = p.process.Stop(ctx) // err says it if the process was killed
+	_ = p.process.Stop(ctx) // err reports a kill
 }
 
 func (p *ownProcess) notice() string {
-	return fmt.Sprintf("\n%s (pid %d) was stopped. This starts another, which you have to stop yourself:\n\n  %s\n",
+	return fmt.Sprintf("\n%s (pid %d) was stopped. Start it again with the command below; Ctrl-C stops it then:\n\n  %s\n",
 		p.name, p.pid(), p.command)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// startRole starts this binary as a process that behaves as role says.
+// startRole starts this binary as a process in a role.
 func startRole(t *testing.T, role string) (*ownProcess, *output) {
 	t.Helper()
 	logs := newOutput()

@@ -8,13 +8,13 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// runProcesses runs the services as processes of their own, over a private RabbitMQ node.
+// runProcesses runs each service as its own process, over a private RabbitMQ node.
 func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
 	programs, err := findPrograms(bin, d.specs)
 	if err != nil {
 		return err
 	}
-	d.say("Starting a private RabbitMQ node; it takes some seconds.\n")
+	d.say("Starting a private RabbitMQ node. It takes some seconds.\n")
 	node, err := startNode(ctx, d.folder)
 	if err != nil {
 		return unlessEnded(ctx, err)
@@ -28,7 +28,7 @@ func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
 	return d.serve(ctx, g, guide)
 }
 
-// startProcesses adds them to g, also if it fails.
+// startProcesses starts the services and adds each to g. After an error, g has those that were started.
 func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, node *rabbitmqtest.Node) (*nodeGuide, error) {
 	guide := &nodeGuide{Ctl: commandLine(node.CtlCommand())}
 	taken := map[string]bool{}

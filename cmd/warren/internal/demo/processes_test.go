@@ -9,20 +9,17 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/warren/cmd/warren/internal/services"
 	"example.com/warren/pkg/process/processtest"
 )
 
-// programs are what make build makes.
-var programs = []string{
-	"example.com/warren/cmd/warren",
-	"example.com/warren/services/access-control/cmd/access-control",
-	"example.com/warren/services/gateway/cmd/gateway",
-	"example.com/warren/services/orders/cmd/orders",
-}
-
-// build builds them into folder.
+// build builds the programs of make build into folder.
 func build(t *testing.T, folder string) {
 	t.Helper()
+	programs := []string{"example.com/warren/cmd/warren"}
+	for _, s := range services.All() {
+		programs = append(programs, "example.com/warren/services/"+s.Name+"/cmd/"+s.Name)
+	}
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"build", "-trimpath", "-o", folder}, programs...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -63,17 +60,17 @@ func startProgram(t *testing.T, env []string, path string, args ...string) *prog
 	return p
 }
 
-// stop ends it as Ctrl-C does.
+// stop interrupts the program as Ctrl-C does, and waits for its end.
 func (p *program) stop(t *testing.T) {
 	t.Helper()
 	_ = p.cmd.Process.Signal(os.Interrupt)
-	<-p.ended // its context bounds that
+	<-p.ended // the command's context bounds it
 	if p.err != nil {
 		t.Error(p.err)
 	}
 }
 
-// The programs that people get, over a real RabbitMQ. It takes about 20 s, on an idle machine.
+// TestProcesses runs the built programs over a real RabbitMQ. It takes about 20 s on an idle machine.
 func TestProcesses(t *testing.T) {
 	bin := t.TempDir()
 	build(t, bin)
@@ -103,7 +100,7 @@ func TestProcesses(t *testing.T) {
 			t.Errorf("exit status = %d, want 1", got)
 		}
 		if !strings.Contains(warren.logs.String(), want) {
-			t.Errorf("the demo does not say %q:\n%s", want, warren.logs)
+			t.Errorf("the demo does not print %q:\n%s", want, warren.logs)
 		}
 		assertEmpty(t, temp)
 		processtest.AwaitNone(t, temp)
@@ -127,7 +124,7 @@ func tryQueues(t *testing.T, guide string) {
 	}
 }
 
-// tryRestart stops orders and starts it again, as the guide says.
+// tryRestart stops orders and starts it again with the commands of the guide.
 func tryRestart(t *testing.T, guide string, warren *program) {
 	t.Helper()
 	sh := newShell(t, guide)
@@ -135,12 +132,12 @@ func tryRestart(t *testing.T, guide string, warren *program) {
 	notice := warren.out.await(t, "was stopped", warren.ended)
 	command := lineWith(t, guide, "DEMO_DATA")
 	if strings.Count(notice, command) != 2 {
-		t.Errorf("the notice does not say how to start orders again, with %s:\n%s", command, notice)
+		t.Errorf("the notice does not have the command that starts orders again, %s:\n%s", command, notice)
 	}
 	orders := startProgram(t, leftOver, "/bin/sh", "-c", "exec "+command)
 	list := strings.TrimSuffix(lineWith(t, guide, "&"), "&")
 	if got := sh.run(t, list); got != "200\n" {
-		t.Errorf("got %q from the orders that was started again, want status 200", got)
+		t.Errorf("got %q from orders after its restart, want status 200", got)
 	}
 	orders.stop(t)
 }

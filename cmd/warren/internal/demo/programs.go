@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// findPrograms returns the services' programs, which are in folder, or next to this one if it is empty.
+// findPrograms returns the paths of the services' programs in folder. Default: the folder of this program.
 func findPrograms(folder string, specs []spec) ([]string, error) {
 	if folder == "" {
 		var err error
@@ -23,7 +23,7 @@ func findPrograms(folder string, specs []spec) ([]string, error) {
 	for _, s := range specs {
 		path, err := exec.LookPath(filepath.Join(folder, s.service.Name))
 		if err != nil {
-			return nil, fmt.Errorf("%w: build the services with make build, or say with --bin where they are", err)
+			return nil, fmt.Errorf("%w: build the services with make build, or name their folder with --bin", err)
 		}
 		programs = append(programs, path)
 	}

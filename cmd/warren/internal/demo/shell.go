@@ -7,7 +7,7 @@ import (
 
 var needsQuotes = regexp.MustCompile(`[^A-Za-z0-9_@%+=:,./-]`)
 
-// quote makes s one word of a POSIX shell.
+// quote returns s as one word of a POSIX shell.
 func quote(s string) string {
 	if s != "" && !needsQuotes.MatchString(s) {
 		return s
@@ -15,7 +15,7 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// commandLine runs a command with env, a list of NAME=value, added to the shell's environment.
+// commandLine returns a shell command that runs args with env, a list of NAME=value, added to the environment.
 func commandLine(env, args []string) string {
 	words := []string{}
 	for _, setting := range env {
