@@ -85,6 +85,8 @@ lint: $(GOLANGCI_LINT) ## Check style, dependencies between packages, sizes, gen
 	@$(TOOLS) go run ./generate --check
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	cd tools && GOWORK=off ../$(GOLANGCI_LINT) run ./...
+	@# -count=1: go test does not see that files outside the test's module have changed.
+	go test -count=1 ./test/architecture ./test/deployments
 	@scripts/check-modules.sh $(MODULES) ./tools
 	@$(TOOLS) go run ./budgets --enforce=false
 	@cd tools/actionlint && export GOWORK=off && go mod tidy -diff && go tool actionlint $(WORKFLOWS)

@@ -2,6 +2,9 @@
 # Runs compose, with the container engine that this machine has, on the system: scripts/compose.sh logs --follow gateway
 set -eu
 folder=$(dirname "$0")/../deployments
+VERSION=$(git -C "$folder" describe --tags --always 2>/dev/null || true)
+COMMIT=$(git -C "$folder" rev-parse HEAD 2>/dev/null || true)
+export VERSION COMMIT
 
 for engine in docker podman; do
 	if "$engine" info >/dev/null 2>&1 && "$engine" compose version >/dev/null 2>&1; then

@@ -101,7 +101,7 @@ All services run in this process:
   {{printf "%-*s" $.NameWidth .Name}}{{with .PID}}  pid {{.}}{{end}}  http://{{.AdminAddr}}/readyz and /metrics
 {{- end}}
 {{with .DeadList}}
-  # the messages that services gave up on, here those of orders.create
+  # list the dead-lettered messages of orders.create
   {{.}}
 {{end -}}
 {{with .Node}}
