@@ -13,7 +13,8 @@ import (
 type Broker struct {
 	server    *Server
 	user      string
-	closed    chan struct{} // closed when the broker is
+	closed    context.Context // ends with Close
+	close     context.CancelFunc
 	observers driver.Observers[messaging.Return]
 
 	// Guarded by the server's mutex.
@@ -24,25 +25,16 @@ type Broker struct {
 
 // Publish implements messaging.Publisher.
 func (b *Broker) Publish(ctx context.Context, queue string, m messaging.Message) error {
-	if err := b.route(ctx, queue, m, nil); err != nil {
-		return fmt.Errorf("publish to %q: %w", queue, err)
-	}
-	return nil
+	return named("publish to", queue, b.route(ctx, queue, m, nil))
 }
 
 // Send implements messaging.Sender.
 func (b *Broker) Send(ctx context.Context, queue string, m messaging.Message) error {
-	if err := b.route(ctx, queue, m, b.giveBack); err != nil {
-		return fmt.Errorf("send to %q: %w", queue, err)
-	}
-	return nil
+	return named("send to", queue, b.route(ctx, queue, m, b.giveBack))
 }
 
 // route adds m to the queue. If the queue does not exist, it calls unroutable, or fails if unroutable is nil.
 func (b *Broker) route(ctx context.Context, queue string, m messaging.Message, unroutable func(messaging.Return)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if err := driver.ValidateMessage(&m); err != nil {
 		return err
 	}
@@ -50,7 +42,7 @@ func (b *Broker) route(ctx context.Context, queue string, m messaging.Message, u
 	m.UserID = b.user
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
-	if err := b.usable(); err != nil {
+	if err := b.usable(ctx); err != nil {
 		return err
 	}
 	q := b.server.lookup(queue)
@@ -67,16 +59,25 @@ func (b *Broker) route(ctx context.Context, queue string, m messaging.Message, u
 }
 
 // usable returns nil while messages can be sent. Close still lets running handlers send. The server's mutex is held.
-func (b *Broker) usable() error {
-	select {
-	case <-b.closed:
+func (b *Broker) usable(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case b.closed.Err() != nil:
 		return messaging.ErrClosed
-	default:
-	}
-	if b.server.away {
+	case b.server.away:
 		return messaging.ErrUnavailable
+	default:
+		return nil
 	}
-	return nil
+}
+
+// named returns err with what was attempted on a queue.
+func named(attempt, queue string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %q: %w", attempt, queue, err)
 }
 
 // OnReturn implements messaging.Sender.
@@ -119,22 +120,16 @@ func (b *Broker) takeReturns() []messaging.Return {
 
 // Ensure implements messaging.Sender.
 func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
-	if err := b.ensure(ctx, q); err != nil {
-		return fmt.Errorf("ensure queue %q: %w", q.Name, err)
-	}
-	return nil
+	return named("ensure queue", q.Name, b.ensure(ctx, q))
 }
 
 func (b *Broker) ensure(ctx context.Context, q messaging.Queue) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if err := driver.ValidateQueue(q); err != nil {
 		return err
 	}
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
-	if err := b.usable(); err != nil {
+	if err := b.usable(ctx); err != nil {
 		return err
 	}
 	b.server.declare(q)
@@ -146,7 +141,7 @@ func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.H
 	options ...messaging.SubscribeOption) (messaging.Subscription, error) {
 	s, err := b.subscribe(ctx, q, h, driver.ResolveSubscribeOptions(options...))
 	if err != nil {
-		return nil, fmt.Errorf("subscribe to %q: %w", q.Name, err)
+		return nil, named("subscribe to", q.Name, err)
 	}
 	return s, nil
 }
@@ -187,7 +182,7 @@ func (b *Broker) awaitServer(ctx context.Context) error {
 		b.server.mu.Unlock()
 		select {
 		case <-changed:
-		case <-b.closed:
+		case <-b.closed.Done():
 		case <-ctx.Done():
 		}
 		b.server.mu.Lock()
@@ -201,7 +196,7 @@ func (b *Broker) Ready() error {
 	if b.closing {
 		return messaging.ErrClosed
 	}
-	return b.usable()
+	return b.usable(context.Background())
 }
 
 // Close implements messaging.Broker. Handlers may publish until they have returned.
@@ -227,10 +222,8 @@ func (b *Broker) stop() []*subscription {
 	for s := range b.server.subscriptions {
 		if s.broker == b {
 			stopped = append(stopped, s)
+			s.stop()
 		}
-	}
-	for _, s := range stopped {
-		s.stop()
 	}
 	return stopped
 }
@@ -242,11 +235,7 @@ func (b *Broker) disconnect(ctx context.Context, subscriptions []*subscription) 
 		s.putBackAll()
 		s.queue.dispatch()
 	}
-	select {
-	case <-b.closed:
-	default:
-		close(b.closed)
-	}
+	b.close()
 	returning := b.returning
 	b.server.mu.Unlock()
 	if returning == nil {

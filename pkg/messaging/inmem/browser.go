@@ -2,7 +2,6 @@ package inmem
 
 import (
 	"context"
-	"fmt"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/deadletter"
@@ -20,22 +19,28 @@ func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message
 	return b.broker.Publish(ctx, queue, m)
 }
 
+// Close implements deadletter.Browser.
+func (b *Browser) Close() { b.broker.close() }
+
 // Open implements deadletter.Browser.
 func (b *Browser) Open(ctx context.Context, queue string) (deadletter.Cursor, error) {
-	c := &cursor{broker: b.broker, name: queue}
-	if err := c.open(ctx); err != nil {
-		return nil, fmt.Errorf("browse queue %q: %w", queue, err)
+	b.broker.server.mu.Lock()
+	defer b.broker.server.mu.Unlock()
+	err := b.broker.usable(ctx)
+	q := b.broker.server.lookup(queue)
+	if err == nil && q == nil {
+		err = deadletter.ErrNoQueue
 	}
-	return c, nil
+	if err != nil {
+		return nil, named("browse queue", queue, err)
+	}
+	q.dropExpired()
+	return &cursor{broker: b.broker, queue: q, left: len(q.ready)}, nil
 }
 
-// Close implements deadletter.Browser.
-func (b *Browser) Close() { _ = b.broker.Close(context.Background()) }
-
-// cursor implements deadletter.Cursor.
+// cursor implements deadletter.Cursor. It takes the messages that it shows out of the queue.
 type cursor struct {
 	broker  *Broker
-	name    string
 	queue   *queue
 	left    int
 	current *message   // nil before the first Next and after Remove
@@ -44,55 +49,23 @@ type cursor struct {
 	err     error
 }
 
-func (c *cursor) open(ctx context.Context) error {
-	c.broker.server.mu.Lock()
-	defer c.broker.server.mu.Unlock()
-	if err := c.usable(ctx); err != nil {
-		return err
-	}
-	c.queue = c.broker.server.lookup(c.name)
-	if c.queue == nil {
-		return deadletter.ErrNoQueue
-	}
-	c.queue.dropExpired()
-	c.left = len(c.queue.ready)
-	return nil
-}
-
-func (c *cursor) usable(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return c.broker.usable()
-}
-
-// Left implements deadletter.Cursor.
-func (c *cursor) Left() int { return c.left }
-
-// Message implements deadletter.Cursor.
+func (c *cursor) Left() int                  { return c.left }
 func (c *cursor) Message() messaging.Message { return c.message }
+func (c *cursor) Renewed() int               { return 0 } // this broker does not count what cursors show
 
-// Renewed implements deadletter.Cursor. This broker does not count the deliveries to cursors.
-func (c *cursor) Renewed() int { return 0 }
-
-// Next implements deadletter.Cursor.
 func (c *cursor) Next(ctx context.Context) bool {
 	c.broker.server.mu.Lock()
 	defer c.broker.server.mu.Unlock()
 	c.keep()
 	if c.err == nil {
-		c.err = c.usable(ctx)
+		c.err = c.broker.usable(ctx)
 	}
-	if c.err != nil || c.left == 0 {
-		return false
-	}
-	if !c.queue.accepts(false) {
+	if c.err == nil && c.left > 0 && !c.queue.accepts(false) {
 		c.err = messaging.ErrQueueInUse
-		return false
 	}
 	c.queue.dropExpired()
-	if len(c.queue.ready) == 0 {
-		c.left = 0
+	c.left = min(c.left, len(c.queue.ready))
+	if c.err != nil || c.left == 0 {
 		return false
 	}
 	c.left--
@@ -109,13 +82,12 @@ func (c *cursor) keep() {
 	}
 }
 
-// Remove implements deadletter.Cursor.
 func (c *cursor) Remove() error {
 	c.current = nil
 	return c.err
 }
 
-// Close implements deadletter.Cursor. It puts the messages back even when ctx has ended.
+// Close puts the messages back even when ctx has ended.
 func (c *cursor) Close(context.Context) error {
 	c.broker.server.mu.Lock()
 	defer c.broker.server.mu.Unlock()
@@ -125,8 +97,5 @@ func (c *cursor) Close(context.Context) error {
 	}
 	c.kept = nil
 	c.queue.dispatch()
-	if c.err != nil {
-		return fmt.Errorf("browse queue %q: %w", c.name, c.err)
-	}
-	return nil
+	return named("browse queue", c.queue.Name, c.err)
 }

@@ -8,25 +8,24 @@ import (
 	"example.com/warren/pkg/messaging/inmem"
 )
 
-// Two services, each with a connection of its own.
+// Two services of one process, each with its own connection to the same server.
 func ExampleServer() {
 	ctx := context.Background()
 	server := inmem.NewServer()
-	orders, mail := server.Connect(), server.Connect()
+	orders, mail := server.ConnectAs("orders"), server.ConnectAs("mail")
 
 	queue := messaging.Queue{Name: "mail.orderCreated", Durable: true}
 	done := make(chan struct{})
 	_, err := mail.Subscribe(ctx, queue, func(_ context.Context, m messaging.Message) error {
 		defer close(done)
-		fmt.Printf("%s from %s\n", m.Body, m.AppID)
+		fmt.Printf("%s from %s\n", m.Body, m.UserID)
 		return nil
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	m := messaging.Message{AppID: "orders", Body: []byte("order 42"), Persistent: true}
-	if err := orders.Publish(ctx, queue.Name, m); err != nil {
+	if err := orders.Publish(ctx, queue.Name, messaging.Message{Body: []byte("order 42"), Persistent: true}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -1,6 +1,7 @@
 package inmem
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -33,7 +34,9 @@ func (s *Server) Connect() *Broker { return s.ConnectAs("") }
 
 // ConnectAs returns a new connection whose messages have user as their UserID.
 func (s *Server) ConnectAs(user string) *Broker {
-	return &Broker{server: s, user: user, closed: make(chan struct{})}
+	b := &Broker{server: s, user: user}
+	b.closed, b.close = context.WithCancel(context.Background())
+	return b
 }
 
 // SetAvailable simulates an outage that lasts from SetAvailable(false) to SetAvailable(true). All connections are lost and

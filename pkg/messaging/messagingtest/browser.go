@@ -223,7 +223,7 @@ func testBrowserExclusive(t *browserTester) {
 	t.queue = t.newClassicQueue()
 	t.ensure(t.broker, t.queue)
 	t.fill(3)
-	handlers, started := make(gate), make(chan struct{}, 1)
+	handlers, started := make(gate), make(chan struct{}, 3)
 	defer handlers.open()
 	t.subscribe(t.broker, t.queue, func(ctx context.Context, _ messaging.Message) error {
 		started <- struct{}{}
