@@ -44,11 +44,11 @@ bin/warren:
 .PHONY: test
 test: rabbitmq ## Run all tests but the long fault scenarios with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	@$(TOOLS) go test $(TESTFLAGS) ./...
-	go test -race -short -timeout 8m $(TESTFLAGS) $(PACKAGES)
+	go test -race -skip '^TestLong' -timeout 8m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: chaos
 chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print the outcome of every call; takes many minutes
-	go test -race -count=1 -run Cluster $(TESTFLAGS) ./pkg/messaging/rabbitmq/...
+	go test -race -count=1 -run '^TestLong' $(TESTFLAGS) ./pkg/messaging/rabbitmq/...
 	cd test/chaos && go test -count=1 -timeout 30m $(TESTFLAGS) -full
 
 .PHONY: fuzz

@@ -25,9 +25,10 @@ func Receive[T any](t testing.TB, c <-chan T, what string) T {
 	case v := <-c:
 		return v
 	case <-limit.C:
-		t.Fatalf("%s: not within %s", what, Limit)
-		panic("unreachable")
 	}
+	t.Fatalf("%s: not within %s", what, Limit)
+	var none T
+	return none
 }
 
 // Until polls condition until it holds. Prefer [Receive] where an event can be received.

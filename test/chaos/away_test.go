@@ -9,10 +9,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestBrokerAwayAtStart starts the services before their broker. They wait, report why, and become ready once it is up. The
+// TestLongBrokerAwayAtStart starts the services before their broker. They wait, report why, and become ready once it is up. The
 // short form is TestBrokerComesLater of package e2e.
-func TestBrokerAwayAtStart(t *testing.T) {
-	long(t)
+func TestLongBrokerAwayAtStart(t *testing.T) {
 	suite.Node.Kill()
 	s := suite.LaunchSystem(t, limitSetting)
 	for _, p := range s.Processes() {
@@ -37,10 +36,9 @@ const (
 	moreMemory     = 32 << 20 // bytes, since the garbage collector returns memory late
 )
 
-// TestBrokerAway keeps the broker away for minutes. The gateway refuses every call at once, and no process accumulates
-// goroutines or memory. The short form is the test of the same name of package e2e.
-func TestBrokerAway(t *testing.T) {
-	long(t)
+// TestLongBrokerAway keeps the broker away for minutes. The gateway refuses every call at once, and no process accumulates
+// goroutines or memory. The short form is TestBrokerAway of package e2e.
+func TestLongBrokerAway(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting)
 	l := startLoad(t, s.API.Login(t, "demo"))
 	killed := time.Now()

@@ -15,11 +15,10 @@ import (
 
 const callbackQueue = "gateway.rpc.response"
 
-// TestClusterLosesNodes runs the system on a cluster of three nodes with replicated queues, by configuration alone, and
+// TestLongClusterLosesNodes runs the system on a cluster of three nodes with replicated queues, by configuration alone, and
 // repeatedly kills the node that matters most: in turns the one that the services are connected to, which at first leads all
 // queues, and the one that leads a request queue.
-func TestClusterLosesNodes(t *testing.T) {
-	long(t)
+func TestLongClusterLosesNodes(t *testing.T) {
 	c := startCluster(t)
 	s := c.suite().StartSystem(t, limitSetting, "RPC_QUEUE_TYPE=quorum", "RPC_CALLBACK_QUEUE_TYPE=quorum")
 	l := startLoad(t, s.API.Login(t, "demo"))

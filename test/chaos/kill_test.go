@@ -33,10 +33,9 @@ func TestBrokerKilled(t *testing.T) {
 	l.finish(t, fmt.Sprintf("the broker is killed and started, %d times", times), system.OrdersDatabase(s.Dir), resumes())
 }
 
-// TestPersistentRequests kills the broker while requests wait for their service with RPC_PERSISTENT. The requests have no
+// TestLongPersistentRequests kills the broker while requests wait for their service with RPC_PERSISTENT. The requests have no
 // Idempotency-Key, so the gateway does not resend them: a response shows that the broker kept the request.
-func TestPersistentRequests(t *testing.T) {
-	long(t)
+func TestLongPersistentRequests(t *testing.T) {
 	s := suite.StartSystem(t, "RPC_PERSISTENT=true", "RPC_TIMEOUT=50s")
 	demo := s.API.Login(t, "demo")
 	s.Orders.Stop(t)

@@ -4,8 +4,9 @@
 // # Sizes
 //
 // "make chaos" runs all tests with -full: faults are hard and repeated, the promised times hold, and the run takes many
-// minutes. Without -full each fault is short, and time limits allow for a busy machine. "make test" runs these short forms
-// with -short, which leaves out the tests that take long even so: see long.
+// minutes. Without -full each fault is short, and time limits allow for a busy machine. "make test" runs these short forms,
+// except of the tests named TestLong…: they take long even so, because they start a node more than others do, or package e2e
+// has their short form.
 package chaos
 
 import (
@@ -64,12 +65,4 @@ func size[T any](short, full T) T {
 		return full
 	}
 	return short
-}
-
-// long leaves a test to "make chaos": it starts a node more than others do, or its short form is in package e2e.
-func long(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("takes long: make chaos runs it")
-	}
 }

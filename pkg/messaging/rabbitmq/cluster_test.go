@@ -48,13 +48,10 @@ func leader(t *testing.T, cluster *rabbitmqtest.Cluster, queue string) *rabbitmq
 	return nil
 }
 
-// TestClusterLosesLeader kills the node that leads a quorum queue under load. The broker must continue on another node, and
+// TestLongClusterLosesLeader kills the node that leads a quorum queue under load. The broker must continue on another node, and
 // confirmed messages must arrive. A message sent on a new channel before there is a new leader, which the nodes refuse, must
 // arrive too.
-func TestClusterLosesLeader(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three nodes: make chaos runs it")
-	}
+func TestLongClusterLosesLeader(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t)
 	b := newTestBroker(t, Options{URLs: cluster.URLs(), ConfirmSends: true})

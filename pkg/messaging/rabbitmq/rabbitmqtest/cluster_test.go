@@ -12,11 +12,8 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// TestCluster checks that the nodes of a cluster know each other, and that a killed node joins them again.
-func TestCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three nodes: make chaos runs it")
-	}
+// TestLongCluster checks that the nodes of a cluster know each other, and that a killed node joins them again.
+func TestLongCluster(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
