@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"example.com/warren/pkg/messaging"
@@ -68,19 +67,19 @@ type admin struct {
 	served chan struct{} // closed when the server has ended
 }
 
-// startAdmin listens on addr, unless it is empty. It calls fail if the listener breaks.
-func startAdmin(ctx context.Context, addr string, h *health, registry *prometheus.Registry, logger *slog.Logger, fail Fail) (*admin, error) {
-	if addr == "" {
+// startAdmin listens on ADMIN_ADDR, unless it is empty. A listener that breaks fails the service.
+func (c *chassis) startAdmin() (*admin, error) {
+	if c.config.AdminAddr == "" {
 		return &admin{}, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	listener, err := new(net.ListenConfig).Listen(c.startContext, "tcp", c.config.AdminAddr)
 	if err != nil {
 		return nil, fmt.Errorf("open the admin listener (ADMIN_ADDR): %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", h.live)
-	mux.HandleFunc("GET /readyz", h.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
+	mux.HandleFunc("GET /livez", c.health.live)
+	mux.HandleFunc("GET /readyz", c.health.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.metrics.registry, promhttp.HandlerOpts{Registry: c.metrics.registry}))
 	a := &admin{
 		addr: listener.Addr().String(),
 		server: &http.Server{
@@ -90,14 +89,14 @@ func startAdmin(ctx context.Context, addr string, h *health, registry *prometheu
 			WriteTimeout:      30 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    16 << 10,
-			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+			ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelDebug),
 		},
 		served: make(chan struct{}),
 	}
 	go func() {
 		defer close(a.served)
 		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			fail(fmt.Errorf("admin listener: %w", err))
+			c.fail(fmt.Errorf("admin listener: %w", err))
 		}
 	}()
 	return a, nil

@@ -40,7 +40,7 @@ func newMetrics() *metrics {
 			ExpiredRequest:  counter("rpc_server_expired_requests_total", "Requests dropped because they arrived past their deadline.").Inc,
 			UnroutableReply: counter("rpc_server_unroutable_replies_total", "Replies dropped because their callback queue was gone.").Inc,
 			OrphanReply:     counter("rpc_client_orphan_replies_total", "Replies dropped because no call waited for them.").Inc,
-			ForgedReply:     counter("rpc_client_forged_replies_total", "Replies dropped because another user than the called service sent them.").Inc,
+			ForgedReply:     counter("rpc_client_forged_replies_total", "Replies dropped because another user than the service sent them.").Inc,
 			ResentRequest:   counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost.").Inc,
 		},
 		reconnects: counter("broker_reconnects_total", "Reconnections to the broker."),

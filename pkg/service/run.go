@@ -80,8 +80,7 @@ func (c *chassis) open() (err error) {
 	}
 	c.metrics.observeBroker(c.broker)
 	c.health = &health{broker: c.broker}
-	c.admin, err = startAdmin(c.startContext, c.config.AdminAddr, c.health, c.metrics.registry, c.logger, c.fail)
-	if err != nil {
+	if c.admin, err = c.startAdmin(); err != nil {
 		return err
 	}
 	build := ReadBuild()

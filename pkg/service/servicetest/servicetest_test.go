@@ -79,8 +79,8 @@ type failingTest struct {
 	failures []string
 }
 
-func (f *failingTest) Helper()                           {}
-func (f *failingTest) Errorf(format string, args ...any) { f.failures = append(f.failures, format) }
+func (f *failingTest) Helper()                        {}
+func (f *failingTest) Errorf(format string, _ ...any) { f.failures = append(f.failures, format) }
 
 func TestStopReportsErrors(t *testing.T) {
 	f := &failingTest{TB: t}
