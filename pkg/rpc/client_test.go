@@ -167,7 +167,10 @@ func TestForgedReplies(t *testing.T) {
 	})
 	orders := server.ConnectAs("orders")
 	t.Cleanup(func() { noError(t, orders.Close(stopContext(t))) })
-	others := []*inmem.Broker{connect(t, server), server.ConnectAs("access-control"), server.ConnectAs("ORDERS"), server.ConnectAs("orders.get")}
+	others := []*inmem.Broker{connect(t, server)}
+	for _, user := range []string{"access-control", "ORDERS", "orders.get"} {
+		others = append(others, server.ConnectAs(user))
+	}
 	subscribe(t, orders, "orders.get", func(ctx context.Context, m messaging.Message) error {
 		reply := messaging.Message{CorrelationID: m.CorrelationID, AppID: "orders", UserID: "orders", Body: []byte("forged")}
 		for _, other := range others {

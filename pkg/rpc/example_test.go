@@ -32,11 +32,11 @@ func getOrder(_ context.Context, in GetOrder) (Order, error) {
 // start starts a server and a client, and returns the function that stops them.
 func start(ctx context.Context, server *rpc.Server, client *rpc.Client) (stop func()) {
 	if err := errors.Join(server.Start(ctx), client.Start(ctx)); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return func() {
 		if err := errors.Join(client.Close(ctx), server.Drain(ctx)); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 	}
 }

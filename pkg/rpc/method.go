@@ -199,7 +199,7 @@ func (m *method) resend(ctx context.Context, to string, request *Request, reply 
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(delay/2 + rand.N(delay)):
+		case <-time.After(delay/2 + rand.N(delay)): //nolint:gosec // a delay is no secret
 		}
 		if err := m.send(ctx, to, request, reply); !errors.Is(err, messaging.ErrUnavailable) {
 			return err

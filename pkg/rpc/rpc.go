@@ -39,12 +39,17 @@ import (
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-// The messages and errors of package protocol, so that services import this package alone.
+// Aliases of package protocol, so that services import this package alone.
 type (
-	Request    = protocol.Request
-	Reply      = protocol.Reply
-	Identity   = protocol.Identity
-	Error      = protocol.Error
+	// Request is one call of a method.
+	Request = protocol.Request
+	// Reply is the response to a Request.
+	Reply = protocol.Reply
+	// Identity is a caller whose token was checked.
+	Identity = protocol.Identity
+	// Error is an error that the caller sees: a status, a reason for programs and a text for people.
+	Error = protocol.Error
+	// FieldError says what is wrong with one field of the input.
 	FieldError = protocol.FieldError
 )
 

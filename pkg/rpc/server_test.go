@@ -207,7 +207,8 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 		b := newBroker(t)
 		expired := 0
 		handled := 0
-		serve(t, b, ServerOptions{Prefetch: 2, Observer: Observer{ExpiredRequest: func() { expired++ }}}, "slow", func(context.Context, *Request) (*Reply, error) {
+		observer := Observer{ExpiredRequest: func() { expired++ }}
+		serve(t, b, ServerOptions{Prefetch: 2, Observer: observer}, "slow", func(context.Context, *Request) (*Reply, error) {
 			handled++
 			<-time.After(2 * time.Second) // of the bubble's clock
 			return &Reply{}, nil
@@ -219,7 +220,8 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 			go func() { _, _ = c.Do(t.Context(), &Request{Queue: "slow"}) }()
 			synctest.Wait()
 		}
-		past := protocol.Encoder{AppID: "caller", ReplyTo: "caller.rpc.response"}.Request(&Request{ID: "3", Deadline: time.Now().Add(-time.Second)}, time.Now())
+		third := &Request{ID: "3", Deadline: time.Now().Add(-time.Second)}
+		past := protocol.Encoder{AppID: "caller", ReplyTo: "caller.rpc.response"}.Request(third, time.Now())
 		past.TTL = 0
 		noError(t, b.Send(t.Context(), "slow", past))
 		<-time.After(5 * time.Second)
@@ -462,7 +464,8 @@ func TestUnroutableReply(t *testing.T) {
 	unroutable := make(chan struct{}, 10)
 	serve(t, b, ServerOptions{Logger: log.logger(), Observer: Observer{UnroutableReply: func() { unroutable <- struct{}{} }}}, "works", ok)
 	// Another service's server on the same connection counts only its own replies.
-	serve(t, b, ServerOptions{Name: "other", Observer: Observer{UnroutableReply: func() { t.Error("the other service counted it") }}}, "other", ok)
+	none := Observer{UnroutableReply: func() { t.Error("the other service counted it") }}
+	serve(t, b, ServerOptions{Name: "other", Observer: none}, "other", ok)
 	c := startClient(t, b, ClientOptions{})
 	noError(t, b.Send(t.Context(), "works", messaging.Message{CorrelationID: "7", ReplyTo: "gone"}))
 	awaittest.Receive(t, unroutable, "the return")
@@ -746,7 +749,7 @@ func TestReplayIsHandled(t *testing.T) {
 	noError(t, b.Publish(t.Context(), "orders.create", m))
 	awaittest.Receive(t, expired, "the request to be dropped")
 	dead := deadletter.Mark(m, "orders.create", deadletter.ReasonDeliveryLimit, time.Now())
-	noError(t, b.Publish(t.Context(), "orders.create", protocol.Replay(dead)))
+	noError(t, b.Publish(t.Context(), "orders.create", protocol.Replay(deadletter.Revive(dead))))
 	want := shopRequest()
 	want.Deadline = time.Time{}
 	if diff := cmp.Diff(want, awaittest.Receive(t, handled, "the request")); diff != "" {

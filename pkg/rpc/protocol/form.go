@@ -60,15 +60,20 @@ func (f form) set(headers map[string]any, name string) {
 
 // readForm calls field with each name and value of the form in a header, in their order.
 func readForm(headers map[string]any, header string, field func(name, value string)) error {
-	s, err := getString(headers, header)
-	if err != nil {
-		return err
+	value, ok := headers[header]
+	if !ok {
+		return nil
+	}
+	s, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("%s is %T, not a string", header, value)
 	}
 	for pair := range strings.SplitSeq(s, "&") {
 		if pair == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(pair, "=")
+		var err error
 		if name, err = url.QueryUnescape(name); err != nil {
 			return fmt.Errorf("%s: %w", header, err)
 		}

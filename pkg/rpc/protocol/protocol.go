@@ -15,20 +15,20 @@
 // [Error.Reply] makes a problem of an error (RFC 9457), and [Reply.Err] makes an error of a problem. An error's reason
 // identifies it to programs.
 //
-// # Dead letters
+// # Dead-lettered requests
 //
-// [Replay] makes a request of a dead-lettered one.
+// [Replay] makes a message that a service handles of one that was dead-lettered.
 package protocol
 
 import (
 	"fmt"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/driver"
 )
 
 // The names and values on the wire. PROTOCOL.md says what they mean.
@@ -104,23 +104,14 @@ func getInteger(headers map[string]any, name string) (n int64, ok bool, err erro
 	if !ok {
 		return 0, false, nil
 	}
-	if n, ok = driver.Integer(value); !ok {
+	switch v := reflect.ValueOf(value); {
+	case v.CanInt():
+		return v.Int(), true, nil
+	case v.CanUint():
+		return int64(v.Uint()), true, nil //nolint:gosec // AMQP has no unsigned 64-bit integers
+	default:
 		return 0, false, fmt.Errorf("%s is %T, not an integer", name, value)
 	}
-	return n, true, nil
-}
-
-// getString returns "" if there is no such header.
-func getString(headers map[string]any, name string) (string, error) {
-	value, ok := headers[name]
-	if !ok {
-		return "", nil
-	}
-	s, ok := value.(string)
-	if !ok {
-		return "", fmt.Errorf("%s is %T, not a string", name, value)
-	}
-	return s, nil
 }
 
 // addHeader adds a value to an HTTP header, whose names do not depend on case.

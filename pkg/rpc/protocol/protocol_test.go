@@ -95,12 +95,13 @@ func TestGolden(t *testing.T) {
 		Status: http.StatusCreated, Header: http.Header{"Location": {"/v1/orders/42"}},
 		ContentType: "application/json", Body: []byte(`{"id":"42"}`),
 	}
+	minimal := &Request{ID: testID, Deadline: testDeadline}
 	tests := []struct {
 		name    string
 		message messaging.Message
 	}{
 		{"full_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testNow)},
-		{"minimal_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(&Request{ID: testID, Deadline: testDeadline}, testNow)},
+		{"minimal_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(minimal, testNow)},
 		{"reply", Encoder{AppID: "orders"}.Reply(created, testID, testDeadline, testNow)},
 		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), testID, testDeadline, testNow)},
 	}

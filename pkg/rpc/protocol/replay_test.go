@@ -33,7 +33,7 @@ func TestReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dead := deadLetter(test.m)
 			before := driver.Normalize(dead)
-			if diff := cmp.Diff(test.want, Replay(dead)); diff != "" {
+			if diff := cmp.Diff(test.want, Replay(deadletter.Revive(dead))); diff != "" {
 				t.Errorf("replayed message (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(before, driver.Normalize(dead)); diff != "" {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/deadletter"
 )
 
 // Request is one call of a method.
@@ -141,13 +140,10 @@ func decodeDeadline(headers map[string]any) (time.Time, error) {
 	return time.UnixMilli(ms), nil
 }
 
-// Replay returns the message that makes a service handle a dead-lettered request once more. The caller no longer waits, so
-// the message has neither a deadline nor a queue to reply to. It keeps the correlation ID, which makes a request idempotent,
-// and the identity that the gateway had checked, even if its token has expired since.
-//
-// If m is no request, Replay only revives it; see [deadletter.Revive].
+// Replay returns the message that makes a service handle a request once more, whose caller no longer waits. The message has
+// neither a deadline nor a queue to reply to. It keeps the correlation ID, which makes a request idempotent, and the identity
+// that the gateway had checked, even if its token has expired since. Replay returns other messages as they are.
 func Replay(m messaging.Message) messaging.Message {
-	m = deadletter.Revive(m)
 	if !IsRequest(m) {
 		return m
 	}

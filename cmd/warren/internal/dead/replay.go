@@ -38,7 +38,7 @@ func replay(ctx context.Context, b deadletter.Browser, l deadMessage) (string, e
 	if l.death.Queue == "" {
 		return "", refusal{fmt.Errorf("no header %s says where it came from", deadletter.QueueHeader)}
 	}
-	err := b.Publish(ctx, l.death.Queue, protocol.Replay(l.message))
+	err := b.Publish(ctx, l.death.Queue, protocol.Replay(deadletter.Revive(l.message)))
 	if errors.Is(err, messaging.ErrUnroutable) || errors.Is(err, messaging.ErrInvalidMessage) {
 		return "", refusal{err}
 	}

@@ -95,8 +95,9 @@ var known sync.Map // reflect.Type → *Binding
 
 // Of returns the binding of an input type, or what is wrong with its tags.
 func Of(t reflect.Type) (*Binding, error) {
-	if b, ok := known.Load(t); ok {
-		return b.(*Binding), nil //nolint:forcetypeassert // see Store below
+	loaded, _ := known.Load(t)
+	if b, ok := loaded.(*Binding); ok {
+		return b, nil
 	}
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("input type %s is not a struct", t)

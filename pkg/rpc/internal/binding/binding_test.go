@@ -99,7 +99,8 @@ func TestDecodeWrongInput(t *testing.T) {
 	}{
 		{"nothing at all", &protocol.Request{}, fields("shop", "is required")},
 		{"no JSON", body(`{"name":`), protocol.NewError(http.StatusBadRequest, "malformed JSON at byte 8: unexpected end of JSON input")},
-		{"trailing data", body(`{} {}`), protocol.NewError(http.StatusBadRequest, "malformed JSON at byte 4: invalid character '{' after top-level value")},
+		{"trailing data", body(`{} {}`),
+			protocol.NewError(http.StatusBadRequest, "malformed JSON at byte 4: invalid character '{' after top-level value")},
 		{"an array", body(`[]`), protocol.NewError(http.StatusUnprocessableEntity, "the body is not a JSON object")},
 		{"a number", body(`1`), protocol.NewError(http.StatusUnprocessableEntity, "the body is not a JSON object")},
 		{"null", body(`null`), nil},
