@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -45,8 +46,8 @@ type Authenticator struct {
 
 	checks singleflight.Group // by fingerprint
 
-	mu      sync.Mutex // held while a result is cached or dropped
-	forgets uint64     // how often Forget was called
+	forgets atomic.Uint64 // how often Forget was called
+	mu      sync.Mutex    // held while a result is cached, and while Forget drops one
 }
 
 // NewAuthenticator returns an Authenticator that trusts a result until ttl has passed or the token has expired. A revoked
@@ -81,7 +82,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (*rpc.Id
 func (a *Authenticator) check(ctx context.Context, key, token string) (*rpc.Identity, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.timeout)
 	defer cancel()
-	forgets := a.countForgets()
+	forgets := a.forgets.Load()
 	identity, err := a.validator.Validate(ctx, token)
 	if err != nil {
 		return nil, err
@@ -96,18 +97,12 @@ func (a *Authenticator) check(ctx context.Context, key, token string) (*rpc.Iden
 	return identity, nil
 }
 
-func (a *Authenticator) countForgets() uint64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.forgets
-}
-
 // remember caches the result of a check, unless Forget was called since the check began: the result may be older than a
 // logout.
 func (a *Authenticator) remember(key string, identity *rpc.Identity, ttl time.Duration, forgets uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.forgets == forgets {
+	if a.forgets.Load() == forgets {
 		a.cache.Put(key, identity, ttl)
 	}
 }
@@ -118,7 +113,7 @@ func (a *Authenticator) Forget(token string) {
 	a.checks.Forget(key) // a check in flight may be older than the logout
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.forgets++
+	a.forgets.Add(1)
 	a.cache.Delete(key)
 }
 

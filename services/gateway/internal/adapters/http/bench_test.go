@@ -44,7 +44,7 @@ func BenchmarkRequest(b *testing.B) {
 	h := s.newRouteHandler(Route{Method: http.MethodGet, Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := h.request(c, info, &requestBody{quota: h.bodyQuota}); err != nil {
+		if _, err := h.request(c, info, &requestBody{quota: h.bodies}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -101,37 +101,27 @@ func (b *requestBody) readFrom(r io.Reader, size int64) error {
 
 // readBody reads a request's body. A body over the limit is a *http.MaxBytesError.
 func (h *routeHandler) readBody(c echo.Context, b *requestBody) error {
-	r := c.Request()
+	r, limit := c.Request(), h.server.config.MaxBodyBytes
 	if r.ContentLength == 0 || r.Body == nil {
 		return nil
 	}
-	if r.ContentLength > h.maxBodyBytes {
-		return &http.MaxBytesError{Limit: h.maxBodyBytes}
+	if r.ContentLength > limit {
+		return &http.MaxBytesError{Limit: limit}
 	}
-	size := h.maxBodyBytes
+	size := limit
 	if r.ContentLength > 0 {
 		size = r.ContentLength
 	}
-	err := b.readFrom(http.MaxBytesReader(c.Response(), r.Body, h.maxBodyBytes), size+1)
-	if errors.Is(err, errQuotaExceeded) {
+	err := b.readFrom(http.MaxBytesReader(c.Response(), r.Body, limit), size+1)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil || errors.As(err, &tooLarge):
+		return err
+	case errors.Is(err, errQuotaExceeded):
 		// Without it, net/http would read the rest of the body before it sends the response.
 		c.Response().Header().Set(echo.HeaderConnection, "close")
 		return problems.tooManyBodies.WithCause(err)
-	}
-	if err != nil {
-		return bodyError(r, err)
-	}
-	return nil
-}
-
-// bodyError tells why a body could not be read: it is too large or too slow, its client has gone, or it is malformed. The
-// time-out comes before the client that has gone, because it ends the request's context too.
-func bodyError(r *http.Request, err error) error {
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return err
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded): // comes first: net/http then ends the request's context too
 		return problems.bodyTooSlow.WithCause(err)
 	case r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return r.Context().Err()

@@ -74,44 +74,49 @@ func withDetail(e *rpc.Error, format string, args ...any) *rpc.Error {
 	return &c
 }
 
+// problemOf maps the errors of a call to the problem that the client gets. The first one that matches counts.
+var problemOf = []struct {
+	err     error
+	problem *rpc.Error
+}{
+	{context.Canceled, problems.clientGone},
+	{rpc.ErrTimeout, problems.noReply},
+	{rpc.ErrMalformedReply, problems.replyMalformed},
+	{rpc.ErrTooManyPending, problems.tooManyCalls},
+	{rpc.ErrClosed, problems.serviceUnavailable},
+	{messaging.ErrUnavailable, problems.serviceUnavailable},
+	{messaging.ErrUnroutable, problems.serviceUnavailable},
+	{messaging.ErrClosed, problems.serviceUnavailable},
+	{messaging.ErrBodyTooLarge, problems.bodyTooLarge},
+	{messaging.ErrHeadersTooLarge, problems.headersTooLarge},
+	{messaging.ErrInvalidMessage, problems.requestInvalid},
+}
+
 // problem returns what the client is told about err. The cause is only logged.
 func (s *Server) problem(err error) *rpc.Error {
 	var (
 		known   *rpc.Error
 		routing *echo.HTTPError
 		body    *http.MaxBytesError
-		problem *rpc.Error
 	)
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &routing):
-		problem = routingProblem(routing.Code)
-	case isClientGone(err):
-		problem = problems.clientGone
+		return routingProblem(routing.Code).WithCause(err)
 	case errors.As(err, &body):
-		problem = withDetail(problems.bodyTooLarge, "the body has more than %d bytes", body.Limit)
-	case errors.Is(err, rpc.ErrTimeout):
-		c := *problems.noReply
-		c.Status = s.config.TimeoutStatus
-		problem = &c
-	case errors.Is(err, rpc.ErrMalformedReply):
-		problem = problems.replyMalformed
-	case errors.Is(err, rpc.ErrTooManyPending):
-		problem = problems.tooManyCalls
-	case errors.Is(err, messaging.ErrBodyTooLarge):
-		problem = problems.bodyTooLarge
-	case errors.Is(err, messaging.ErrHeadersTooLarge):
-		problem = problems.headersTooLarge
-	case errors.Is(err, messaging.ErrInvalidMessage):
-		problem = problems.requestInvalid
-	case errors.Is(err, messaging.ErrUnavailable), errors.Is(err, messaging.ErrUnroutable),
-		errors.Is(err, messaging.ErrClosed), errors.Is(err, rpc.ErrClosed):
-		problem = problems.serviceUnavailable
-	default:
-		problem = problems.internalError
+		return withDetail(problems.bodyTooLarge, "the body has more than %d bytes", body.Limit)
 	}
-	return problem.WithCause(err)
+	for _, p := range problemOf {
+		if errors.Is(err, p.err) {
+			problem := p.problem.WithCause(err)
+			if p.problem == problems.noReply {
+				problem.Status = s.config.TimeoutStatus
+			}
+			return problem
+		}
+	}
+	return problems.internalError.WithCause(err)
 }
 
 // routingProblem returns the problem of a request that the router refused.
@@ -125,8 +130,6 @@ func routingProblem(status int) *rpc.Error {
 		return rpc.NewError(status, "%s", http.StatusText(status))
 	}
 }
-
-func isClientGone(err error) bool { return errors.Is(err, context.Canceled) }
 
 // writeError responds to a request that failed.
 func (s *Server) writeError(c echo.Context, info *requestInfo, err error) {

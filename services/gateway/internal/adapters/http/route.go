@@ -14,31 +14,24 @@ import (
 // server is built.
 type routeHandler struct {
 	Route
-	caller        Caller
-	authenticator Authenticator
-	timeout       time.Duration
-	forward       map[string]bool // the canonical names of Route.Forward
-	missingScope  *rpc.Error
-	maxBodyBytes  int64
-	bodyQuota     *bodyQuota
-	metrics       routeMetrics
+	server       *Server
+	timeout      time.Duration   // for the token check and the call together
+	forward      map[string]bool // the canonical names of Route.Forward
+	scopeMissing *rpc.Error
+	bodies       *bodyQuota
+	metrics      routeMetrics
 }
 
 func (s *Server) newRouteHandler(r Route) *routeHandler {
-	h := &routeHandler{
-		Route:         r,
-		caller:        s.caller,
-		authenticator: s.authenticator,
-		timeout:       cmp.Or(r.Timeout, s.callTimeout),
-		forward:       canonicalSet(r.Forward...),
-		maxBodyBytes:  s.config.MaxBodyBytes,
-		bodyQuota:     s.newBodyQuota(),
-		metrics:       s.metrics.of(r.Method, r.Path),
+	return &routeHandler{
+		Route:        r,
+		server:       s,
+		timeout:      cmp.Or(r.Timeout, s.callTimeout),
+		forward:      canonicalSet(r.Forward...),
+		scopeMissing: scopeMissing(r.Scope),
+		bodies:       s.newBodyQuota(),
+		metrics:      s.metrics.of(r.Method, r.Path),
 	}
-	if r.Scope != "" {
-		h.missingScope = missingScope(r.Scope)
-	}
-	return h
 }
 
 // serve checks the token, makes the call and writes the response.
@@ -53,7 +46,7 @@ func (h *routeHandler) serve(c echo.Context) error {
 	}
 	reply, err := h.call(c, info)
 	if h.ForgetToken {
-		h.authenticator.Forget(info.token) // also when the call failed: access-control may have done its part
+		h.server.authenticator.Forget(info.token) // also if the call failed: the service may have handled it
 	}
 	if err != nil {
 		return err
@@ -63,13 +56,13 @@ func (h *routeHandler) serve(c echo.Context) error {
 
 // call makes the call. It releases the body before the response is written, because a slow client may take long to read it.
 func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, error) {
-	body := &requestBody{quota: h.bodyQuota}
+	body := &requestBody{quota: h.bodies}
 	defer body.release()
 	request, err := h.request(c, info, body)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := h.caller.Do(c.Request().Context(), request)
+	reply, err := h.server.caller.Do(c.Request().Context(), request)
 	if err != nil {
 		return nil, err
 	}

@@ -22,24 +22,24 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	}
 	ctx, cancel := context.WithDeadline(r.Context(), info.deadline)
 	defer cancel()
-	identity, err := h.authenticator.Authenticate(ctx, token)
+	identity, err := h.server.authenticator.Authenticate(ctx, token)
 	switch {
 	case errors.Is(err, app.ErrInvalidToken):
 		return problems.tokenInvalid.WithCause(err)
-	case err != nil && isClientGone(err):
-		return err
+	case errors.Is(err, context.Canceled):
+		return err // the client has gone
 	case err != nil:
 		return problems.tokenUnchecked.WithCause(err)
 	}
 	info.token, info.identity = token, identity
-	if h.missingScope != nil && !identity.HasScope(h.Scope) {
-		return h.missingScope
+	if h.Scope != "" && !identity.HasScope(h.Scope) {
+		return h.scopeMissing
 	}
 	return nil
 }
 
-// missingScope names the scope in the challenge, so that a client can ask for a token with it (RFC 6750, section 3).
-func missingScope(scope string) *rpc.Error {
+// scopeMissing names the scope in the challenge, so that a client can ask for a token with it (RFC 6750, section 3).
+func scopeMissing(scope string) *rpc.Error {
 	problem := withDetail(problems.scopeMissing, "the scope %s is required", scope)
 	return problem.WithHeader(headerChallenge, problem.Header.Get(headerChallenge)+fmt.Sprintf(", scope=%q", scope))
 }
