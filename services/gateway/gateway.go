@@ -28,7 +28,7 @@ type Config struct {
 	HTTP http.Config `embed:""`
 
 	Instance       string        `help:"Name of this process among several gateways, e.g. the pod's. Empty: it is the only one."`
-	TokenCache     time.Duration `default:"5s" validate:"min=0s" help:"How long the result of a token check is trusted; a revoked token is accepted for as long. 0s: every request is checked."` //nolint:lll // a tag
+	TokenCache     time.Duration `default:"5s" validate:"min=0s" help:"How long the result of a token check is trusted; a revoked token is accepted for as long. 0s: every request is checked."`
 	TokenCacheSize int           `default:"10000" validate:"min=1" help:"Tokens whose checks are cached."`
 }
 

@@ -13,12 +13,12 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// newBenchServer answers from a fake, and logs as in production.
+// newBenchServer returns a server whose calls return at once, and which logs as in production.
 func newBenchServer(b *testing.B) *Server {
 	b.Helper()
 	reply := &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: make([]byte, 1024)}
 	o := options()
-	s, err := NewServer(o.Config, o.callTimeout, answering{reply}, &authenticator{identity: user},
+	s, err := NewServer(o.Config, o.callTimeout, fixedReply{reply}, &authenticator{identity: user},
 		slog.New(slog.NewJSONHandler(unwritten{}, nil)), prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)
@@ -33,7 +33,7 @@ func benchRequest() *http.Request {
 	return r
 }
 
-// From an HTTP request to a call.
+// BenchmarkRequest maps an HTTP request to a call.
 func BenchmarkRequest(b *testing.B) {
 	s := newBenchServer(b)
 	c := echo.New().NewContext(benchRequest(), httptest.NewRecorder())
@@ -50,7 +50,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// From a reply to an HTTP response.
+// BenchmarkWriteReply maps a reply to an HTTP response.
 func BenchmarkWriteReply(b *testing.B) {
 	e, w := echo.New(), discarding{http.Header{}}
 	reply := &rpc.Reply{
@@ -64,7 +64,7 @@ func BenchmarkWriteReply(b *testing.B) {
 	}
 }
 
-// All that the gateway does for a request, but for net/http and the call.
+// BenchmarkServeHTTP does everything that the gateway does for a request, except net/http and the call.
 func BenchmarkServeHTTP(b *testing.B) {
 	s := newBenchServer(b)
 	r := benchRequest()
@@ -74,17 +74,17 @@ func BenchmarkServeHTTP(b *testing.B) {
 	}
 }
 
-// answering is a caller that has its answer.
-type answering struct{ reply *rpc.Reply }
+// fixedReply is a caller whose calls return at once.
+type fixedReply struct{ reply *rpc.Reply }
 
-func (a answering) Do(context.Context, *rpc.Request) (*rpc.Reply, error) { return a.reply, nil }
+func (f fixedReply) Do(context.Context, *rpc.Request) (*rpc.Reply, error) { return f.reply, nil }
 
-// unwritten is a log whose lines are made and go nowhere.
+// unwritten discards log lines after they are formatted, unlike slog.DiscardHandler.
 type unwritten struct{}
 
 func (unwritten) Write(p []byte) (int, error) { return len(p), nil }
 
-// discarding is a response that goes nowhere.
+// discarding is a response that is discarded.
 type discarding struct{ header http.Header }
 
 func (d discarding) Header() http.Header         { return d.header }

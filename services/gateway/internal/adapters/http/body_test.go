@@ -17,19 +17,20 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
 )
 
-// roomFor is a server's options with little room for bodies.
-func roomFor(total, each int64) settings {
+// quotaOf returns settings with a small quota for bodies.
+func quotaOf(total, each int64) settings {
 	o := options()
 	o.MaxBodiesBytes, o.MaxBodyBytes = total, each
 	return o
 }
 
-// isRoomFree reports whether no body holds anything.
-func (f *fixture) isRoomFree() bool {
+// isQuotaFree reports whether no body holds any quota.
+func (f *fixture) isQuotaFree() bool {
 	if !f.bodies.TryAcquire(f.config.MaxBodiesBytes) {
 		return false
 	}
@@ -37,18 +38,10 @@ func (f *fixture) isRoomFree() bool {
 	return true
 }
 
-// awaitRoom polls until all room is free.
-func (f *fixture) awaitRoom(t *testing.T) {
+// awaitQuota waits until no body holds any quota.
+func (f *fixture) awaitQuota(t *testing.T) {
 	t.Helper()
-	ticker, limit := time.NewTicker(time.Millisecond), time.After(10*time.Second)
-	defer ticker.Stop()
-	for !f.isRoomFree() {
-		select {
-		case <-ticker.C:
-		case <-limit:
-			t.Fatal("some room is still held")
-		}
-	}
+	awaittest.Until(t, "release of the quota", f.isQuotaFree)
 }
 
 func TestBodyIsReadWhole(t *testing.T) {
@@ -81,11 +74,11 @@ func TestBodyIsReadWhole(t *testing.T) {
 	}
 }
 
-// TestNoRoomForBodies: what does not fit is refused before it is called, and served once there is room. Uploads to one
-// route leave room for the others.
-func TestNoRoomForBodies(t *testing.T) {
+// TestBodyQuota: a body over the quota is refused before any call, and served once there is quota again. Uploads to one route
+// leave quota for the others.
+func TestBodyQuota(t *testing.T) {
 	const size = 20_000
-	f := newFixture(t, roomFor(2*(size+1), size))
+	f := newFixture(t, quotaOf(2*(size+1), size))
 	called, finish := make(chan struct{}), make(chan struct{})
 	f.caller.f = func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
 		if r.Queue == "orders.create" {
@@ -103,11 +96,11 @@ func TestNoRoomForBodies(t *testing.T) {
 	w := f.do(upload("/v1/orders"))
 	problemIn(t, w)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("without room: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+		t.Errorf("over the quota: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
 	for _, r := range []*http.Request{newRequest("GET", "/v1/orders", ""), upload("/v1/login"), upload("/v1/orders/7/cancel")} {
 		if w := f.do(r); w.Code != http.StatusNoContent {
-			t.Errorf("%s %s: status %d, want the room that is left to serve it", r.Method, r.URL, w.Code)
+			t.Errorf("%s %s: status %d, want it served from the rest of the quota", r.Method, r.URL, w.Code)
 		}
 	}
 	close(finish)
@@ -116,23 +109,19 @@ func TestNoRoomForBodies(t *testing.T) {
 	}
 	again := make(chan int, 1)
 	go func() { again <- f.do(upload("/v1/orders")).Code }()
-	select {
-	case <-called:
-	case <-time.After(10 * time.Second):
-		t.Fatal("the upload is not called although there is room again")
-	}
+	awaittest.Receive(t, called, "call of the upload with quota again")
 	if status := <-again; status != http.StatusNoContent {
-		t.Errorf("with room again: status %d", status)
+		t.Errorf("with quota again: status %d", status)
 	}
-	if !f.isRoomFree() {
-		t.Error("some room is still held")
+	if !f.isQuotaFree() {
+		t.Error("some quota is still held")
 	}
 }
 
-// TestClaimedBodiesTakeNoRoom: clients that announce a body and don't send it don't keep out those that do.
-func TestClaimedBodiesTakeNoRoom(t *testing.T) {
+// TestAnnouncedBodiesTakeNoQuota: clients that announce a body without sending it do not keep out those that send one.
+func TestAnnouncedBodiesTakeNoQuota(t *testing.T) {
 	const size = 20_000
-	f := newFixture(t, roomFor(size+1, size))
+	f := newFixture(t, quotaOf(size+1, size))
 	f.start(t)
 	for range 50 {
 		claim := head("POST", "/v1/orders", "Content-Length: 20000", "Expect: 100-continue")
@@ -140,7 +129,7 @@ func TestClaimedBodiesTakeNoRoom(t *testing.T) {
 		if _, err := io.WriteString(conn, claim); err != nil {
 			t.Fatal(err)
 		}
-		// The server asks for the body: it waits for it from now on.
+		// The server asks for the body, and waits for it from now on.
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -156,13 +145,13 @@ func TestClaimedBodiesTakeNoRoom(t *testing.T) {
 	}
 }
 
-// TestRefusalDoesNotWaitForTheBody: a client on a slow line hears at once that there is no room.
+// TestRefusalDoesNotWaitForTheBody: a slow client is refused at once when its body is over the quota.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
-	o := roomFor(2*firstBodyBytes, 2*firstBodyBytes-1) // for one whole body
+	o := quotaOf(2*firstBodyBytes, 2*firstBodyBytes-1) // for one whole body
 	o.ReadTimeout = time.Minute
 	f := newFixture(t, o)
 	if !f.bodies.TryAcquire(firstBodyBytes) {
-		t.Fatal("no room at the start")
+		t.Fatal("the quota is in use at the start")
 	}
 	f.start(t)
 	conn := f.dial(t)
@@ -179,11 +168,11 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 		t.Errorf("status %d, connection closed: %t; want 503 and a close", response.StatusCode, response.Close)
 	}
 	f.bodies.Release(firstBodyBytes)
-	f.awaitRoom(t)
+	f.awaitQuota(t)
 }
 
-// TestBodyRoomIsGivenBack however a request ends, while many compete for it.
-func TestBodyRoomIsGivenBack(t *testing.T) {
+// TestBodyQuotaIsReleased in every way that a request can end, while many requests compete for the quota.
+func TestBodyQuotaIsReleased(t *testing.T) {
 	const size = 5_000
 	var body = strings.Repeat("x", size)
 	post := func() *http.Request { return newRequest(http.MethodPost, "/v1/orders", body) }
@@ -207,7 +196,7 @@ func TestBodyRoomIsGivenBack(t *testing.T) {
 	tests := map[string]struct {
 		request func() *http.Request
 		f       func(context.Context, *rpc.Request) (*rpc.Reply, error)
-		want    int // besides 503, for want of room
+		want    int // or 503, when the quota is used up
 	}{
 		"success":             {post, nil, 200},
 		"the service's error": {post, func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &rpc.Reply{Status: 409}, nil }, 409},
@@ -225,7 +214,7 @@ func TestBodyRoomIsGivenBack(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t, roomFor(4*size, 2*size))
+			f := newFixture(t, quotaOf(4*size, 2*size))
 			f.caller.f = test.f
 			var ended atomic.Int64
 			var clients sync.WaitGroup
@@ -244,10 +233,10 @@ func TestBodyRoomIsGivenBack(t *testing.T) {
 			}
 			clients.Wait()
 			if ended.Load() == 0 {
-				t.Error("none found room")
+				t.Error("no request found quota")
 			}
-			if !f.isRoomFree() {
-				t.Error("some room is still held")
+			if !f.isQuotaFree() {
+				t.Error("some quota is still held")
 			}
 		})
 	}
@@ -273,10 +262,10 @@ func (f *fixture) status(r *http.Request) (status int) {
 	return f.do(r).Code
 }
 
-// TestBodyRoomOfLostClients: the same over sockets, where clients vanish while they send and while they wait.
-func TestBodyRoomOfLostClients(t *testing.T) {
+// TestBodyQuotaOfLostClients: the same over sockets, where clients disconnect while they send and while they wait.
+func TestBodyQuotaOfLostClients(t *testing.T) {
 	const size = 20_000
-	f := newFixture(t, roomFor(10*size, size))
+	f := newFixture(t, quotaOf(10*size, size))
 	called := make(chan struct{})
 	f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
 		called <- struct{}{}
@@ -296,15 +285,15 @@ func TestBodyRoomOfLostClients(t *testing.T) {
 		_ = waiting.Close()
 		_ = sending.Close()
 	}
-	f.awaitRoom(t)
+	f.awaitQuota(t)
 }
 
-// TestSlowReadersHoldNoBody: the room is free before the reply is written.
+// TestSlowReadersHoldNoBody: the quota is released before the response is written.
 func TestSlowReadersHoldNoBody(t *testing.T) {
-	f := newFixture(t, roomFor(3_000, 2_000))
+	f := newFixture(t, quotaOf(3_000, 2_000))
 	w := &slowWriter{ResponseRecorder: httptest.NewRecorder()}
 	w.onWrite = func() {
-		if !f.isRoomFree() {
+		if !f.isQuotaFree() {
 			t.Error("the request's body is held while its reply is written")
 		}
 	}

@@ -72,7 +72,7 @@ func queuesOf(routes []Route) []string {
 	return queues
 }
 
-// serve answers what comes to a queue.
+// serve replies to the requests of a queue.
 func (f *brokerFixture) serve(t testing.TB, b messaging.Broker, queue string) {
 	t.Helper()
 	handler := func(ctx context.Context, m messaging.Message) error {

@@ -86,7 +86,9 @@ func failures(t *testing.T) map[string]failure {
 		"large body":      {request: tooLarge, want: 413, reason: "body-too-large"},
 		"slow body":       {request: slow, want: 408, reason: "body-too-slow"},
 		"broken body":     {request: broken, want: 400, reason: "body-unreadable"},
-		"client gone":     {request: newRequest("GET", "/v1/orders", "").WithContext(gone), f: fails(context.Canceled), want: 499, reason: "client-gone"},
+		"client gone": {
+			request: newRequest("GET", "/v1/orders", "").WithContext(gone), f: fails(context.Canceled), want: 499, reason: "client-gone",
+		},
 		"bodies take quota": {
 			request: newRequest("POST", "/v1/orders", "x"), fullQuota: true, want: 503, reason: "too-many-bodies", retryAfter: true, close: true,
 		},
@@ -167,13 +169,12 @@ func TestFailures(t *testing.T) {
 // TestEveryProblemIsTested compares the gateway's problems with those of TestFailures, by reason and status.
 func TestEveryProblemIsTested(t *testing.T) {
 	want := map[string]int64{"order-cancelled": 409} // a service's
-	table := reflect.ValueOf(problems)
-	for i := range table.NumField() {
-		reason := table.Field(i).Elem().FieldByName("Reason").String()
+	for _, problem := range reflect.ValueOf(problems).Fields() {
+		reason := problem.Elem().FieldByName("Reason").String()
 		if want[reason] != 0 || reason == "" {
 			t.Errorf("reason %q is not unique", reason)
 		}
-		want[reason] = table.Field(i).Elem().FieldByName("Status").Int()
+		want[reason] = problem.Elem().FieldByName("Status").Int()
 	}
 	got := map[string]int64{}
 	for _, test := range failures(t) {
@@ -211,7 +212,7 @@ func TestClientGone(t *testing.T) {
 	cancel()
 	w := f.do(newRequest(http.MethodGet, "/v1/orders", "").WithContext(ctx))
 	if w.Code != statusClientGone {
-		t.Errorf("status %d: a client that only closed its sending side would take it for an answer", w.Code)
+		t.Errorf("status %d: a client that only closed its sending side would take it for a success", w.Code)
 	}
 	if !strings.Contains(f.log.String(), "status=499") {
 		t.Errorf("not logged as 499: %s", f.log)

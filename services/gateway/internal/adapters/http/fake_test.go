@@ -21,7 +21,7 @@ import (
 
 const validToken = "valid-token"
 
-// caller answers with f, and keeps the last request.
+// caller returns what f returns, and keeps the last request.
 type caller struct {
 	f func(ctx context.Context, r *rpc.Request) (*rpc.Reply, error)
 
@@ -96,7 +96,7 @@ func options() settings {
 	}}
 }
 
-// fixture is a server over fakes, and all that it logs.
+// fixture is a server over fakes, and what it logs.
 type fixture struct {
 	*Server
 	caller        *caller

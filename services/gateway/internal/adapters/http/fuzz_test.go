@@ -24,14 +24,14 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// patient has limits that a busy machine does not run into.
+// patient returns settings whose limits are never reached on a busy machine.
 func patient() settings {
 	o := options()
 	o.callTimeout, o.WriteTimeout, o.IdleTimeout = time.Minute, time.Hour, time.Hour
 	return o
 }
 
-// FuzzRequest: whatever a client sends, it gets an answer, and a service at most a valid message of the gateway's.
+// FuzzRequest: any request gets a response, and causes at most one message, which is valid and carries the gateway's properties.
 func FuzzRequest(f *testing.F) {
 	authorized := "Authorization: Bearer " + validToken + "\r\n"
 	for _, seed := range []string{
@@ -78,7 +78,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 	t.Helper()
 	m := d.message
 	if !slices.Contains(queues, d.queue) {
-		t.Errorf("queue %q is none of the routes'", d.queue)
+		t.Errorf("queue %q belongs to no route", d.queue)
 	}
 	if err := driver.ValidateMessage(&m); err != nil {
 		t.Error(err)
@@ -102,8 +102,8 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 	}
 }
 
-// FuzzReply: whatever a service replies, the client gets one response that it can parse, with the reply's status and body,
-// and the gateway's own headers.
+// FuzzReply: any reply of a service becomes one response that can be parsed, with the reply's status and body, and with the
+// gateway's own headers.
 func FuzzReply(f *testing.F) {
 	f.Add(int64(200), "Location", "/v1/orders/7", "application/json", []byte(`{"id":7}`))
 	f.Add(int64(201), "X-Evil", "a\r\nSet-Cookie: b=c\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "text/html\r\nX: y", []byte("<html>"))
@@ -114,7 +114,7 @@ func FuzzReply(f *testing.F) {
 	f.Add(int64(599), "Trailer:X", "y", "\x00", bytes.Repeat([]byte("x"), 5000))
 	f.Add(int64(100), "Date", "never", "text/plain", []byte("x"))
 	f.Add(int64(600), "Access-Control-Allow-Origin", "*", "text/plain", []byte("x"))
-	f.Add(int64(0), "", "gzip", "application/octet-stream", []byte{0x1f, 0x8b}) // a plain service's
+	f.Add(int64(0), "", "gzip", "application/octet-stream", []byte{0x1f, 0x8b}) // of a service without package rpc
 	server := newBrokerFixture(f, patient())
 	server.start(f)
 	connection := &persistent{addr: server.Addr()}
@@ -159,7 +159,7 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// usualHeaders are in responses whatever the reply.
+// usualHeaders are in every response.
 var usualHeaders = []string{"Content-Length", "Content-Type", "Date", "X-Content-Type-Options", "X-Correlation-Id"}
 
 func checkOwnHeaders(t *testing.T, header http.Header) {
@@ -177,7 +177,7 @@ func checkOwnHeaders(t *testing.T, header http.Header) {
 	}
 }
 
-// checkOtherHeaders wants at most the service's own, with both its values.
+// checkOtherHeaders fails the test for a header that neither the gateway nor the service has set.
 func checkOtherHeaders(t *testing.T, header http.Header, name, value string) {
 	t.Helper()
 	value = strings.Trim(value, " \t")
@@ -191,7 +191,7 @@ func checkOtherHeaders(t *testing.T, header http.Header, name, value string) {
 	}
 }
 
-func wantProblem(t *testing.T, got answer, status int) {
+func wantProblem(t *testing.T, got response, status int) {
 	t.Helper()
 	contentType := got.header.Get("Content-Type")
 	if got.status != status || contentType != "application/problem+json" || !json.Valid(got.body) {
@@ -206,22 +206,22 @@ func expectedContentType(sent string) string {
 	return strings.Trim(sent, " \t")
 }
 
-// answer is a response as it came over a connection.
-type answer struct {
+// response is a response as it came over a connection.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// persistent is a client's connection, which is dialed again when it was closed.
+// persistent is a client's connection, which is dialled again after it was closed.
 type persistent struct {
 	addr   net.Addr
 	conn   net.Conn
 	reader *bufio.Reader
 }
 
-// roundTrip gets the orders. Bytes beyond the one response are an error.
-func (p *persistent) roundTrip(t *testing.T) answer {
+// roundTrip requests the orders. Bytes after the response are an error.
+func (p *persistent) roundTrip(t *testing.T) response {
 	t.Helper()
 	if p.conn == nil {
 		conn, err := net.Dial("tcp", p.addr.String())
@@ -234,23 +234,23 @@ func (p *persistent) roundTrip(t *testing.T) answer {
 	if _, err := io.WriteString(p.conn, head("GET", "/v1/orders")); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.ReadResponse(p.reader, nil)
+	r, err := http.ReadResponse(p.reader, nil)
 	if err != nil {
 		p.close()
 		t.Fatalf("the response can't be parsed: %v", err)
 	}
-	body, err := io.ReadAll(response.Body)
-	_ = response.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
 	if err != nil {
 		t.Fatalf("the response's body can't be read: %v", err)
 	}
 	if n := p.reader.Buffered(); n > 0 {
 		t.Errorf("%d bytes follow the response", n)
 	}
-	if response.Close || t.Failed() {
+	if r.Close || t.Failed() {
 		p.close()
 	}
-	return answer{response.StatusCode, response.Header, body}
+	return response{r.StatusCode, r.Header, body}
 }
 
 func (p *persistent) close() {
@@ -260,7 +260,7 @@ func (p *persistent) close() {
 	}
 }
 
-// FuzzParams: a route's parameter is the segment of the path as the client meant it, and no segment leads to another route.
+// FuzzParams: a route's parameter is the unescaped segment of the path, and no segment leads to another route.
 func FuzzParams(f *testing.F) {
 	for _, seed := range []string{
 		"7", "", "a%2Fb", "a%20b", "a b", "%zz", "..", "%2e%2e", "../login", "..%2f..%2fv1%2flogin", "7/cancel", "7%2Fcancel", "7//", "/",
@@ -301,8 +301,8 @@ func FuzzParams(f *testing.F) {
 	})
 }
 
-// expectedRoute says which queue a target leads to, "" for none, and its order's id, which is empty only within
-// a path: the routes once more, in other words.
+// expectedRoute returns the queue that a target leads to and the order's ID, found without the router. The queue is empty if
+// there is no such route.
 func expectedRoute(t *testing.T, method, target string) (queue, id string) {
 	t.Helper()
 	path, _, _ := strings.Cut(target, "?")
@@ -321,10 +321,10 @@ func expectedRoute(t *testing.T, method, target string) (queue, id string) {
 	}
 }
 
-// bearer is the header's form: RFC 6750, section 2.1.
+// bearer is the form of the Authorization header in RFC 6750, section 2.1.
 var bearer = regexp.MustCompile(`^(?i:Bearer) +([A-Za-z0-9._~+/-]+=*)$`)
 
-// FuzzBearerToken: only a header of the form that RFC 6750 gives it holds a token.
+// FuzzBearerToken: a token is found only in a header of the form that RFC 6750 defines.
 func FuzzBearerToken(f *testing.F) {
 	for _, seed := range []string{
 		"Bearer abc.def-ghi_jkl~+/==", "bearer  two-spaces", "Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer a\tb", "Bearer a\vb",

@@ -55,7 +55,7 @@ func TestRequestMapping(t *testing.T) {
 	}
 }
 
-// TestIdempotent: a call is sent twice only if its service can tell, or need not.
+// TestIdempotent: a call may be sent twice only if its method or a key makes that safe.
 func TestIdempotent(t *testing.T) {
 	const key = "Idempotency-Key"
 	tests := map[string]struct {
@@ -71,7 +71,7 @@ func TestIdempotent(t *testing.T) {
 		"POST with a key kept back":   {"POST", http.Header{key: {"k"}, "Connection": {"close, idempotency-key"}}, false},
 		"POST with another's key":     {"POST", http.Header{"X-" + key: {"k"}}, false},
 		"POST that claims to be GET":  {"POST", http.Header{"X-Http-Method-Override": {"GET"}}, false},
-		"GET with a key of its own":   {"GET", http.Header{key: {"k"}}, true},
+		"GET with a key":              {"GET", http.Header{key: {"k"}}, true},
 		"POST with a key in capitals": {"POST", http.Header{http.CanonicalHeaderKey("IDEMPOTENCY-KEY"): {"k"}}, true},
 	}
 	for name, test := range tests {
@@ -183,7 +183,7 @@ func TestReplyMapping(t *testing.T) {
 			wantHeader: map[string]string{"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"},
 			wantBody:   "<html>",
 		},
-		"an error without a word": {
+		"an error without a body": {
 			reply:      rpc.Reply{Status: 404},
 			wantHeader: map[string]string{"Content-Type": "application/problem+json"},
 			wantBody:   "404",

@@ -38,8 +38,6 @@ type Authenticator interface {
 }
 
 // Config holds the settings of a Server. The upper bounds are messaging.MaxBodyBytes and messaging.MaxHeadersBytes.
-//
-//nolint:lll // tags
 type Config struct {
 	Addr           string `default:"127.0.0.1:8080" validate:"hostport" help:"Address of the HTTP API."`
 	TimeoutStatus  int    `default:"502" validate:"oneof=502 504" help:"Status of a call without a reply in time."`

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/rpc"
 )
 
@@ -50,7 +51,7 @@ func head(method, target string, headers ...string) string {
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
-// TestBrokenClients: what is not a whole request must never get a success.
+// TestBrokenClients: an incomplete request never gets a success.
 func TestBrokenClients(t *testing.T) {
 	const post = "/v1/orders"
 	tests := map[string]struct {
@@ -70,7 +71,7 @@ func TestBrokenClients(t *testing.T) {
 			o.ReadTimeout = 200 * time.Millisecond
 			f := newFixture(t, o)
 			f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
-				<-ctx.Done() // of a service that takes its time
+				<-ctx.Done() // the service is slow
 				return nil, fmt.Errorf("call: %w", ctx.Err())
 			}
 			f.start(t)
@@ -95,7 +96,7 @@ func TestBrokenClients(t *testing.T) {
 	}
 }
 
-// TestDisconnectEndsTheCall: the registry of calls must not fill with those of clients that have gone.
+// TestDisconnectEndsTheCall: calls of clients that have gone must not fill the registry of pending calls.
 func TestDisconnectEndsTheCall(t *testing.T) {
 	f := newFixture(t, options())
 	called, ended := make(chan struct{}), make(chan error, 1)
@@ -112,14 +113,10 @@ func TestDisconnectEndsTheCall(t *testing.T) {
 	}
 	<-called
 	_ = conn.Close()
-	select {
-	case <-ended:
-	case <-time.After(10 * time.Second):
-		t.Error("the call goes on without its client")
-	}
+	awaittest.Receive(t, ended, "end of the call without its client")
 }
 
-// TestSlowUpload: the time that a client takes for its body is not taken from the call.
+// TestSlowUpload: the time that a client takes to send its body does not shorten the call.
 func TestSlowUpload(t *testing.T) {
 	o := options()
 	o.callTimeout = 300 * time.Millisecond
@@ -138,13 +135,8 @@ func TestSlowUpload(t *testing.T) {
 	if _, err := io.WriteString(conn, "}"); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case d := <-left:
-		if d <= 0 {
-			t.Errorf("%s left for the call", d)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("not called")
+	if d := awaittest.Receive(t, left, "the call"); d <= 0 {
+		t.Errorf("%s left for the call", d)
 	}
 }
 
@@ -172,7 +164,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// gate is a log whose lines about requests wait until it is open.
+// gate is a log that blocks on lines about requests until it is open.
 type gate struct{ open chan struct{} }
 
 func (g gate) Write(p []byte) (int, error) {
@@ -182,8 +174,8 @@ func (g gate) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestAnswerBeforeLog: whole responses, with their length, reach the client while the log takes its time.
-func TestAnswerBeforeLog(t *testing.T) {
+// TestResponseBeforeLog: a whole response with its length reaches the client while writing the log is blocked.
+func TestResponseBeforeLog(t *testing.T) {
 	tests := map[string]struct {
 		reply rpc.Reply
 		want  string // Content-Length
@@ -225,7 +217,7 @@ func TestAnswerBeforeLog(t *testing.T) {
 	}
 }
 
-// TestMaxConnections: more connections than allowed wait for others to be closed, and are served then.
+// TestMaxConnections: connections above the limit wait until others are closed, and are served then.
 func TestMaxConnections(t *testing.T) {
 	const limit, clients = 3, 12
 	o := options()
@@ -240,7 +232,7 @@ func TestMaxConnections(t *testing.T) {
 			t.Errorf("%d requests at once, want at most %d", n, limit)
 		}
 		if n == limit {
-			<-time.After(50 * time.Millisecond) // for one too many to come in
+			<-time.After(50 * time.Millisecond) // time for one too many to arrive
 			select {
 			case <-full:
 			default:

@@ -20,7 +20,7 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// spoofValue can pass for a string, a number, a time and a queue, and is found nowhere else.
+// spoofValue is valid as a string, a number, a time and a queue, and is not used anywhere else.
 const spoofValue = "1999999999"
 
 // clientRequest is an HTTP request, byte by byte.
@@ -48,11 +48,11 @@ var (
 	byUser = clientRequest{
 		target: "/v1/orders?keep=1", headers: []string{"Authorization: Bearer " + validToken}, body: `{}`, limit: time.Hour,
 	}
-	byNobody = clientRequest{target: "/v1/login?keep=1", body: `{}`, limit: 10 * time.Second} // the route's own
-	withID   = clientRequest{target: "/v1/orders/7/cancel?keep=1", headers: byUser.headers, body: `{}`, limit: byUser.limit}
+	byAnonymous = clientRequest{target: "/v1/login?keep=1", body: `{}`, limit: 10 * time.Second} // the route's own
+	withID      = clientRequest{target: "/v1/orders/7/cancel?keep=1", headers: byUser.headers, body: `{}`, limit: byUser.limit}
 )
 
-// spoofing is a server whose calls take long enough for no test to run into their limits.
+// spoofing is a server whose call limits are too long for any test to reach them.
 type spoofing struct{ *brokerFixture }
 
 func newSpoofing(t *testing.T) spoofing {
@@ -64,8 +64,7 @@ func newSpoofing(t *testing.T) spoofing {
 	return spoofing{f}
 }
 
-// send returns the one message that the request became, after the checks that hold for each: it is the gateway's own in
-// all that is not data.
+// send returns the message that the request became. It checks the fields that must always be the gateway's own.
 func (f spoofing) send(t *testing.T, r clientRequest) delivery {
 	t.Helper()
 	before := time.Now()
@@ -93,7 +92,7 @@ func (f spoofing) send(t *testing.T, r clientRequest) delivery {
 		t.Errorf("deadline in %s, want about %s", left, r.limit)
 	}
 	if queues, want := f.broker.TakeAddressed(), []string{d.queue, d.queue}; !slices.Equal(queues, want) {
-		t.Errorf("the gateway turned to the queues %q, want %q", queues, want)
+		t.Errorf("the gateway addressed the queues %q, want %q", queues, want)
 	}
 	return *d
 }
@@ -121,7 +120,7 @@ func roundTrip(t *testing.T, addr net.Addr, request string) (status int, correla
 	return response.StatusCode, response.Header.Get("X-Correlation-Id")
 }
 
-// wantSame fails if two messages differ in more than the gateway's own fields, which send has checked.
+// wantSame fails the test if two messages differ in more than the gateway's own fields, which send has checked.
 func wantSame(t *testing.T, what string, want, got delivery) {
 	t.Helper()
 	options := cmp.Options{
@@ -152,7 +151,7 @@ func formOf(t *testing.T, m messaging.Message, name string) url.Values {
 	return form
 }
 
-// takeData takes entries out of a message's request, and checks that they are what was sent, or not there.
+// takeData removes entries from a message's request, after checking that each is either what was sent or absent.
 func takeData(t *testing.T, m messaging.Message, prefix string, sent map[string][]string) {
 	t.Helper()
 	form := formOf(t, m, "rpc-request")
@@ -165,7 +164,7 @@ func takeData(t *testing.T, m messaging.Message, prefix string, sent map[string]
 	m.Headers["rpc-request"] = form.Encode()
 }
 
-// variants are a name's spellings that somebody might take for the same.
+// variants returns the spellings of a name that code might confuse with it.
 func variants(name string) []string {
 	var out []string
 	for _, v := range []string{
@@ -179,23 +178,23 @@ func variants(name string) []string {
 	return out
 }
 
-// TestSpoofing: no name that means something within the system means anything in what a client sends. It sends each
-// in every place that it can, and compares the message that a service gets with that of the same request without it.
+// TestSpoofing: no name with a meaning inside the system has a meaning in a client's request. It sends each name in every place
+// of a request, and compares the message that a service gets with the one of the same request without the name.
 func TestSpoofing(t *testing.T) {
 	f := newSpoofing(t)
 	honest := map[string]delivery{}
-	for _, r := range []clientRequest{byUser, byNobody, withID} {
+	for _, r := range []clientRequest{byUser, byAnonymous, withID} {
 		honest[r.target] = f.send(t, r)
 	}
 	if identity := honest[byUser.target].message.Headers["rpc-identity"]; identity == nil {
 		t.Fatal("no identity in the message of a user")
 	}
-	if identity := honest[byNobody.target].message.Headers["rpc-identity"]; identity != nil {
-		t.Fatalf("identity %v in the message of nobody", identity)
+	if identity := honest[byAnonymous.target].message.Headers["rpc-identity"]; identity != nil {
+		t.Fatalf("identity %v in the message of an anonymous caller", identity)
 	}
 	for _, name := range internalNames(t) {
 		t.Run(name, func(t *testing.T) {
-			for _, r := range []clientRequest{byUser, byNobody} {
+			for _, r := range []clientRequest{byUser, byAnonymous} {
 				f.spoofHeaders(t, r, honest[r.target], name)
 				f.spoofNamedHeaders(t, r, honest[r.target], name)
 				f.spoofQuery(t, r, honest[r.target], name)
@@ -222,7 +221,7 @@ func (f spoofing) spoofHeaders(t *testing.T, r clientRequest, honest delivery, n
 	wantSame(t, "in headers", honest, got)
 }
 
-// spoofNamedHeaders has Connection name the headers too: it may take away what the client itself has sent, and nothing else.
+// spoofNamedHeaders also names the headers in Connection, which may remove what the client itself has sent and nothing else.
 func (f spoofing) spoofNamedHeaders(t *testing.T, r clientRequest, honest delivery, name string) {
 	t.Helper()
 	for _, v := range variants(name) {
@@ -280,8 +279,8 @@ func (f spoofing) spoofParams(t *testing.T, honest delivery, name string) {
 	}
 }
 
-// TestConnectionNamesHeaders: a client can have its own headers dropped (RFC 9110, section 7.6.1), and not what the gateway
-// makes of them.
+// TestConnectionNamesHeaders: a client can have its own headers dropped (RFC 9110, section 7.6.1), but no header or property that
+// the gateway sets.
 func TestConnectionNamesHeaders(t *testing.T) {
 	f := newSpoofing(t)
 	honest := f.send(t, byUser)

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve answers validateToken with f, over a broker inside the process, and returns a client.
+// serve serves validateToken with f over an in-memory broker, and returns a client.
 func serve(t *testing.T, f func(context.Context, validateTokenInput) (map[string]any, error)) *rpc.Client {
 	t.Helper()
 	broker := inmem.NewServer()
@@ -40,32 +40,32 @@ func serve(t *testing.T, f func(context.Context, validateTokenInput) (map[string
 func TestTokenValidator(t *testing.T) {
 	expiry := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	tests := map[string]struct {
-		answer      map[string]any
+		output      map[string]any
 		err         error
 		want        *rpc.Identity
 		wantInvalid bool
 		wantErr     bool
 	}{
 		"active": {
-			answer: map[string]any{
+			output: map[string]any{
 				"active": true, "subject": "42", "username": "demo", "scopes": []string{"a", "b"}, "token_id": "jti",
 				"expires_at": expiry.Unix(),
 			},
 			want: &rpc.Identity{Subject: "42", Username: "demo", Scopes: []string{"a", "b"}, TokenID: "jti", ExpiresAt: expiry},
 		},
-		"not active":        {answer: map[string]any{"active": false, "reason": "revoked"}, wantInvalid: true, wantErr: true},
-		"an empty answer":   {answer: map[string]any{}, wantInvalid: true, wantErr: true},
-		"without a subject": {answer: map[string]any{"active": true, "expires_at": expiry.Unix()}, wantErr: true},
-		"without an expiry": {answer: map[string]any{"active": true, "subject": "42"}, wantErr: true},
+		"not active":        {output: map[string]any{"active": false, "reason": "revoked"}, wantInvalid: true, wantErr: true},
+		"an empty output":   {output: map[string]any{}, wantInvalid: true, wantErr: true},
+		"without a subject": {output: map[string]any{"active": true, "expires_at": expiry.Unix()}, wantErr: true},
+		"without an expiry": {output: map[string]any{"active": true, "subject": "42"}, wantErr: true},
 		"an error":          {err: rpc.Unavailable("no"), wantErr: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			v := NewTokenValidator(serve(t, func(_ context.Context, in validateTokenInput) (map[string]any, error) {
 				if in.Token != "the token" {
-					t.Errorf("asked about %v", in.Token)
+					t.Errorf("token %v", in.Token)
 				}
-				return test.answer, test.err
+				return test.output, test.err
 			}))
 			got, err := v.Validate(t.Context(), "the token")
 			if (err != nil) != test.wantErr || errors.Is(err, app.ErrInvalidToken) != test.wantInvalid {
