@@ -76,6 +76,16 @@ func describeServices(ctx context.Context, root string) ([]description, error) {
 	return services, nil
 }
 
+// checkNames reports a service that is not named like its folder. Both lists have the order of the folders.
+func checkNames(folders []service, services []description) error {
+	for i, s := range services {
+		if folder := folders[i].name; s.Name != folder {
+			return fmt.Errorf("services/%s: New names the service %q, want the folder's name", folder, s.Name)
+		}
+	}
+	return nil
+}
+
 // derivedFiles returns what is made from the services' descriptions.
 func derivedFiles(services []description) ([]file, error) {
 	definitions, err := brokerDefinitions(services)

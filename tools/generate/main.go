@@ -47,7 +47,7 @@ func generate(ctx context.Context, root string, check bool) error {
 		return err
 	}
 	if err := apply(root, build, check); err != nil {
-		return err
+		return err // stale, with check: the second stage may not compile
 	}
 	if !check {
 		// A new service may bring dependencies that cmd/warren has not had so far.
@@ -57,6 +57,9 @@ func generate(ctx context.Context, root string, check bool) error {
 	}
 	services, err := describeServices(ctx, root)
 	if err != nil {
+		return err
+	}
+	if err := checkNames(r.services, services); err != nil {
 		return err
 	}
 	derived, err := derivedFiles(services)
