@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// largestString is as long as the only header's value may be, with the name "h".
+// largestString is the length of the largest value that a single header named "h" may have.
 const largestString = messaging.MaxHeadersBytes - len("h") - 6
 
 func TestValidateMessage(t *testing.T) {
@@ -94,7 +94,7 @@ func TestValidateMessage(t *testing.T) {
 	}
 }
 
-// nestedTable returns a table in which tables are nested that deep.
+// nestedTable returns a table with depth tables nested in it.
 func nestedTable(depth int) map[string]any {
 	if depth == 0 {
 		return map[string]any{}
@@ -160,8 +160,8 @@ func TestHeadersSizeNamesTheHeader(t *testing.T) {
 	}
 }
 
-// FuzzMessage: no message makes Validate, HeadersSize or Normalize panic, and they agree with each other and with the
-// bytes of an encoded table.
+// FuzzMessage has ValidateMessage, headersSize and Normalize handle any message without a panic. Their results agree with each
+// other and with the bytes of the encoded table.
 func FuzzMessage(f *testing.F) {
 	f.Add("id", int64(time.Second), []byte{})
 	f.Add(strings.Repeat("x", messaging.MaxHeaderNameBytes+1), int64(-1), []byte("\x01a\x05bc"))
@@ -211,7 +211,7 @@ func checkValidate(t *testing.T, m messaging.Message, size int, sizeErr, validat
 	}
 }
 
-// reader makes headers from bytes. What is missing is zero.
+// reader turns bytes into headers. Bytes beyond the end are zero.
 type reader struct{ data []byte }
 
 func (r *reader) byte() byte {
@@ -263,7 +263,7 @@ func (r *reader) array() []any {
 	return array
 }
 
-// kinds is how many kinds of values there are; the last can't be carried.
+// kinds counts the kinds of values; the last is invalid.
 const kinds = 20
 
 func (r *reader) value() any {

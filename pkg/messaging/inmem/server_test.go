@@ -56,7 +56,7 @@ func publish(t *testing.T, b *inmem.Broker, queue string, texts ...string) {
 	}
 }
 
-// record is a handler that appends to texts. It serves one handler at a time, and is read when the bubble is idle.
+// record is a handler that appends to texts, without a lock: use a concurrency of 1, and read texts when the bubble is idle.
 func record(texts *[]string) messaging.Handler {
 	return func(_ context.Context, m messaging.Message) error {
 		*texts = append(*texts, string(m.Body))
@@ -64,7 +64,7 @@ func record(texts *[]string) messaging.Handler {
 	}
 }
 
-// wantTexts waits until nothing moves any more, and then fails the test unless got is want.
+// wantTexts waits until all goroutines are blocked, and fails the test unless got equals want.
 func wantTexts(t *testing.T, got *[]string, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -73,7 +73,7 @@ func wantTexts(t *testing.T, got *[]string, want ...string) {
 	}
 }
 
-// elapse lets the bubble's time pass, which takes none.
+// elapse advances the bubble's clock.
 func elapse(d time.Duration) { <-time.After(d) }
 
 func wantError(t *testing.T, what string, err, want error) {
@@ -126,7 +126,7 @@ func TestSubscribeWaitsForServer(t *testing.T) {
 	})
 }
 
-// TestLostConnection: what a handler returns after the connection was lost has no effect, and its message comes again.
+// TestLostConnection has a handler return after the connection was lost. The result is ignored and its message delivered again.
 func TestLostConnection(t *testing.T) {
 	inBubble(t, func(t *testing.T, server *inmem.Server, b *inmem.Broker) {
 		var handled []string
@@ -173,7 +173,7 @@ func TestDeliveryLimitCountsLostConnections(t *testing.T) {
 	})
 }
 
-// TestDeadLetterQueueIsMade: nobody has declared it.
+// TestDeadLetterQueueIsMade dead-letters a message to a queue that was not declared.
 func TestDeadLetterQueueIsMade(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *inmem.Server, b *inmem.Broker) {
 		q := newQueue("q")
@@ -187,7 +187,7 @@ func TestDeadLetterQueueIsMade(t *testing.T) {
 	})
 }
 
-// TestRedeliveryKeepsPlace: a message that failed comes again before those behind it.
+// TestRedeliveryKeepsPlace fails a message. It is delivered again before those behind it.
 func TestRedeliveryKeepsPlace(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *inmem.Server, b *inmem.Broker) {
 		var handled []string
@@ -204,7 +204,7 @@ func TestRedeliveryKeepsPlace(t *testing.T) {
 	})
 }
 
-// TestTurns: consumers with room take turns.
+// TestTurns has several consumers, which take turns while their prefetch allows it.
 func TestTurns(t *testing.T) {
 	inBubble(t, func(t *testing.T, server *inmem.Server, b *inmem.Broker) {
 		other := server.Connect()
@@ -244,7 +244,7 @@ func TestTTL(t *testing.T) {
 	})
 }
 
-// TestTTLOfFailed: a message that has outlived its TTL is not delivered again.
+// TestTTLOfFailed fails a message that has outlived its TTL. It is not delivered again.
 func TestTTLOfFailed(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *inmem.Server, b *inmem.Broker) {
 		var handled []string
@@ -295,7 +295,7 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// TestCloseWaitsForReturns: no callback runs after Close.
+// TestCloseWaitsForReturns closes a connection while an observer runs. Close waits for it.
 func TestCloseWaitsForReturns(t *testing.T) {
 	inBubble(t, func(t *testing.T, server *inmem.Server, _ *inmem.Broker) {
 		b := server.Connect()
@@ -321,7 +321,7 @@ func TestCloseWaitsForReturns(t *testing.T) {
 	})
 }
 
-// TestConnectionsAreApart: closing one leaves the others alone.
+// TestConnectionsAreApart closes one connection and uses another.
 func TestConnectionsAreApart(t *testing.T) {
 	inBubble(t, func(t *testing.T, server *inmem.Server, b *inmem.Broker) {
 		other := server.Connect()

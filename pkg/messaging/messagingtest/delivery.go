@@ -84,7 +84,7 @@ func (t *tester) expectEachOnce(i inbox, want []string) {
 	}
 }
 
-// testPrefetch has a consumer that holds as many messages as it may, while another gets the rest.
+// testPrefetch has one consumer hold as many messages as its prefetch allows, while another gets the rest.
 func testPrefetch(t *tester) {
 	const prefetch, all = 5, 20
 	slow, quick, q := t.connect(), t.connect(), t.newQueue()
@@ -135,7 +135,7 @@ func testConcurrency(t *tester) {
 	}
 }
 
-// raise sets most to n if that is more.
+// raise sets most to the larger of most and n.
 func raise(most *atomic.Int64, n int64) {
 	for old := most.Load(); n > old; old = most.Load() {
 		if most.CompareAndSwap(old, n) {
@@ -144,7 +144,7 @@ func raise(most *atomic.Int64, n int64) {
 	}
 }
 
-// testSubscribeContextEnds: the context of Subscribe bounds the call, not the subscription.
+// testSubscribeContextEnds cancels the context of Subscribe, which bounds the call and not the subscription.
 func testSubscribeContextEnds(t *tester) {
 	b, q, received := t.connect(), t.newQueue(), newInbox()
 	ctx, cancel := context.WithCancel(t.ctx)

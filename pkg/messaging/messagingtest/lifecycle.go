@@ -10,7 +10,7 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// slow is a handler that takes its time: until it is released, and then to publish something.
+// slow is a handler that waits until it is released and then publishes a message.
 type slow struct {
 	t        *tester
 	broker   messaging.Broker
@@ -41,14 +41,14 @@ func (s *slow) handle(ctx context.Context, m messaging.Message) error {
 	return nil
 }
 
-// inBackground returns what f returns, when it does.
+// inBackground calls f in a goroutine and returns a channel that gets its error.
 func inBackground(f func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() { result <- f() }()
 	return result
 }
 
-// wantWaiting fails the test if a call that has to wait for a handler returns. Meanwhile it uses another connection.
+// wantWaiting fails the test if a call returns that must wait for a handler. Meanwhile it uses another connection.
 func (t *tester) wantWaiting(other messaging.Broker, result <-chan error, what string) {
 	t.Helper()
 	t.roundTrip(other)
@@ -77,7 +77,7 @@ func testDrain(t *tester) {
 		if err := awaittest.Receive(t, drained, "Drain"); err != nil {
 			t.Fatalf("Drain: %v", err)
 		}
-		// Between the release and the drain a handler may have begun with another message.
+		// A handler may have started with another message between the release and the drain.
 		begun, handled := concurrency+len(h.started), int(h.finished.Load())
 		if handled != begun {
 			t.Fatalf("%d of %d handlers had finished when Drain returned", handled, begun)
@@ -191,7 +191,7 @@ func testCloseContextEnds(t *tester) {
 	t.expect(left, "marker")
 }
 
-// testCloseWhilePublishing: what Publish confirmed before Close is there after it.
+// testCloseWhilePublishing closes a connection that publishes. Every message that Publish confirmed is in the queue.
 func testCloseWhilePublishing(t *tester) {
 	b, other, q := t.connect(), t.connect(), t.newQueue()
 	t.ensure(b, q)
@@ -227,7 +227,7 @@ func testCloseWhilePublishing(t *tester) {
 	}
 }
 
-// publisher publishes until that fails.
+// publisher publishes until Publish returns an error.
 type publisher struct {
 	published []string      // the ids; read after stopped
 	started   chan struct{} // closed after some messages
@@ -251,7 +251,7 @@ func (t *tester) startPublisher(b messaging.Broker, q messaging.Queue) *publishe
 	return p
 }
 
-// countLeft takes all messages of q and returns how often each id was there.
+// countLeft takes all messages out of q and returns how often each id occurred.
 func (t *tester) countLeft(b messaging.Broker, q messaging.Queue) map[string]int {
 	t.Helper()
 	left := newInbox()

@@ -79,7 +79,7 @@ func testDeclareWhileSending(t *tester) {
 	t.expectEachOnce(received, want)
 }
 
-// useNewQueue returns when the message is in received, by way of a new queue.
+// useNewQueue sends the message through a new queue and returns when received has it.
 func (t *tester) useNewQueue(ctx context.Context, b messaging.Broker, received inbox, text string) error {
 	q, handled := t.newQueue(), make(chan struct{}, 1)
 	s, err := b.Subscribe(ctx, q, func(ctx context.Context, m messaging.Message) error {

@@ -26,7 +26,7 @@ func (t *tester) carry(m messaging.Message) messaging.Message {
 	return awaittest.Receive(t, received, "the message")
 }
 
-// fullMessage has a value in each field, and what it looks like when delivered.
+// fullMessage returns a message with a value in each field, and the same message as delivered.
 func (t *tester) fullMessage() (sent, want messaging.Message) {
 	made := time.Date(2026, time.March, 29, 1, 59, 59, 987654321, time.FixedZone("", -3*60*60))
 	sent = messaging.Message{
@@ -74,12 +74,12 @@ func testRoundTrip(t *tester) {
 	}
 }
 
-// Whoever a sender claims to be, the broker knows better.
+// testUserID sends messages with the UserID of another user. The broker replaces it.
 func testUserID(t *tester) {
 	b, q, received := t.connect(), t.newQueue(), newInbox()
 	t.subscribe(b, q, received.handle)
 	forged := newMessage("forged")
-	forged.UserID = "somebody-else"
+	forged.UserID = "another-user"
 	t.publishMessage(b, q, forged)
 	if err := b.Send(t.ctx, q.Name, forged); err != nil {
 		t.Fatalf("Send: %v", err)
@@ -137,7 +137,7 @@ func testHeaderTypes(t *tester) {
 	}
 }
 
-// largestHeaders are as large as they may be.
+// largestHeaders returns headers of the largest size that is allowed.
 func largestHeaders(t *tester) map[string]any {
 	t.Helper()
 	const name = "large"
@@ -204,7 +204,7 @@ func testNothingShared(t *tester) {
 	t.wantHeaders(got, want.Headers)
 }
 
-// spoil changes all of m that a copy of it would share.
+// spoil changes all memory of m that a shallow copy shares.
 func spoil(m messaging.Message) {
 	m.Body[0] = '#'
 	m.Headers["table"].(map[string]any)["key"] = "spoiled"

@@ -1,11 +1,11 @@
-// Package messagingtest is the contract of messaging.Broker as a test suite. Every adapter runs it:
+// Package messagingtest is the contract of messaging.Broker and deadletter.Browser as test suites. Every adapter runs them:
 //
 //	func TestContract(t *testing.T) {
 //		messagingtest.Run(t, func(t *testing.T) messaging.Broker { return connect(t, url) }, messagingtest.Options{})
 //	}
 //
-// It waits for events, never for time to pass, except where a message or a queue has to expire. That something does not
-// happen is shown by what comes after it: a message published later arrives, and the other has not.
+// The suites await events and never sleep, except where a message or a queue must expire. To show that a message does not
+// arrive, a test publishes another one, a marker, and receives that.
 package messagingtest
 
 import (
@@ -18,27 +18,26 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// patience bounds each test. Only a test that fails takes that long.
+// patience bounds each test. Only failing tests take that long.
 const patience = 30 * time.Second
 
-// Connect returns a new connection to the broker under test: every call another connection, always the same broker.
-// It fails t if it can't. The suite closes the connection.
+// Connect returns a new connection to the broker under test. Each call returns another connection to the same broker. Connect
+// fails t if it can't connect. The suite closes the connection.
 type Connect func(t *testing.T) messaging.Broker
 
-// Options are what the suite can't know of an adapter.
+// Options describe an adapter to the suites.
 type Options struct {
 	// User is the UserID of the messages that the connections send.
 	User string
-	// Interrupt breaks what connects b to the broker, and returns once b can't be reached or has been again. b connects
-	// again by itself.
+	// Interrupt breaks the connection of b to the broker, and returns once b has noticed. b reconnects without help.
 	Interrupt func(t *testing.T, b messaging.Broker)
-	// QueueType is the type of the queues that the tests use. The zero value is Classic. Tests of what quorum queues
-	// don't have (auto-delete, exclusive beside other consumers) use classic ones always.
+	// QueueType is the type of the queues that the tests use. The zero value means Classic. Tests of features that quorum
+	// queues lack (auto-delete, exclusive consumers) use classic queues in any case.
 	QueueType messaging.QueueType
 }
 
-// Run runs the suite, one subtest after the other. The queues have unique names and expire after a minute, so it may
-// use a broker that others use too.
+// Run runs the contract of messaging.Broker, one subtest after the other. The queues have unique names and expire after a
+// minute, so the broker may be shared.
 func Run(t *testing.T, connect Connect, options Options) {
 	for _, test := range []struct {
 		name string

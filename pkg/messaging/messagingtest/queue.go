@@ -25,7 +25,7 @@ func testQueueOutlivesConsumers(t *tester) {
 	t.expect(received, "one", "two", "three")
 }
 
-// testEnsureExisting: a queue that exists is taken as it is, with its messages.
+// testEnsureExisting declares a queue again with other settings. The queue and its messages stay as they are.
 func testEnsureExisting(t *tester) {
 	first, second, q := t.connect(), t.connect(), t.newClassicQueue()
 	t.ensure(first, q)
@@ -85,7 +85,7 @@ func testExpiry(t *tester) {
 	t.awaitNoQueue(b, used)
 }
 
-// testQueueGone: a connection that remembers the queue must learn that it is gone.
+// testQueueGone uses a queue that another connection has deleted. A connection that remembers it must declare it again.
 func testQueueGone(t *tester) {
 	b, ensured, subscribed, received := t.connect(), t.newQueue(), t.newQueue(), newInbox()
 	lasting := ensured.Expiry
@@ -110,7 +110,7 @@ func testExclusiveFirst(t *tester) {
 	t.subscribe(b, q, received.handle, messaging.WithExclusive())
 	for _, second := range []messaging.Broker{b, t.connect()} {
 		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.WithExclusive())
-		t.wantError("Subscribe with Exclusive beside an exclusive consumer", err, messaging.ErrQueueInUse)
+		t.wantError("Subscribe WithExclusive beside an exclusive consumer", err, messaging.ErrQueueInUse)
 		if q.Type != messaging.Quorum {
 			_, err = second.Subscribe(t.ctx, q, newInbox().handle)
 			t.wantError("Subscribe beside an exclusive consumer", err, messaging.ErrQueueInUse)
@@ -120,13 +120,13 @@ func testExclusiveFirst(t *tester) {
 	}
 }
 
-// A quorum queue doesn't tell who consumes it without asking for exclusivity.
+// RabbitMQ does not report the consumers of a quorum queue that did not ask for exclusivity.
 func testExclusiveSecond(t *tester) {
 	b, q, received := t.connect(), t.newClassicQueue(), newInbox()
 	t.subscribe(b, q, received.handle)
 	for _, second := range []messaging.Broker{b, t.connect()} {
 		_, err := second.Subscribe(t.ctx, q, newInbox().handle, messaging.WithExclusive())
-		t.wantError("Subscribe with Exclusive beside a consumer", err, messaging.ErrQueueInUse)
+		t.wantError("Subscribe WithExclusive beside a consumer", err, messaging.ErrQueueInUse)
 		t.publish(second, q, "one", "two")
 		t.expect(received, "one", "two")
 	}
@@ -148,5 +148,5 @@ func testExclusiveDrained(t *tester) {
 		t.Fatalf("Close: %v", err)
 	}
 	t.subscribe(second, q, newInbox().handle)
-	t.drain(s) // after Close there is nothing left to wait for
+	t.drain(s) // returns at once after Close
 }

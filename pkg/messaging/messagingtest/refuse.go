@@ -54,7 +54,7 @@ func (t *tester) invalidQueues() map[string]messaging.Queue {
 	}
 }
 
-// testInvalid: what can't be carried is refused, and calls beside it succeed.
+// testInvalid sends and declares invalid messages and queues. They are rejected, and valid calls at the same time succeed.
 func testInvalid(t *tester) {
 	b, q, received := t.connect(), t.newQueue(), newInbox()
 	t.subscribe(b, q, received.handle)

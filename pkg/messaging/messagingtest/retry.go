@@ -15,10 +15,11 @@ import (
 
 var errHandler = errors.New("the handler failed")
 
-// failing is a handler whose first deliveries end with an error. It takes "marker" at once. For a concurrency of 1.
+// failing is a handler that returns an error for the first deliveries and takes "marker" at once. It expects a concurrency
+// of 1.
 type failing struct {
 	taken      inbox
-	deliveries chan struct{} // one for each delivery that is not the marker's
+	deliveries chan struct{} // one for each delivery except the marker's
 	err        error
 	failures   int // how many deliveries fail
 }
@@ -27,7 +28,7 @@ func newFailing(err error, failures int) *failing {
 	return &failing{taken: newInbox(), deliveries: make(chan struct{}, loadMessages), err: err, failures: failures}
 }
 
-// always is more failures than a test has deliveries.
+// always exceeds the number of deliveries of a test.
 const always = loadMessages
 
 func (f *failing) handle(ctx context.Context, m messaging.Message) error {
@@ -77,7 +78,7 @@ func testRedelivery(t *tester) {
 	t.wantDeliveries(h, 3)
 }
 
-// testRedeliveryWithoutLimit fails more often than the limit that RabbitMQ 4 sets on its own, 20.
+// testRedeliveryWithoutLimit fails more often than the default delivery limit of RabbitMQ 4, which is 20.
 func testRedeliveryWithoutLimit(t *tester) {
 	const failures = 25
 	b, q := t.connect(), t.newQueue()
@@ -98,7 +99,7 @@ func testDeliveryLimit(t *tester) {
 		sent, want := t.fullMessage()
 		t.publishMessage(b, q, sent)
 
-		got := awaittest.Receive(t, deadLetters, "the dead letter")
+		got := awaittest.Receive(t, deadLetters, "the dead-lettered message")
 		t.wantDeadLetter(got, deadletter.Mark(want, q.Name, deadletter.ReasonDeliveryLimit, time.Now()))
 		t.publish(b, q, "marker")
 		t.expect(h.taken, "marker")
@@ -108,19 +109,19 @@ func testDeliveryLimit(t *tester) {
 	}
 }
 
-// wantDeadLetter fails the test unless got is want, but for the time when it was given up on: some time before want's.
+// wantDeadLetter fails the test unless got equals want, except for its time, which must be shortly before want's.
 func (t *tester) wantDeadLetter(got, want messaging.Message) {
 	t.Helper()
 	givenUp, ok := got.Headers[deadletter.TimeHeader].(time.Time)
 	latest, _ := want.Headers[deadletter.TimeHeader].(time.Time)
 	if !ok || givenUp.After(latest) || givenUp.Before(latest.Add(-2*patience)) {
-		t.Errorf("the dead letter's time is %v at %s", got.Headers[deadletter.TimeHeader], latest)
+		t.Errorf("the message was dead-lettered at %v at %s", got.Headers[deadletter.TimeHeader], latest)
 	}
 	delete(want.Headers, deadletter.TimeHeader)
 	t.wantHeaders(got, want.Headers)
 	got.Headers, want.Headers = nil, nil
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("dead letter (-want +got):\n%s", diff)
+		t.Errorf("dead-lettered message (-want +got):\n%s", diff)
 	}
 }
 
@@ -138,7 +139,7 @@ func testDeliveryLimitWithoutDeadLetter(t *tester) {
 	t.wantDeliveries(h, 0)
 }
 
-// testDeadLetterOfConsumer: who only sends declares the queue too, and knows nothing of dead letters.
+// testDeadLetterOfConsumer has a sender declare the queue without a dead-letter queue. The consumer's settings count.
 func testDeadLetterOfConsumer(t *tester) {
 	sender, b, q := t.connect(), t.connect(), t.newQueue()
 	if err := sender.Ensure(t.ctx, q); err != nil {
@@ -149,8 +150,8 @@ func testDeadLetterOfConsumer(t *tester) {
 	h := newFailing(errHandler, always)
 	t.subscribe(b, q, h.handle)
 	t.publish(sender, q, "failing")
-	if got := awaittest.Receive(t, deadLetters, "the dead letter"); string(got.Body) != "failing" {
-		t.Errorf("dead letter %q, want the message that failed", got.Body)
+	if got := awaittest.Receive(t, deadLetters, "the dead-lettered message"); string(got.Body) != "failing" {
+		t.Errorf("dead-lettered message %q, want the message that failed", got.Body)
 	}
 	t.wantDeliveries(h, q.DeliveryLimit)
 }
@@ -168,7 +169,7 @@ func testReject(t *tester) {
 		sent, want := t.fullMessage()
 		t.publishMessage(b, q, sent)
 
-		got := awaittest.Receive(t, deadLetters, "the dead letter")
+		got := awaittest.Receive(t, deadLetters, "the dead-lettered message")
 		t.wantDeadLetter(got, deadletter.Mark(want, q.Name, deadletter.ReasonRejected, time.Now()))
 		t.publish(b, q, "marker")
 		t.expect(h.taken, "marker")
@@ -192,7 +193,7 @@ func testRejectWithoutDeadLetter(t *tester) {
 	t.wantDeliveries(h, 2)
 }
 
-// testDeadLetterLargestHeaders: there is no room left for what the broker adds.
+// testDeadLetterLargestHeaders dead-letters a message whose headers leave no bytes for those that the broker adds.
 func testDeadLetterLargestHeaders(t *tester) {
 	b, q := t.connect(), t.newQueue()
 	q.DeliveryLimit = 3
@@ -202,11 +203,11 @@ func testDeadLetterLargestHeaders(t *tester) {
 	m := newMessage("large")
 	m.Headers = largestHeaders(t)
 	t.publishMessage(b, q, m)
-	t.wantHeaders(awaittest.Receive(t, deadLetters, "the dead letter"), m.Headers)
+	t.wantHeaders(awaittest.Receive(t, deadLetters, "the dead-lettered message"), m.Headers)
 	t.wantDeliveries(h, q.DeliveryLimit)
 }
 
-// testDeadLetterWithoutTTL: a dead letter waits until somebody looks at it, however short its TTL was.
+// testDeadLetterWithoutTTL dead-letters a message with a short TTL, which does not count in the dead-letter queue.
 func testDeadLetterWithoutTTL(t *tester) {
 	const ttl = 500 * time.Millisecond
 	b, q := t.connect(), t.newQueue()

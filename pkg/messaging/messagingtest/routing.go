@@ -26,7 +26,7 @@ func testPublishUnroutable(t *tester) {
 	t.expect(received, "marker")
 }
 
-// testPublishSameID: an ID is the sender's business. It must not mix up who gets which answer.
+// testPublishSameID publishes messages with one ID at the same time. Each Publish gets its own result.
 func testPublishSameID(t *tester) {
 	const rounds = 20
 	b, q, received := t.connect(), t.newQueue(), newInbox()
@@ -46,7 +46,7 @@ func testPublishSameID(t *tester) {
 	t.expectEachOnce(received, slices.Repeat([]string{"same"}, rounds))
 }
 
-// returnsOf keeps what comes back to b, until stop.
+// returnsOf collects the messages that are returned to b, until stop.
 func returnsOf(b messaging.Broker) (returned chan messaging.Return, stop func()) {
 	returned = make(chan messaging.Return, loadMessages)
 	return returned, b.OnReturn(func(r messaging.Return) { returned <- r })
@@ -104,8 +104,8 @@ func testOnLoss(t *tester) {
 	stop := b.OnLoss(func() { heard <- struct{}{} })
 	for range 2 {
 		t.options.Interrupt(t.T, b)
-		awaittest.Receive(t, lost, "word of the loss")
-		// By then it can be sent again.
+		awaittest.Receive(t, lost, "OnLoss")
+		// OnLoss promises that the broker is reachable.
 		q, received := t.newQueue(), newInbox()
 		t.subscribe(b, q, received.handle)
 		if err := b.Send(t.ctx, q.Name, newMessage("once more")); err != nil {
@@ -114,11 +114,11 @@ func testOnLoss(t *tester) {
 		t.expect(received, "once more")
 	}
 	for range 2 {
-		awaittest.Receive(t, heard, "word of the losses")
+		awaittest.Receive(t, heard, "OnLoss of the second observer")
 	}
 	stop()
 	t.options.Interrupt(t.T, b)
-	awaittest.Receive(t, lost, "word of the loss")
+	awaittest.Receive(t, lost, "OnLoss")
 	t.roundTrip(b)
 	if len(heard) > 0 {
 		t.Error("OnLoss called a function after it was stopped")
@@ -135,7 +135,7 @@ func testOnReturnStop(t *tester) {
 		t.sendUnroutable(b, newMessage("unroutable"))
 		awaittest.Receive(t, returned, "the returned message")
 	}
-	// The second has come, so the first has been passed to all.
+	// The second message was returned, so every observer has seen the first.
 	if len(stopped) > 0 {
 		t.Error("OnReturn called a function after it was stopped")
 	}
@@ -143,7 +143,7 @@ func testOnReturnStop(t *tester) {
 
 	q, received := t.newQueue(), newInbox()
 	t.subscribe(b, q, received.handle)
-	t.sendUnroutable(b, newMessage("nobody asks for it"))
+	t.sendUnroutable(b, newMessage("not observed"))
 	t.publish(b, q, "marker")
 	t.expect(received, "marker")
 }

@@ -13,10 +13,10 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// tester is one test with what it needs of the suite.
+// tester is one test of the suite.
 type tester struct {
 	*testing.T
-	ctx     context.Context // ends when the test has taken too long
+	ctx     context.Context // ends after patience
 	dial    Connect
 	options Options
 }
@@ -38,7 +38,7 @@ func (t *tester) connect() messaging.Broker {
 	return b
 }
 
-// newQueue describes a queue of a name that is not in use.
+// newQueue describes a queue with an unused name.
 func (t *tester) newQueue() messaging.Queue {
 	return messaging.Queue{
 		Name:    "messagingtest." + uuid.NewString(),
@@ -48,7 +48,7 @@ func (t *tester) newQueue() messaging.Queue {
 	}
 }
 
-// newClassicQueue is newQueue for what quorum queues don't have.
+// newClassicQueue is newQueue for features that quorum queues lack.
 func (t *tester) newClassicQueue() messaging.Queue {
 	q := t.newQueue()
 	q.Type = messaging.Classic
@@ -80,7 +80,7 @@ func (t *tester) drain(s messaging.Subscription) {
 	}
 }
 
-// newMessage returns a message that is told apart by its text.
+// newMessage returns a message that its text identifies.
 func newMessage(text string) messaging.Message {
 	return messaging.Message{ID: uuid.NewString(), Body: []byte(text), Persistent: true}
 }
@@ -100,7 +100,7 @@ func (t *tester) publish(b messaging.Broker, q messaging.Queue, texts ...string)
 	}
 }
 
-// inbox keeps the messages that it is given, with room for all that a test may publish.
+// inbox collects messages. Its capacity is that of the largest test.
 type inbox chan messaging.Message
 
 func newInbox() inbox { return make(inbox, 2*loadMessages) }
@@ -127,15 +127,15 @@ func (t *tester) expect(i inbox, want ...string) {
 	}
 }
 
-// awaitTime returns when it is that late.
+// awaitTime returns at a time.
 func (t *tester) awaitTime(when time.Time) {
 	ctx, cancel := context.WithDeadline(t.ctx, when)
 	defer cancel()
 	<-ctx.Done()
 }
 
-// awaitNoQueue returns when the broker has no queue of that name. It publishes to find out. RabbitMQ 3.10 closes
-// the channel (ErrUnconfirmed, then ErrUnavailable until it is open again) when it is published to a quorum queue that goes just then.
+// awaitNoQueue publishes to a queue until the broker has deleted it. RabbitMQ 3.10 closes the channel when the quorum queue is
+// deleted at the same time: ErrUnconfirmed, then ErrUnavailable until the channel is open again.
 func (t *tester) awaitNoQueue(b messaging.Broker, q messaging.Queue) {
 	t.Helper()
 	awaittest.Until(t, "the queue to go", func() bool {
@@ -148,7 +148,7 @@ func (t *tester) awaitNoQueue(b messaging.Broker, q messaging.Queue) {
 	})
 }
 
-// roundTrip publishes a message on b and waits for it. Whatever b had to do before, it has had its chance to.
+// roundTrip publishes a message on b and receives it, so that b has done everything that was due earlier.
 func (t *tester) roundTrip(b messaging.Broker) {
 	t.Helper()
 	q, received := t.newQueue(), newInbox()
@@ -166,12 +166,12 @@ func (t *tester) wantError(what string, err, target error) {
 	}
 }
 
-// gate keeps handlers until it is opened.
+// gate blocks handlers until it is opened.
 type gate chan struct{}
 
 func (g gate) open() { close(g) }
 
-// pass returns when the gate is open, or with the error of a context that ends first.
+// pass returns nil once the gate is open, or the context's error.
 func (g gate) pass(ctx context.Context) error {
 	select {
 	case <-g:

@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	// browserPatience bounds each step of a browser. A broker that blocks a connection doesn't read from it, and so
-	// answers nothing.
+	// browserPatience bounds each step of a browser. A broker that blocks a connection does not read from it, and therefore
+	// does not respond.
 	browserPatience = 10 * time.Second
-	// browserQuiet is how long a browser waits before it asks whether there are messages left to wait for.
+	// browserQuiet is how long a cursor waits for a message before it checks that the queue still has one.
 	browserQuiet = 200 * time.Millisecond
-	// windowSize is how many messages one consumer of a look takes; the broker sends them ahead.
+	// windowSize is the prefetch of a cursor's consumers.
 	windowSize = 200
-	// renewAfter is how many deliveries a message may have had before it is replaced by a copy: with 20 the broker drops
-	// it (see defaultDeliveryLimit), and each look that ends early adds one.
+	// renewAfter is the number of earlier deliveries at which a cursor replaces a message by a copy. The broker drops messages
+	// after 20 (see defaultDeliveryLimit), and each cursor that ends early adds one.
 	renewAfter = 15
 )
 
-// Browser looks into queues and takes single messages out of them, for people's tools. It has one connection, which is
-// not dialled again: whatever is not settled when it ends is still in its queue. It is not for concurrent use.
+// Browser implements deadletter.Browser. It has one connection, which it does not redial: when the connection is lost, all
+// messages that were not removed are still in their queue.
 type Browser struct{ session *session }
 
-// NewBrowser connects to the first node that answers. Its error wraps messaging.ErrUnavailable if none does, within
-// Options.DialTimeout for each.
+// NewBrowser connects to the first node that responds within Options.DialTimeout. The error wraps messaging.ErrUnavailable if
+// none does.
 func NewBrowser(ctx context.Context, options Options) (*Browser, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -50,10 +50,10 @@ func openBrowser(s *session) error {
 	return err
 }
 
-// Close disconnects. What the broker was told before, it has then done, unless it doesn't answer within a second.
+// Close implements deadletter.Browser. It waits up to a second for the broker to process what was sent before.
 func (b *Browser) Close() { b.session.close(true) }
 
-// Publish returns once the broker has confirmed m; see messaging.Publisher.
+// Publish implements messaging.Publisher.
 func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message) error {
 	if err := validate(queue, &m); err != nil {
 		return fmt.Errorf("publish to queue %.40s: %w", queue, err)
@@ -69,7 +69,7 @@ func (b *Browser) publish(ctx context.Context, queue string, m messaging.Message
 	case timedOut && errors.Is(err, messaging.ErrUnconfirmed):
 		err = fmt.Errorf("%w within %s", messaging.ErrUnconfirmed, browserPatience)
 	case timedOut:
-		err = b.session.noAnswer()
+		err = b.session.noResponse()
 	}
 	if err != nil {
 		return fmt.Errorf("publish to queue %s: %w", queue, err)
@@ -77,16 +77,16 @@ func (b *Browser) publish(ctx context.Context, queue string, m messaging.Message
 	return nil
 }
 
-// noAnswer is the error of a step that browserPatience has ended.
-func (s *session) noAnswer() error {
+// noResponse returns the error of a step that took longer than browserPatience.
+func (s *session) noResponse() error {
 	if err := s.unavailable(); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: no answer within %s", messaging.ErrUnavailable, browserPatience)
+	return fmt.Errorf("%w: no response within %s", messaging.ErrUnavailable, browserPatience)
 }
 
-// call runs f, whose calls of the library take no context. They end with the session at the latest: after an error of
-// the context it must be closed.
+// call runs f in a goroutine, because the library's calls take no context. After an error, close the session: only its end is
+// certain to end f.
 func (b *Browser) call(ctx context.Context, f func() error) error {
 	if err := b.session.unavailable(); err != nil {
 		return err
@@ -101,13 +101,13 @@ func (b *Browser) call(ctx context.Context, f func() error) error {
 	case err := <-result:
 		return err
 	case <-limit.C:
-		return b.session.noAnswer()
+		return b.session.noResponse()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// Open begins a look into a queue. Its errors wrap deadletter.ErrNoQueue or messaging.ErrUnavailable.
+// Open implements deadletter.Browser.
 func (b *Browser) Open(ctx context.Context, queue string) (deadletter.Cursor, error) {
 	c := &cursor{browser: b, queue: queue}
 	err := b.call(ctx, func() (err error) {
@@ -121,18 +121,18 @@ func (b *Browser) Open(ctx context.Context, queue string) (deadletter.Cursor, er
 		return channel.Close()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look into queue %.255s: %w", queue, explain(err))
+		return nil, fmt.Errorf("browse queue %.255s: %w", queue, explain(err))
 	}
 	return c, nil
 }
 
-// ready counts the messages of a queue that nobody holds.
+// ready returns how many messages of a queue no consumer holds.
 func ready(channel *amqp.Channel, queue string) (int, error) {
 	state, err := channel.QueueDeclarePassive(queue, true, false, false, false, nil)
 	return state.Messages, err
 }
 
-// explain gives what the broker says of a queue this package's words.
+// explain translates the broker's errors about a queue.
 func explain(err error) error {
 	switch {
 	case isCode(err, amqp.NotFound):

@@ -38,7 +38,7 @@ func TestBrowserContract(t *testing.T) {
 	}
 }
 
-// forEachQueueType runs a test with a queue of each type that holds n messages, whose ids are their numbers.
+// forEachQueueType runs a test with a queue of each type that holds n messages, with their numbers as ids.
 func forEachQueueType(t *testing.T, n int, f func(t *testing.T, b *Browser, q messaging.Queue)) {
 	t.Helper()
 	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
@@ -60,7 +60,7 @@ func forEachQueueType(t *testing.T, n int, f func(t *testing.T, b *Browser, q me
 	}
 }
 
-// open begins a look at want messages. A quorum queue puts back what another look has held in its own time.
+// open returns a cursor on want messages. A quorum queue takes a moment to put back what another cursor has shown.
 func open(t *testing.T, b *Browser, q messaging.Queue, want int) *cursor {
 	t.Helper()
 	var c *cursor
@@ -86,8 +86,8 @@ func closeCursor(t *testing.T, c *cursor) {
 	}
 }
 
-// look returns the ids of the first limit messages of a queue that holds n.
-func look(t *testing.T, b *Browser, q messaging.Queue, n, limit int) []string {
+// firstIDs returns the ids of the first limit messages of a queue that holds n.
+func firstIDs(t *testing.T, b *Browser, q messaging.Queue, n, limit int) []string {
 	t.Helper()
 	c := open(t, b, q, n)
 	defer closeCursor(t, c)
@@ -106,12 +106,12 @@ func numbers(from, to int) []string {
 	return out
 }
 
-// TestBrowserRenews looks more often than RabbitMQ 4 delivers a message.
+// TestBrowserRenews opens more cursors than RabbitMQ 4 delivers a message.
 func TestBrowserRenews(t *testing.T) {
-	const n, looks = 3, 4 * defaultDeliveryLimit
+	const n, cursors = 3, 4 * defaultDeliveryLimit
 	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
 		renewed, most := 0, int64(0)
-		for range looks {
+		for range cursors {
 			c := open(t, b, q, n)
 			var ids []string
 			for c.Next(testContext(t)) {
@@ -132,15 +132,15 @@ func TestBrowserRenews(t *testing.T) {
 		}
 		want := 0
 		if q.Type == messaging.Quorum {
-			want = looks / (renewAfter + 1) * n
+			want = cursors / (renewAfter + 1) * n
 		}
 		if renewed != want {
-			t.Errorf("%d messages renewed in %d looks, want %d", renewed, looks, want)
+			t.Errorf("%d messages renewed in %d cursors, want %d", renewed, cursors, want)
 		}
 	})
 }
 
-// TestBrowserRenewsInItsQueue: a message that named other queues when it was sent is not sent there again.
+// TestBrowserRenewsInItsQueue renews a message whose headers named other queues. The copy goes to its own queue only.
 func TestBrowserRenewsInItsQueue(t *testing.T) {
 	forEachQueueType(t, 0, func(t *testing.T, b *Browser, q messaging.Queue) {
 		other := q
@@ -153,7 +153,7 @@ func TestBrowserRenewsInItsQueue(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range renewAfter + 2 {
-			if diff := cmp.Diff([]string{"copied"}, look(t, b, q, 1, 1)); diff != "" {
+			if diff := cmp.Diff([]string{"copied"}, firstIDs(t, b, q, 1, 1)); diff != "" {
 				t.Fatalf("messages (-want +got):\n%s", diff)
 			}
 		}
@@ -161,7 +161,7 @@ func TestBrowserRenewsInItsQueue(t *testing.T) {
 	})
 }
 
-// TestBrowserLostConnection: a process that dies in a look loses nothing.
+// TestBrowserLostConnection loses the connection of a cursor. No message is lost.
 func TestBrowserLostConnection(t *testing.T) {
 	const n = 5
 	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
@@ -179,7 +179,7 @@ func TestBrowserLostConnection(t *testing.T) {
 		if err := c.Close(testContext(t)); !errors.Is(err, messaging.ErrUnavailable) {
 			t.Errorf("got %v, want ErrUnavailable", err)
 		}
-		if diff := cmp.Diff(numbers(0, n), look(t, newTestBrowser(t, Options{}), q, n, n)); diff != "" {
+		if diff := cmp.Diff(numbers(0, n), firstIDs(t, newTestBrowser(t, Options{}), q, n, n)); diff != "" {
 			t.Errorf("what is left (-want +got):\n%s", diff)
 		}
 	})
@@ -202,7 +202,7 @@ func TestBrowserUnreachable(t *testing.T) {
 	}
 }
 
-// TestBrowserBlocked: a broker in need says so, and nothing hangs.
+// TestBrowserBlocked browses a broker with a memory alarm. Publish fails with the reason, and no call hangs.
 func TestBrowserBlocked(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
@@ -216,8 +216,8 @@ func TestBrowserBlocked(t *testing.T) {
 	}
 	raiseMemoryAlarm(t, node)
 	b := newTestBrowser(t, Options{URLs: []string{node.URL()}})
-	if diff := cmp.Diff(numbers(0, 1), look(t, b, q, 1, 1)); diff != "" {
-		t.Errorf("a look during the alarm (-want +got):\n%s", diff)
+	if diff := cmp.Diff(numbers(0, 1), firstIDs(t, b, q, 1, 1)); diff != "" {
+		t.Errorf("messages during the alarm (-want +got):\n%s", diff)
 	}
 	var err error
 	awaittest.Until(t, "a publish to be refused", func() bool {

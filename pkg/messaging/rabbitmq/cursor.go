@@ -31,27 +31,26 @@ type cursor struct {
 	err     error
 }
 
-// window is a consumer that keeps what it is sent, up to its prefetch; then the next one takes over. basic.get would be
-// simpler, but what it got goes back into a quorum queue in no order.
+// window is a consumer that withholds messages up to its prefetch; then the cursor opens the next one. basic.get would be
+// simpler, but a quorum queue puts the messages that it returned back in no order.
 type window struct {
 	channel    *amqp.Channel
 	tag        string
 	deliveries <-chan amqp.Delivery
-	room       int // how many more it will keep
+	capacity   int // how many more messages it can withhold
 	cancelled  bool
 }
 
-// Left is how many messages Next will still show, if no other takes them. Before the first Next that is how many the
-// queue had ready, without those that others held at the time.
+// Left implements deadletter.Cursor. Messages that consumers held when the cursor was opened are not included.
 func (c *cursor) Left() int { return c.left }
 
-// Message returns the current message.
+// Message implements deadletter.Cursor.
 func (c *cursor) Message() messaging.Message { return c.message }
 
-// Renewed is how many messages have been replaced by copies so far.
+// Renewed implements deadletter.Cursor.
 func (c *cursor) Renewed() int { return c.renewed }
 
-// Next moves on to the next message. It returns false when there is none, and after an error: see Close.
+// Next implements deadletter.Cursor.
 func (c *cursor) Next(ctx context.Context) bool {
 	if c.err = c.leave(ctx); c.err != nil || c.left == 0 {
 		return false
@@ -71,23 +70,23 @@ func (c *cursor) Next(ctx context.Context) bool {
 	return true
 }
 
-// quorumDeliveries is how often a quorum queue delivered the message before. Classic queues don't count.
+// quorumDeliveries returns how often a quorum queue delivered the message before. Classic queues do not count.
 func quorumDeliveries(d *amqp.Delivery) int64 {
 	n, _ := d.Headers[quorumCountHeader].(int64)
 	return n
 }
 
-// window returns one that has room.
+// window returns the current window, or the next one if that is full.
 func (c *cursor) window(ctx context.Context) (*window, error) {
-	if last := len(c.windows) - 1; last >= 0 && c.windows[last].room > 0 {
+	if last := len(c.windows) - 1; last >= 0 && c.windows[last].capacity > 0 {
 		return c.windows[last], nil
 	}
-	w := &window{tag: uuid.NewString(), room: min(windowSize, c.left)}
+	w := &window{tag: uuid.NewString(), capacity: min(windowSize, c.left)}
 	err := c.browser.call(ctx, func() (err error) {
 		if w.channel, err = c.browser.session.amqp.Channel(); err != nil {
 			return fmt.Errorf("open channel: %w", err)
 		}
-		if err := w.channel.Qos(w.room, 0, false); err != nil {
+		if err := w.channel.Qos(w.capacity, 0, false); err != nil {
 			return fmt.Errorf("set prefetch: %w", err)
 		}
 		w.deliveries, err = w.channel.Consume(c.queue, w.tag, false, false, false, false, nil)
@@ -100,7 +99,7 @@ func (c *cursor) window(ctx context.Context) (*window, error) {
 	return w, nil
 }
 
-// receive returns the next delivery, or nil if others have taken all that was left.
+// receive returns the next delivery, or nil if consumers have taken the messages that were left.
 func (c *cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error) {
 	quiet := time.NewTicker(browserQuiet)
 	defer quiet.Stop()
@@ -125,7 +124,7 @@ func (c *cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error)
 				return nil, err
 			}
 		case <-patience.C:
-			return nil, fmt.Errorf("%w: no message of those that wait came within %s", messaging.ErrUnavailable, browserPatience)
+			return nil, fmt.Errorf("%w: the queue has messages and none arrived within %s", messaging.ErrUnavailable, browserPatience)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -135,7 +134,7 @@ func (c *cursor) receive(ctx context.Context, w *window) (*amqp.Delivery, error)
 // See https://www.rabbitmq.com/docs/consumer-cancel.
 var errCancelled = fmt.Errorf("%w: cancelled by the broker: the queue was deleted, or its node has gone", messaging.ErrUnavailable)
 
-// cancelIfEmpty ends the window's deliveries if the queue has no more: those that are on their way still come.
+// cancelIfEmpty cancels the consumer if the queue has no more messages. Deliveries that are on their way still arrive.
 func (c *cursor) cancelIfEmpty(ctx context.Context, w *window) error {
 	if w.cancelled {
 		return nil
@@ -155,7 +154,7 @@ func (c *cursor) cancelIfEmpty(ctx context.Context, w *window) error {
 	return err
 }
 
-// Remove takes the current message out of the queue. That is certain once Close has returned no error.
+// Remove implements deadletter.Cursor.
 func (c *cursor) Remove() error {
 	if c.err != nil || c.current == nil {
 		return c.err
@@ -167,7 +166,7 @@ func (c *cursor) Remove() error {
 	return c.err
 }
 
-// leave keeps the current message, or its copy if it was delivered too often.
+// leave withholds the current message, or replaces it by a copy if it was delivered too often.
 func (c *cursor) leave(ctx context.Context) error {
 	if c.err != nil || c.current == nil {
 		return c.err
@@ -178,7 +177,7 @@ func (c *cursor) leave(ctx context.Context) error {
 		}
 		return nil
 	}
-	c.windows[len(c.windows)-1].room--
+	c.windows[len(c.windows)-1].capacity--
 	c.current = nil
 	return nil
 }
@@ -186,7 +185,7 @@ func (c *cursor) leave(ctx context.Context) error {
 // renew publishes a copy before it removes the message, so that a crash between the two leaves both.
 func (c *cursor) renew(ctx context.Context) error {
 	m := driver.Normalize(c.message)
-	// These sent copies to other queues when the message was published, and would again.
+	// RabbitMQ sent copies to the queues in these headers when the message was published, and would send them again.
 	// See https://www.rabbitmq.com/docs/sender-selected.
 	delete(m.Headers, "CC")
 	delete(m.Headers, "BCC")
@@ -197,10 +196,10 @@ func (c *cursor) renew(ctx context.Context) error {
 	return c.Remove()
 }
 
-// Close puts back what was not removed, and returns the first error of the look, if any.
+// Close implements deadletter.Cursor.
 func (c *cursor) Close(ctx context.Context) error {
-	// A quorum queue shows first what it had sent out before, and puts what comes back behind that: it keeps its order
-	// only if all of it is out at the same time, and goes back oldest first.
+	// A quorum queue delivers returned messages first, and puts each message that is returned behind those. It keeps its order
+	// only if the cursor withholds all returned messages at the same time and returns them oldest first.
 	for c.before && c.Next(ctx) {
 		continue
 	}
@@ -212,7 +211,7 @@ func (c *cursor) Close(ctx context.Context) error {
 	}
 	c.windows = nil
 	if c.err != nil {
-		return fmt.Errorf("look into queue %s: %w", c.queue, explain(c.err))
+		return fmt.Errorf("browse queue %s: %w", c.queue, explain(c.err))
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func closeCursor(ctx context.Context, cursor deadletter.Cursor, queue string, er
 	closeErr := cursor.Close(ctx)
 	if n := cursor.Renewed(); n > 0 {
 		_, _ = fmt.Fprintf(c.notes, "%s: copied %s to the end of the queue, where RabbitMQ counts their deliveries anew.\n"+
-			"It drops what was delivered 20 times, and each look is a delivery.\n", queue, count(n))
+			"It drops what was delivered 20 times, and each list, show, replay or drop is a delivery.\n", queue, count(n))
 	}
 	if err != nil {
 		return err

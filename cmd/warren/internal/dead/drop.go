@@ -14,7 +14,7 @@ import (
 
 type dropCommand struct {
 	selection
-	Yes bool `help:"With --all: don't ask."`
+	Yes bool `help:"With --all: do not ask for confirmation."`
 }
 
 // Run drops messages.
@@ -42,14 +42,14 @@ func (d *dropCommand) run(ctx context.Context, b deadletter.Browser, c console) 
 	}})
 }
 
-// confirm asks a question whose answer is no unless it is yes.
+// confirm asks the user a question. It returns true for "y" and "yes".
 func (c console) confirm(ctx context.Context, question string) (bool, error) {
 	if !c.interactive {
-		return false, errors.New("nobody is there to be asked, since the input is no terminal: give --yes to drop all")
+		return false, errors.New("the input is not a terminal, so there is no confirmation: give --yes to drop all")
 	}
 	c.say("%s", question)
 	answer := make(chan string, 1)
-	go func() { // left behind when ctx ends: the process does too
+	go func() { // leaks when ctx ends, just before the process does
 		line, _ := bufio.NewReader(c.in).ReadString('\n')
 		answer <- strings.ToLower(strings.TrimSpace(line))
 	}()

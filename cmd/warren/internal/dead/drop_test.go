@@ -54,7 +54,7 @@ func TestDropAsks(t *testing.T) {
 	awaitList(t, q)
 }
 
-// TestDropInterrupted: Ctrl-C is an answer too.
+// TestDropInterrupted presses Ctrl-C at the question.
 func TestDropInterrupted(t *testing.T) {
 	b := newBroker(t)
 	q := newQueue(t, b, messaging.Classic)
@@ -77,7 +77,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// dropAll is warren dead drop --all at a terminal.
+// dropAll runs warren dead drop --all at a terminal.
 func dropAll(ctx context.Context, t *testing.T, q messaging.Queue, in io.Reader) result {
 	t.Helper()
 	browser, err := rabbitmq.NewBrowser(testContext(t), rabbitmq.Options{

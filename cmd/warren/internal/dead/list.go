@@ -18,7 +18,7 @@ type listCommand struct {
 	Limit   int      `default:"100" help:"How many messages of each queue to list (${default})."`
 }
 
-// Run lists queues one after the other.
+// Run lists the queues one after the other.
 func (l *listCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
 	if l.Limit < 1 {
 		return fmt.Errorf("--limit must be 1 or more, is %d", l.Limit)
@@ -67,7 +67,7 @@ func (l *listCommand) list(ctx context.Context, b deadletter.Browser, c console,
 	return writeTable(c, messages)
 }
 
-// writeTable writes a line for each message.
+// writeTable writes a heading and a line for each message.
 func writeTable(c console, messages []deadMessage) error {
 	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "ID\tDIED\tREASON\tAGE\tBYTES\tSUBJECT\tREQUEST")
@@ -81,7 +81,7 @@ func writeTable(c console, messages []deadMessage) error {
 	return table.Flush()
 }
 
-// cell is a value that may be missing, and that anybody may have sent.
+// cell returns a value from a message, which any sender may have chosen, as text that is safe for a terminal.
 func cell(s string) string {
 	if s == "" {
 		return "-"
@@ -96,7 +96,7 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// age is how long ago a message was made, in its largest unit.
+// age returns how long ago a message was created, in the largest unit.
 func age(made, now time.Time) string {
 	if made.IsZero() {
 		return "-"

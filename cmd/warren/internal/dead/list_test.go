@@ -12,7 +12,7 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// request is a message as the gateway sends it.
+// request returns a message as the gateway sends it.
 func request(id string) messaging.Message {
 	return messaging.Message{
 		ID: id, CorrelationID: id, Type: "rpc.request", AppID: "gateway", ReplyTo: "gateway.rpc.response",
@@ -77,7 +77,7 @@ func TestListNothing(t *testing.T) {
 	}
 }
 
-// TestListRenews looks so often that RabbitMQ 4 would drop the message.
+// TestListRenews lists a queue so often that RabbitMQ 4 would drop the message.
 func TestListRenews(t *testing.T) {
 	b := newBroker(t)
 	q := newQueue(t, b, messaging.Quorum)

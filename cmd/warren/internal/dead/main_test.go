@@ -20,7 +20,7 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// testTimeout bounds each wait of these tests. Nothing takes this long unless it is broken.
+// testTimeout bounds each wait of these tests. Only failing tests take that long.
 const testTimeout = 2 * time.Minute
 
 var brokerURL string
@@ -36,7 +36,7 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// result is what a command has written, and the error that makes its exit status 1.
+// result is the output of a command, and the error that makes its exit status 1.
 type result struct{ out, notes, err string }
 
 // warren runs warren with args, without a terminal.
@@ -68,7 +68,7 @@ func run(ctx context.Context, t *testing.T, args ...string) result {
 	return result{out.String(), notes.String(), errorText(err)}
 }
 
-// newBroker is a service's.
+// newBroker returns the connection of a service.
 func newBroker(t *testing.T) messaging.Broker {
 	t.Helper()
 	return newBrokerAt(t, brokerURL)
@@ -89,20 +89,20 @@ func newBrokerAt(t *testing.T, url string) messaging.Broker {
 	return b
 }
 
-// newQueue declares a method's queue.
+// newQueue declares the queue of a method.
 func newQueue(t *testing.T, b messaging.Broker, queueType messaging.QueueType) messaging.Queue {
 	t.Helper()
 	q := messaging.Queue{
 		Name:    "dead." + rand.Text(),
 		Durable: true,
 		Type:    queueType,
-		Expiry:  10 * time.Minute, // cleans up on a broker that is shared
+		Expiry:  10 * time.Minute, // cleans up a shared broker
 	}
 	ensure(t, b, q)
 	return q
 }
 
-// newDeadLetterQueue declares the queue of q's dead-lettered messages.
+// newDeadLetterQueue declares the queue for q's dead-lettered messages.
 func newDeadLetterQueue(t *testing.T, b messaging.Broker, q messaging.Queue) {
 	t.Helper()
 	q.Name += ".dead"
@@ -129,8 +129,8 @@ func bury(t *testing.T, b messaging.Broker, q messaging.Queue, messages ...messa
 	}
 }
 
-// awaitList polls until the dead-lettered messages of q are listed so: a quorum queue takes a moment to have a look's messages
-// back. Columns beside the id are left out.
+// awaitList polls until the list of q's dead-lettered messages has these ids. A quorum queue takes a moment to put back what a
+// cursor has shown.
 func awaitList(t *testing.T, q messaging.Queue, want ...string) {
 	t.Helper()
 	var r result
@@ -145,7 +145,7 @@ func awaitList(t *testing.T, q messaging.Queue, want ...string) {
 	})
 }
 
-// ids are those of a list.
+// ids returns the ids in a list.
 func ids(list string) []string {
 	lines := strings.Split(strings.TrimSpace(list), "\n")
 	var out []string
@@ -169,7 +169,7 @@ func forEachQueueType(t *testing.T, f func(t *testing.T, b messaging.Broker, q m
 	}
 }
 
-// brokerUser is who the URL of the tests' broker names.
+// brokerUser returns the user in the URL of the tests' broker.
 func brokerUser(t *testing.T) string {
 	t.Helper()
 	u, err := url.Parse(brokerURL)

@@ -13,7 +13,7 @@ import (
 
 // deadMessage is a message in a dead-letter queue.
 type deadMessage struct {
-	id      string // what the user calls it
+	id      string // the user's name for it
 	message messaging.Message
 	death   deadletter.Death
 	size    int // of the body, in bytes
@@ -28,19 +28,19 @@ func newDeadMessage(m messaging.Message) deadMessage {
 	}
 }
 
-// digest stands in for the id of a message that has none.
+// digest returns an id for a message that has none.
 func digest(body []byte) string {
 	sum := sha256.Sum256(body)
 	return fmt.Sprintf("sha256-%x", sum[:6])
 }
 
-// withoutBody is for lists, which may be long.
+// withoutBody drops the body, to save memory in long lists.
 func (l deadMessage) withoutBody() deadMessage {
 	l.message.Body = nil
 	return l
 }
 
-// request returns who asked for what, as far as it is known.
+// request returns the subject and the HTTP request of a remote procedure call, or "" where they are unknown.
 func (l deadMessage) request() (subject, request string) {
 	r, err := protocol.DecodeRequest(l.death.Queue, l.message)
 	if err != nil || !protocol.IsRequest(l.message) {

@@ -14,8 +14,8 @@ import (
 
 type replayCommand struct{ selection }
 
-// Run puts messages back. Each is acknowledged after the broker has confirmed its replay: a crash between the two leaves
-// both.
+// Run puts messages back. It removes each message after the broker has confirmed its replay, so that a crash between the two
+// leaves both.
 func (r *replayCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
 	if err := r.validate(); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (r *replayCommand) run(ctx context.Context, b deadletter.Browser, c console
 // replay publishes a message to the queue that it came from.
 func replay(ctx context.Context, b deadletter.Browser, l deadMessage) (string, error) {
 	if l.death.Queue == "" {
-		return "", refusal{fmt.Errorf("no header %s says where it came from", deadletter.QueueHeader)}
+		return "", refusal{fmt.Errorf("header %s, which names its queue, is missing", deadletter.QueueHeader)}
 	}
 	err := b.Publish(ctx, l.death.Queue, protocol.Replay(deadletter.Revive(l.message)))
 	if errors.Is(err, messaging.ErrUnroutable) || errors.Is(err, messaging.ErrInvalidMessage) {

@@ -17,7 +17,7 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// serve handles q's requests and returns them as they come, and a channel that gets a value for each that is dropped.
+// serve handles q's requests. It returns a channel of the requests and one with a value for each request that expired.
 func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan *rpc.Request, expired <-chan struct{}) {
 	t.Helper()
 	requests, drops := make(chan *rpc.Request, 100), make(chan struct{}, 100)
@@ -35,7 +35,7 @@ func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan 
 	return requests, drops
 }
 
-// TestReplay: a request whose caller is long gone is handled, though it would not be as it was.
+// TestReplay replays a request past its deadline, which the server would drop if it were not renewed.
 func TestReplay(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
 		handled, expired := serve(t, b, q)
@@ -60,7 +60,7 @@ func TestReplay(t *testing.T) {
 	})
 }
 
-// TestReplayAll has each replayed message die again at once: the command must not chase them.
+// TestReplayAll replays messages that are dead-lettered again at once. The command replays each one once.
 func TestReplayAll(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
 		want := ""
@@ -84,7 +84,7 @@ func TestReplayAll(t *testing.T) {
 	})
 }
 
-// TestReplayToNoQueue: a message leaves its dead-letter queue only when another has it.
+// TestReplayToNoQueue replays messages whose queues are unknown. They stay in the dead-letter queue.
 func TestReplayToNoQueue(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
 		gone := deadletter.Mark(request("gone"), "no."+q.Name, deadletter.ReasonDeliveryLimit, died)
@@ -98,7 +98,7 @@ func TestReplayToNoQueue(t *testing.T) {
 		noQueue := "publish to queue no." + q.Name + ": message unroutable: no queue no." + q.Name
 		want := result{
 			out: "kept gone: " + noQueue + "\n" +
-				"kept unknown: no header dead-letter-queue says where it came from\n" +
+				"kept unknown: header dead-letter-queue, which names its queue, is missing\n" +
 				"replayed here to " + q.Name + "\n",
 			err: "2 of 3 messages not replayed, still in " + q.Name + ".dead: " + noQueue,
 		}
@@ -109,7 +109,7 @@ func TestReplayToNoQueue(t *testing.T) {
 	})
 }
 
-// TestReplayInterrupted stops the command at some message, as Ctrl-C does: each is then in one of the queues.
+// TestReplayInterrupted interrupts the command. Each message is in exactly one of the queues.
 func TestReplayInterrupted(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
 		const n = 50

@@ -11,12 +11,12 @@ import (
 	"example.com/warren/pkg/messaging/deadletter"
 )
 
-// selection names messages of one queue. A message that is there twice, after a crash between a replay and its
-// acknowledgement, is two messages: its id stands for the older.
+// selection names messages of one queue. If a message is there twice, after a crash between a replay and its removal, its id
+// selects the older one.
 type selection struct {
 	Method string   `arg:"" help:"The method, such as orders.create, or its dead-letter queue."`
 	IDs    []string `arg:"" optional:"" name:"id" help:"Messages, as warren dead list calls them."`
-	All    bool     `help:"All messages that are there now."`
+	All    bool     `help:"All messages that are in the queue now."`
 }
 
 func (s selection) validate() error {
@@ -29,14 +29,14 @@ func (s selection) validate() error {
 	return nil
 }
 
-// action is what is done with each message that is selected.
+// action is what a command does with each selected message.
 type action struct {
 	done string // "replayed"
-	// do returns what to add to done. Of its errors, a refusal concerns this message alone.
+	// do returns a suffix for done. If the error is a refusal, the command continues with the next message.
 	do func(context.Context, deadMessage) (string, error)
 }
 
-// refusal is why a message must stay where it is.
+// refusal is the reason why a message must stay in its queue.
 type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
@@ -84,7 +84,7 @@ func (r *selecting) each(ctx context.Context) error {
 }
 
 func (r *selecting) one(ctx context.Context, l deadMessage) error {
-	// Ctrl-C waits for it: it would leave the message in two queues.
+	// Ctrl-C does not interrupt the action, which would leave the message in two queues.
 	more, err := r.action.do(context.WithoutCancel(ctx), l)
 	if _, refused := errors.AsType[refusal](err); refused {
 		r.say("kept %s: %v\n", l.id, err)
@@ -101,7 +101,7 @@ func (r *selecting) one(ctx context.Context, l deadMessage) error {
 	return nil
 }
 
-// result is the error of a run that did less than it was asked for.
+// result returns an error if some of the selected messages are left.
 func (r *selecting) result() error {
 	switch {
 	case len(r.kept) > 0:

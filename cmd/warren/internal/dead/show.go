@@ -47,7 +47,7 @@ func (s *showCommand) run(ctx context.Context, b deadletter.Browser, c console) 
 	return write(c.out, found.message)
 }
 
-// write writes all of m. Properties have AMQP's names.
+// write writes all of m. The properties have their AMQP names.
 func write(out io.Writer, m messaging.Message) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "Properties")
@@ -90,13 +90,13 @@ func properties(m messaging.Message) []property {
 	return append(list, property{"persistent", fmt.Sprint(m.Persistent)})
 }
 
-// headerText is a header's value as JSON.
+// headerText returns a header's value as JSON.
 func headerText(value any) string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		return printable(fmt.Sprint(value), "") // not a number, or infinite
+		return printable(fmt.Sprint(value), "") // NaN or infinite
 	}
 	return printable(string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), "")
 }

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// printable returns s with everything escaped that could do more to a terminal than show a character, but for the
-// runes in allowed: what is in a dead-lettered message may come from anybody.
+// printable escapes all runes of s that are not printable, except those in allowed. Any sender may have chosen the content of
+// a message, which must not control the terminal.
 func printable(s, allowed string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -21,7 +21,7 @@ func printable(s, allowed string) string {
 	return b.String()
 }
 
-// bodyText is a body as text if it is UTF-8, otherwise as a hex dump. It ends with a new line.
+// bodyText returns a body as text if it is UTF-8, and otherwise as a hex dump. The result ends with a newline.
 func bodyText(body []byte) string {
 	if !utf8.Valid(body) {
 		return hex.Dump(body)

@@ -8,8 +8,7 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// TestMutualTLS lists the queue of a node that only takes clients with certificates, and has another name than its
-// address.
+// TestMutualTLS lists a queue of a node that requires client certificates, and whose certificate does not name its address.
 func TestMutualTLS(t *testing.T) {
 	ca, stranger := rabbitmqtest.NewAuthority(t, "brokers"), rabbitmqtest.NewAuthority(t, "strangers")
 	operator := ca.Issue(t, rabbitmqtest.Leaf{Name: "operator"})
@@ -20,7 +19,7 @@ func TestMutualTLS(t *testing.T) {
 	bury(t, b, q, request("1"))
 	for name, test := range map[string]struct {
 		env     map[string]string
-		wantErr string // part of it; "": the message is listed
+		wantErr string // a part of the error; "": the message is listed
 	}{
 		"certificate":     {},
 		"no certificate":  {env: map[string]string{"BROKER_CERTIFICATE": "", "BROKER_KEY": ""}, wantErr: "asks for a client certificate"},
@@ -53,7 +52,7 @@ func startTLSNode(t *testing.T, ca *rabbitmqtest.Authority) *rabbitmqtest.Node {
 	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{TLS: rabbitmqtest.MutualTLS(t, ca, "broker.example")})
 }
 
-// TestBrokerSettings: what can't be used is refused before anything is sent.
+// TestBrokerSettings passes settings that can't work. The command rejects them before it connects.
 func TestBrokerSettings(t *testing.T) {
 	for name, test := range map[string]struct {
 		args []string
@@ -65,7 +64,7 @@ func TestBrokerSettings(t *testing.T) {
 		},
 		"CA without TLS": {
 			args: []string{"--broker-url=amqp://u:secret@127.0.0.1:1/", "--broker-ca=ca.pem"},
-			want: "BROKER_URL: URL 1 of 1 is amqp://, which goes in plain text",
+			want: "BROKER_URL: URL 1 of 1 is amqp://, which is plain text",
 		},
 		"half a client certificate": {
 			args: []string{"--broker-url=amqps://u:secret@127.0.0.1:1/", "--broker-certificate=c.pem"},
@@ -82,7 +81,7 @@ func TestBrokerSettings(t *testing.T) {
 	}
 }
 
-// assertError wants one line that has a text and no password.
+// assertError fails the test unless the error is one line that contains want and no password.
 func assertError(t *testing.T, got result, want string) {
 	t.Helper()
 	if !strings.Contains(got.err, want) || strings.Contains(got.err, "\n") || strings.Contains(got.err, "secret") {
