@@ -100,7 +100,7 @@ func (t *table) fail(r Route, mistake string) {
 }
 
 var (
-	pathForm      = regexp.MustCompile(`^(/[^/\s]+)+$`)
+	pathForm      = regexp.MustCompile(`^/$|^(/[^/\s]+)+$`)
 	pathParameter = regexp.MustCompile(`:[^/]+`)
 	queueForm     = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[A-Za-z][A-Za-z0-9]*)+$`)
 	scopeForm     = regexp.MustCompile(`^[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)+$`)

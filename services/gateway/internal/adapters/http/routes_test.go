@@ -173,8 +173,12 @@ func TestMistakenRoutesDoNotStart(t *testing.T) {
 }
 
 func TestRoutePaths(t *testing.T) {
+	if _, err := record(func(api *table) { api.group("").GET("/", proxy("pages.root"), public) }); err != nil {
+		t.Errorf("the root path: %v", err)
+	}
 	for path, ok := range map[string]bool{
 		"":              true, // the group's own
+		"/":             false,
 		"/orders":       true,
 		"/orders/:id/a": true,
 		"orders/":       false,
