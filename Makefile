@@ -25,7 +25,7 @@ GOLANGCI_LINT := bin/golangci-lint
 TOOLS := cd tools && GOWORK=off
 
 .PHONY: help
-help: ## Show this help
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
@@ -34,7 +34,7 @@ build: ## Build the services and the warren tool into bin/
 
 .PHONY: demo
 demo: AMQP_URL = # the demo's node is its own
-demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the system until Ctrl-C; BROKER=rabbitmq for real processes and a real broker
+demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the system until Ctrl-C; BROKER=rabbitmq: one process per service, over RabbitMQ
 	@exec bin/warren demo --broker=$(BROKER) --addr=$(ADDR)
 
 .PHONY: bin/warren
@@ -56,7 +56,7 @@ fuzz: ## Run each fuzz target for FUZZTIME
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(MODULES)
 
 .PHONY: bench
-bench: rabbitmq ## Measure calls, from amqp091-go alone to the whole gateway, and print a table; takes minutes
+bench: rabbitmq ## Measure calls, from amqp091-go alone to the whole gateway; takes minutes
 	@scripts/install-package.sh wrk
 	go run ./test/bench/cmd/bench $(BENCHFLAGS)
 
@@ -77,11 +77,11 @@ profile: rabbitmq ## Write profiles of a gateway and a service under load to tes
 	go run ./test/bench/cmd/bench profile $(BENCHFLAGS)
 
 .PHONY: generate
-generate: ## Write the files that must know every service, after a service or a setting was added, changed or removed
+generate: ## Write what is derived from services/*/; run it after you changed a service or a setting
 	@$(TOOLS) go run ./generate
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Check style, dependencies between packages, sizes, generated files, workflows, and each module by itself
+lint: $(GOLANGCI_LINT) ## Check style, walls between packages, budgets, generated files and workflows
 	@$(TOOLS) go run ./generate --check
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	cd tools && GOWORK=off ../$(GOLANGCI_LINT) run ./...
@@ -101,7 +101,7 @@ tidy: ## Tidy each module and format the code
 	$(GOLANGCI_LINT) fmt $(MODULES)
 
 .PHONY: rabbitmq
-rabbitmq: ## Install RabbitMQ, unless it is there or AMQP_URL is set
+rabbitmq: ## Install RabbitMQ, unless it is installed or AMQP_URL is set
 	@scripts/install-rabbitmq.sh
 
 .PHONY: up
@@ -113,5 +113,5 @@ down: ## Stop the containers and remove their data
 	@scripts/compose.sh down --volumes
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove the built programs
 	rm -rf bin

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks that each module is tidy and stands alone, without the workspace.
+# Checks that each module is tidy and builds without the workspace.
 set -eu
 export GOWORK=off
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs each fuzz target of the modules for FUZZTIME. go test takes one target of one package at a time. It would shrink each
-# input that is new to it for up to a minute, and many are new only because of what runs in the background.
+# Runs each fuzz target of the given modules for FUZZTIME. go test accepts one target of one package at a time.
+# -fuzzminimizetime: go test would spend up to a minute on minimizing each new input, and background goroutines make many
+# inputs look new.
 set -eu
 
 grep -r --include='*_test.go' '^func Fuzz' "$@" | sed -n 's/^\(.*\)\/[^/]*:func \(Fuzz[A-Za-z0-9_]*\).*/\1 \2/p' |

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs RabbitMQ unless it is there or AMQP_URL names a broker. No service is started or enabled: tests and the
-# demo run nodes of their own.
+# Installs RabbitMQ unless it is there or AMQP_URL names a broker. It starts and enables no service: tests and
+# the demo start private nodes.
 set -eu
 
 installed() {

@@ -85,7 +85,7 @@ func apply(root string, files []file, check bool) error {
 			stale = append(stale, f.path)
 			continue
 		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // it is for everybody, as sources are
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // sources are readable for all users
 			return err
 		}
 		if err := os.WriteFile(path, f.content, 0o644); err != nil { //nolint:gosec // as above
