@@ -49,9 +49,9 @@ type topicPermission struct {
 
 const (
 	defaultVirtualHost = "/"
-	// topicExchange is where services will publish events. The permissions are there before the exchange, which no
-	// service may write to yet: RabbitMQ lets a user without topic permissions use every routing key.
-	topicExchange = "events"
+	// topicExchange is confined although no service may write to it yet: RabbitMQ lets a user without topic permissions use
+	// every routing key. The exchange must exist when RabbitMQ 4.3 imports the permissions.
+	topicExchange = "amq.topic"
 )
 
 // brokerDefinitions returns a user for each service, who reads that service's queues alone. The gateway may also make the
