@@ -1,7 +1,8 @@
 // Package awaittest waits in tests for what another goroutine, process or broker does. A test that awaits an event passes
 // on a slow machine and continues at once on a fast one, which no sleep does.
 //
-// Each function gives up after [Limit] and fails the test with the name of what did not happen.
+// [Receive], [Until] and [Success] give up after [Limit] and fail the test with the name of what did not happen. [Within]
+// is for time bounds that the code under test promises.
 package awaittest
 
 import (
