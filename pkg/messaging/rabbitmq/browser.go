@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -85,26 +84,18 @@ func (s *session) noResponse() error {
 	return fmt.Errorf("%w: no response within %s", messaging.ErrUnavailable, browserPatience)
 }
 
-// call runs f in a goroutine, because the library's calls take no context. After an error, close the session: only its end is
-// certain to end f.
+// call runs f within browserPatience. After an error, close the session: only its end is certain to end f.
 func (b *Browser) call(ctx context.Context, f func() error) error {
 	if err := b.session.unavailable(); err != nil {
 		return err
 	}
-	limit := time.NewTimer(browserPatience)
-	defer limit.Stop()
-	result := make(chan error, 1)
-	if !b.session.spawn(func() { result <- f() }) {
-		return errLost
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-limit.C:
+	limited, cancel := context.WithTimeout(ctx, browserPatience)
+	defer cancel()
+	err := b.session.call(limited, f)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return b.session.noResponse()
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return err
 }
 
 // Open implements deadletter.Browser.
@@ -137,11 +128,9 @@ func explain(err error) error {
 	switch {
 	case isCode(err, amqp.NotFound):
 		return deadletter.ErrNoQueue
-	case isCode(err, amqp.AccessRefused) && strings.Contains(err.Error(), "exclusive"):
-		return fmt.Errorf("%w: %w", messaging.ErrQueueInUse, err)
 	case errors.Is(err, amqp.ErrClosed):
 		return errLost
 	default:
-		return err
+		return asInUse(err)
 	}
 }

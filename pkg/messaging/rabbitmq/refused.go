@@ -1,7 +1,7 @@
 // RabbitMQ 3.10 needs this file. Measured with 3.10.8 and quorum queues: while a queue has no leader (about 0.5 s after its
 // node was killed) the broker refuses messages with basic.nack, and a channel that published meanwhile may go on to refuse
 // all that follows. So messages that the broker refused are sent again, and on new channels. Later versions have not been
-// measured: before you delete the file, run TestClusterLosesLeader, TestRefusal and TestRefusedIsSentAgain without it.
+// measured: before you delete the file, run TestLongClusterLosesLeader, TestRefusal and TestRefusedIsSentAgain without it.
 //
 // To delete it, remove refused_test.go, the tests named above that no longer apply, Options.ConfirmSends, and what the
 // compiler then reports: the uses of session.refusals and publisher.spent. session.publisher becomes a plain field.
