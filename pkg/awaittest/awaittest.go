@@ -20,16 +20,22 @@ const interval = 10 * time.Millisecond
 // Receive returns the next value of c, or the zero value once c is closed. What names the event that c reports.
 func Receive[T any](t testing.TB, c <-chan T, what string) T {
 	t.Helper()
+	value, inTime := receive(c)
+	if !inTime {
+		t.Fatalf("%s: not within %s", what, Limit)
+	}
+	return value
+}
+
+func receive[T any](c <-chan T) (value T, inTime bool) {
 	limit := time.NewTimer(Limit)
 	defer limit.Stop()
 	select {
-	case v := <-c:
-		return v
+	case value = <-c:
+		return value, true
 	case <-limit.C:
+		return value, false
 	}
-	t.Fatalf("%s: not within %s", what, Limit)
-	var none T
-	return none
 }
 
 // Until polls condition until it holds. Prefer [Receive] where an event can be received.
