@@ -7,22 +7,18 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-const (
-	// replyPatience bounds how long a reply to a request without a deadline is retried while the broker is away.
-	replyPatience = 30 * time.Second
-	// minReplyDelay and maxReplyDelay bound the delays between retries, which double and vary by half.
-	minReplyDelay = 20 * time.Millisecond
-	maxReplyDelay = time.Second
-)
+// replyPatience bounds how long a reply to a request without a deadline is retried while the broker is away.
+const replyPatience = 30 * time.Second
 
 // method is one method of a server: a queue and the handler of its requests. A request passes through
 // receive, handle, the interceptors, run, and the handler.
@@ -195,14 +191,21 @@ func (m *method) resend(ctx context.Context, to string, request *Request, reply 
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	for delay := minReplyDelay; ; delay = min(2*delay, maxReplyDelay) {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(delay/2 + rand.N(delay)): //nolint:gosec // a delay is no secret
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := m.send(ctx, to, request, reply)
+		if err != nil && !errors.Is(err, messaging.ErrUnavailable) {
+			err = backoff.Permanent(err)
 		}
-		if err := m.send(ctx, to, request, reply); !errors.Is(err, messaging.ErrUnavailable) {
-			return err
-		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(replyBackOff()), backoff.WithMaxElapsedTime(0))
+	return err
+}
+
+func replyBackOff() backoff.BackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval:     20 * time.Millisecond,
+		RandomizationFactor: 0.5,
+		Multiplier:          2,
+		MaxInterval:         time.Second,
 	}
 }

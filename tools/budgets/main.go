@@ -24,7 +24,7 @@ type part struct {
 }
 
 var parts = []part{
-	{"pkg/messaging with inmem", "pkg/messaging", 1000}, // 950, and 50 for the dead-letter browser in memory
+	{"pkg/messaging with inmem", "pkg/messaging", 950},
 	{"pkg/messaging/driver", "pkg/messaging/driver", 0},
 	{"pkg/messaging/deadletter", "pkg/messaging/deadletter", 0},
 	{"pkg/messaging/rabbitmq", "pkg/messaging/rabbitmq", 2400},

@@ -8,8 +8,8 @@ import (
 )
 
 // ConvertHeaders returns headers, of a valid message, as a table of type To: nested tables of type From become tables of
-// type To, lists are copied, and scalar converts every value but nil, bool, string, int64 and float64; see [Widen]. The result is nil if headers is empty.
-// Nested tables and lists are never nil.
+// type To, lists are copied, and scalar converts every value but nil, bool, string, int64 and float64; see [Widen]. The
+// result is nil if headers is empty. Nested tables and lists are never nil.
 func ConvertHeaders[To, From ~map[string]any](headers From, scalar func(any) any) To {
 	if len(headers) == 0 {
 		return nil

@@ -75,7 +75,7 @@ func (c *consumer) start() (err error) {
 	c.ctx, c.over = context.WithCancel(context.Background())
 	c.acknowledger = newAcknowledger(c.channel, s.options.Prefetch)
 	s.ended.Go(func() {
-		_ = <-closes // the session reports why
+		<-closes // the session reports why
 		c.over()
 	})
 	return nil

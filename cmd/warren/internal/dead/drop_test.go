@@ -102,7 +102,8 @@ func errorText(err error) string {
 
 func TestBrokerAway(t *testing.T) {
 	c := Command{Broker: service.BrokerConfig{URLs: []string{"amqp://u:secret@127.0.0.1:1", "amqp://u:secret@127.0.0.1:2"}}}
-	err := c.browse(testContext(t), &kong.Context{Kong: &kong.Kong{}}, func(deadletter.Browser, console) error { return errors.New("connected") })
+	connected := func(deadletter.Browser, console) error { return errors.New("connected") }
+	err := c.browse(testContext(t), &kong.Context{Kong: &kong.Kong{}}, connected)
 	if err == nil || strings.Count(err.Error(), "connection refused") != 2 || strings.ContainsAny(err.Error(), "\n") {
 		t.Errorf("got %v, want one line that names both nodes", err)
 	}

@@ -17,7 +17,7 @@ import (
 // serveInMemory starts an in-memory broker that is served to warren dead.
 func serveInMemory(t *testing.T, browse func(*inmem.Server) deadletter.Browser) (b messaging.Broker, socket string) {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "dead-") // the path of a socket is short, unlike that of t.TempDir
+	folder, err := os.MkdirTemp("", "dead-") //nolint:usetesting // the path of a socket is short, unlike that of t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

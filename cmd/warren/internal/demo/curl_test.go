@@ -82,7 +82,10 @@ func newShell(t *testing.T, guide string) *shell {
 	if err := os.Symlink(os.Args[0], filepath.Join(folder, "curl")); err != nil {
 		t.Fatal(err)
 	}
-	return &shell{path: folder + string(os.PathListSeparator) + os.Getenv("PATH"), variables: lineWith(t, guide, "URL=") + "\n" + lineWith(t, guide, "TOKEN=")}
+	return &shell{
+		path:      folder + string(os.PathListSeparator) + os.Getenv("PATH"),
+		variables: lineWith(t, guide, "URL=") + "\n" + lineWith(t, guide, "TOKEN="),
+	}
 }
 
 func (s *shell) run(t *testing.T, lines string) string {
