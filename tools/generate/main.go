@@ -91,7 +91,7 @@ func apply(root string, files []file, check bool) error {
 		if err := os.WriteFile(path, f.content, 0o644); err != nil { //nolint:gosec // as above
 			return err
 		}
-		fmt.Println("wrote", f.path)
+		_, _ = fmt.Fprintln(os.Stdout, "wrote", f.path)
 	}
 	if len(stale) > 0 {
 		return fmt.Errorf("stale: %s; run make generate and commit what it writes", strings.Join(stale, ", "))
