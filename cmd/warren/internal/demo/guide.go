@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"io"
 	"strings"
 	"text/template"
@@ -56,7 +57,15 @@ func short(d time.Duration) string {
 	return s
 }
 
-func (g guide) write(w io.Writer) error { return guideTemplate.Execute(w, g) }
+// write prints the guide in one piece: services log to the same terminal.
+func (g guide) write(w io.Writer) error {
+	var text bytes.Buffer
+	if err := guideTemplate.Execute(&text, g); err != nil {
+		return err
+	}
+	_, err := text.WriteTo(w)
+	return err
+}
 
 // Lines are at most 80 columns wide, but those whose length the machine decides: the token, and commands with paths.
 var guideTemplate = template.Must(template.New("guide").Funcs(template.FuncMap{"short": short}).Parse(`
