@@ -204,14 +204,40 @@ func (c *cursor) Close(ctx context.Context) error {
 		continue
 	}
 	c.err = c.leave(ctx)
-	for _, w := range c.windows {
-		if c.err == nil {
-			c.err = c.browser.call(ctx, w.channel.Close)
-		}
+	for len(c.windows) > 0 && c.err == nil {
+		c.err = c.browser.call(ctx, c.closeWindow)
 	}
 	c.windows = nil
 	if c.err != nil {
 		return fmt.Errorf("browse queue %s: %w", c.queue, explain(c.err))
+	}
+	return nil
+}
+
+// returnPatience bounds how long closeWindow waits for messages to be ready again. They are not if a consumer takes them,
+// and then no order is promised.
+const returnPatience = time.Second
+
+// closeWindow closes the oldest window and waits until its messages are ready again. A quorum queue returns them only when it
+// notices the end of the channel, which may be later than the end of the next one.
+func (c *cursor) closeWindow() error {
+	w, others := c.windows[0], c.windows[1:]
+	c.windows = others
+	if len(others) == 0 {
+		return w.channel.Close()
+	}
+	before, err := ready(others[0].channel, c.queue)
+	if err != nil {
+		return err
+	}
+	if err := w.channel.Close(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(returnPatience); time.Now().Before(deadline); {
+		// Only the last window is not full.
+		if now, err := ready(others[0].channel, c.queue); err != nil || now >= before+windowSize {
+			return err
+		}
 	}
 	return nil
 }
