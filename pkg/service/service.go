@@ -53,7 +53,7 @@ import (
 type Service struct {
 	Name      string    // prefix of its queues and settings, e.g. "orders"
 	AdminAddr string    // default of ADMIN_ADDR
-	Config    any       // pointer to the struct of its own settings; nil: none
+	Config    any       // pointer to the struct of its settings; nil: none
 	Module    fx.Option // what the service consists of
 }
 

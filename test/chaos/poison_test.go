@@ -18,8 +18,8 @@ import (
 // TestPoisonRequests sends two requests whose every handler is killed. They end in the dead-letter queue, from which
 // "warren dead" replays one and drops the other. They have no Idempotency-Key.
 func TestPoisonRequests(t *testing.T) {
-	// All deliveries of a request must come before its time limit, since the services drop an expired request. On a busy
-	// machine a delivery to the next process took up to 2 s.
+	// All deliveries of a request must come before its time limit, since the services drop an expired request. The limit leaves
+	// each of the five deliveries 4 s, because on a busy machine the next process may take a while to receive it.
 	const timeout = 20 * time.Second
 	deliveries := size(2, 5)
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String(), fmt.Sprintf("RPC_DELIVERY_LIMIT=%d", deliveries))

@@ -9,7 +9,7 @@
 //
 // # Headers
 //
-// [messaging.Message] allows many types of header values, and client libraries have table types of their own. Adapters
+// [messaging.Message] allows many types of header values, and client libraries have their own table types. Adapters
 // convert the headers of outgoing and incoming messages with [ConvertHeaders], which walks nested tables and lists, and
 // [Widen], which knows the types of single values.
 package driver

@@ -43,7 +43,7 @@ func RunBrowser(t *testing.T, connect Connect, browse Browse, options Options) {
 	}
 }
 
-// browserTester is one test with a queue of its own.
+// browserTester is one test with its own queue.
 type browserTester struct {
 	*tester
 	browse Browse

@@ -110,7 +110,7 @@ func (i *Instance) Stop() {
 	}
 }
 
-// NewClient returns a started client with a connection of its own. It is closed when the test ends.
+// NewClient returns a started client with its own connection. It is closed when the test ends.
 func NewClient(t testing.TB, server *inmem.Server) *rpc.Client {
 	t.Helper()
 	broker := server.ConnectAs("test")

@@ -21,7 +21,7 @@ const lifetime = time.Hour
 
 // Authority is a certificate authority.
 type Authority struct {
-	File string         // the PEM file of its own certificate
+	File string         // the PEM file of its certificate
 	Pool *x509.CertPool // its own certificate, for a tls.Config
 
 	dir         string

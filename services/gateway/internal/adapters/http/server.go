@@ -58,7 +58,7 @@ type Config struct {
 // Server serves the API.
 type Server struct {
 	config        Config
-	callTimeout   time.Duration // of routes without a limit of their own
+	callTimeout   time.Duration // of routes that set no limit
 	caller        Caller
 	authenticator Authenticator
 	logger        *slog.Logger
