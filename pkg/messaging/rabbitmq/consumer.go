@@ -75,7 +75,9 @@ func (c *consumer) start() (err error) {
 	c.ctx, c.over = context.WithCancel(context.Background())
 	c.acknowledger = newAcknowledger(c.channel, s.options.Prefetch)
 	s.ended.Go(func() {
-		<-closes // the session reports why
+		for range closes {
+			continue // the session reports why
+		}
 		c.over()
 	})
 	return nil
