@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,7 +192,7 @@ func TestDefinitions(t *testing.T) {
 		}
 	}
 	again, err := brokerDefinitions([]description{{Name: "bulk-mail"}, {Name: "gateway"}, {Name: "orders"}})
-	if err != nil || string(again) != string(text) {
+	if err != nil || !bytes.Equal(again, text) {
 		t.Errorf("generating again changes the definitions: %v", err)
 	}
 }
