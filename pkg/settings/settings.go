@@ -13,9 +13,9 @@
 // to the program as well; the tag prefix goes before their names. The tag name replaces a flag's name whole, and the
 // variable's with it.
 //
-// The tags default, help, name, embed and prefix are those of [kong]. The tag validate has the rules of [validator],
-// hostport among them, which is host:port with any port. Relations between fields are checked by a method Validate() error
-// of the struct.
+// The tags default, help, name, embed and prefix are those of [kong]. The tag validate has the rules of [validator], and
+// two that differ: hostport is host:port with any port, and origin is scheme://host with any scheme. Relations between fields
+// are checked by a method Validate() error of the struct.
 //
 // # Errors
 //

@@ -94,3 +94,27 @@ func TestAllowed(t *testing.T) {
 		}
 	}
 }
+
+func TestOrigins(t *testing.T) {
+	for origin, ok := range map[string]bool{
+		"https://example.com":      true,
+		"http://127.0.0.1:8080":    true,
+		"capacitor://localhost":    true,
+		"*":                        false,
+		"example.com":              false,
+		"https://":                 false,
+		"https://example.com/":     false,
+		"https://example.com/path": false,
+		"https://example.com?q":    false,
+		"https://example.com#":     false,
+		"https://user@example.com": false,
+	} {
+		config := &struct {
+			Origins []string `validate:"dive,origin"`
+		}{}
+		p := Program{Name: "shop", Own: config, Shared: &struct{}{}}
+		if err := p.Parse([]string{"--shop-origins=" + origin}, io.Discard); (err == nil) != ok {
+			t.Errorf("%s: got %v, want accepted: %t", origin, err, ok)
+		}
+	}
+}

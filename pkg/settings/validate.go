@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -14,10 +15,16 @@ var validate = newValidate()
 
 func newValidate() *validator.Validate {
 	v := validator.New()
+	// RegisterValidation fails only without a name or a function.
 	// The library's hostname_port refuses port 0, which asks the system for a free one.
-	_ = v.RegisterValidation("hostport", func(f validator.FieldLevel) bool { // fails only without a name or a function
+	_ = v.RegisterValidation("hostport", func(f validator.FieldLevel) bool {
 		_, _, err := net.SplitHostPort(f.Field().String())
 		return err == nil
+	})
+	// The library's origin refuses the schemes of apps, as in capacitor://localhost.
+	_ = v.RegisterValidation("origin", func(f validator.FieldLevel) bool {
+		u, err := url.Parse(f.Field().String())
+		return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == f.Field().String()
 	})
 	return v
 }
