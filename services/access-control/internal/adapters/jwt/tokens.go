@@ -12,7 +12,11 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
+// maxTokenBytes bounds what is parsed before the signature is checked.
+const maxTokenBytes = 8 << 10
+
 var (
+	errTooLarge       = fmt.Errorf("more than %d bytes", maxTokenBytes)
 	errCharacters     = errors.New("characters outside of base64url")
 	errHeader         = errors.New("a header of another kind of token")
 	errUnknownKey     = errors.New("unknown key")
@@ -78,15 +82,26 @@ func (t *Tokens) Sign(c domain.Claims) (string, error) {
 
 // Verify implements app.Tokens. Its errors contain no part of the token that is secret.
 func (t *Tokens) Verify(token string) (domain.Claims, error) {
-	// The parser skips line breaks, so that a token and its copy with a line break would both be valid.
-	if strings.ContainsFunc(token, func(r rune) bool { return !isTokenRune(r) }) {
-		return domain.Claims{}, fmt.Errorf("%w: %w", domain.ErrTokenMalformed, errCharacters)
+	if err := checkForm(token); err != nil {
+		return domain.Claims{}, fmt.Errorf("%w: %w", domain.ErrTokenMalformed, err)
 	}
 	c, err := t.parse(token)
 	if err != nil {
 		return domain.Claims{}, fmt.Errorf("%w: %w", domainError(err), err)
 	}
 	return c.domain(), nil
+}
+
+// checkForm makes two checks that the parser lacks. The parser reads tokens of any length, and skips line breaks, so that a
+// token and its copy with a line break would both be valid.
+func checkForm(token string) error {
+	if len(token) > maxTokenBytes {
+		return errTooLarge
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return !isTokenRune(r) }) {
+		return errCharacters
+	}
+	return nil
 }
 
 func isTokenRune(r rune) bool {

@@ -59,7 +59,7 @@ func (h handlers) login(ctx context.Context, in credentials) (accessToken, error
 }
 
 type tokenInput struct {
-	Token string `json:"token" validate:"required,max=8192"` // bounds what is parsed before the signature is checked
+	Token string `json:"token" validate:"required"`
 }
 
 // introspection is the response of RFC 7662, with the field names of rpc.Identity. A token that is not valid is not an

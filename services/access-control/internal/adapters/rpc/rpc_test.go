@@ -367,13 +367,9 @@ func TestValidateTokenRejectsBadInput(t *testing.T) {
 		`{"token":""}`: http.StatusUnprocessableEntity,
 		"hello":        http.StatusBadRequest,
 		`{"token":1}`:  http.StatusUnprocessableEntity,
-
-		`{"token":"` + strings.Repeat("A", 8<<10) + `"}`:   http.StatusInternalServerError, // reaches the fake, which knows no such token
-		`{"token":"` + strings.Repeat("A", 8<<10+1) + `"}`: http.StatusUnprocessableEntity,
-		`{"token":"` + strings.Repeat("A", 1<<20) + `"}`:   http.StatusUnprocessableEntity,
 	} {
 		if reply := f.call(t, "access-control.validateToken", body, nil); reply.Status != want {
-			t.Errorf("%.40s: status %d, want %d", body, reply.Status, want)
+			t.Errorf("%s: status %d, want %d", body, reply.Status, want)
 		}
 	}
 }
