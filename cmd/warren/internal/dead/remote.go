@@ -99,12 +99,12 @@ func (s *Server) accept(ctx context.Context) {
 }
 
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
+	defer func() { _ = conn.Close() }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	var command remoteCommand
 	if err := json.NewDecoder(conn).Decode(&command); err != nil {
-		_ = conn.Close()
 		return
 	}
 	s.commands.Go(func() { // the client sends nothing more, so the read ends with the connection

@@ -2,7 +2,10 @@ package dead
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +81,27 @@ func TestHelpOfServer(t *testing.T) {
 		if err := forward(testContext(t), socket, args, console{out: &strings.Builder{}, notes: &strings.Builder{}}); err == nil {
 			t.Errorf("%q was accepted", args)
 		}
+	}
+}
+
+// TestServerCloses the connection after the last result, also if the client does not.
+func TestServerCloses(t *testing.T) {
+	_, socket := serveInMemory(t, browseInMemory)
+	conn, err := new(net.Dialer).DialContext(testContext(t), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := json.NewEncoder(conn).Encode(remoteCommand{Args: []string{"dead", "list", "orders.create"}}); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, conn)
+		closed <- err
+	}()
+	if err := awaittest.Receive(t, closed, "end of the connection"); err != nil {
+		t.Error(err)
 	}
 }
 
