@@ -73,6 +73,9 @@ func TestRoutesAreThoseOfTheArticle(t *testing.T) {
 		{Method: "POST", Path: "/v1/login", Queue: "access-control.login", Public: true, Timeout: 10 * time.Second},
 		{Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true},
 		{Method: "GET", Path: "/v1/orders", Queue: "orders.getAll", RequireToken: true, Scope: "orders:read"},
+		{Method: "POST", Path: "/v1/orders", Queue: "orders.create", RequireToken: true, Scope: "orders:write"},
+		{Method: "GET", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read"},
+		{Method: "POST", Path: "/v1/orders/:id/cancel", Queue: "orders.cancel", RequireToken: true, Scope: "orders:write"},
 	}
 	got := slices.DeleteFunc(routeTable(t), func(r Route) bool {
 		return !slices.ContainsFunc(want, func(w Route) bool { return w.String() == r.String() })
