@@ -23,22 +23,18 @@ type acknowledger struct {
 	timer     *time.Timer // sends them otherwise
 
 	mu      sync.Mutex          // held while frames are sent, so that they keep their order
-	next    uint64              // the lowest tag that is not handled or not acknowledged
-	handled map[uint64]progress // the handled tags from next on, at most as many as the prefetch
-	pending int                 // how many of them are not settled
+	last    uint64              // the highest tag that was handled
+	gaps    map[uint64]struct{} // the tags below last that are not handled, fewer than the prefetch
+	pending map[uint64]bool     // to be acknowledged; true: has waited for a gap to close since the last flush
 }
 
-// progress is how far a handled message has come.
-type progress int
-
-const (
-	fresh   progress = iota // to be acknowledged
-	waited                  // likewise, and has waited for a gap to close since the last flush
-	settled                 // the broker knows
-)
-
 func newAcknowledger(ch *amqp.Channel, prefetch int) *acknowledger {
-	a := &acknowledger{channel: ch, threshold: max(prefetch/4, 1), next: 1, handled: map[uint64]progress{}}
+	a := &acknowledger{
+		channel:   ch,
+		threshold: max(prefetch/4, 1),
+		gaps:      map[uint64]struct{}{},
+		pending:   map[uint64]bool{},
+	}
 	a.timer = time.AfterFunc(acknowledgeWithin, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -51,12 +47,12 @@ func newAcknowledger(ch *amqp.Channel, prefetch int) *acknowledger {
 func (a *acknowledger) ack(tag uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.handled[tag] = fresh
-	a.pending++
+	a.see(tag)
+	a.pending[tag] = false
 	switch {
-	case a.pending >= a.threshold:
+	case len(a.pending) >= a.threshold:
 		a.flush(false)
-	case a.pending == 1:
+	case len(a.pending) == 1:
 		a.timer.Reset(acknowledgeWithin)
 	}
 }
@@ -77,11 +73,19 @@ func (a *acknowledger) requeue(tag uint64) {
 func (a *acknowledger) settle(tag uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.handled[tag] = settled
-	for a.handled[a.next] == settled {
-		delete(a.handled, a.next)
-		a.next++
+	a.see(tag)
+}
+
+// see closes the gap at tag, or opens those below it. Called with mu held.
+func (a *acknowledger) see(tag uint64) {
+	if tag <= a.last {
+		delete(a.gaps, tag)
+		return
 	}
+	for gap := a.last + 1; gap < tag; gap++ {
+		a.gaps[gap] = struct{}{}
+	}
+	a.last = tag
 }
 
 // close sends what is pending.
@@ -109,25 +113,22 @@ func (a *acknowledger) flush(all bool) {
 // take returns the tag up to which all can be acknowledged, 0 for none, and the tags beyond a gap that have waited long
 // enough. more reports that others still wait. Called with mu held.
 func (a *acknowledger) take(all bool) (multiple uint64, single []uint64, more bool) {
-	for p, ok := a.handled[a.next]; ok; p, ok = a.handled[a.next] {
-		if p != settled {
-			multiple = a.next // the broker would refuse a tag that is settled
-			a.pending--
-		}
-		delete(a.handled, a.next)
-		a.next++
+	firstGap := a.last + 1
+	for gap := range a.gaps {
+		firstGap = min(firstGap, gap)
 	}
-	for tag, p := range a.handled {
+	for tag, waited := range a.pending {
 		switch {
-		case p == settled:
-		case p == waited || all:
+		case tag < firstGap:
+			multiple = max(multiple, tag) // not a tag that is settled, which the broker would refuse
+		case waited || all:
 			single = append(single, tag)
-			a.handled[tag] = settled
-			a.pending--
 		default:
-			a.handled[tag] = waited
+			a.pending[tag] = true
 			more = true
+			continue
 		}
+		delete(a.pending, tag)
 	}
 	return multiple, single, more
 }

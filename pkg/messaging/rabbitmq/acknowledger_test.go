@@ -11,7 +11,7 @@ import (
 // newTestAcknowledger returns one that never flushes.
 func newTestAcknowledger(threshold int) *acknowledger {
 	return &acknowledger{
-		threshold: threshold, timer: time.NewTimer(time.Hour), next: 1, handled: map[uint64]progress{},
+		threshold: threshold, timer: time.NewTimer(time.Hour), gaps: map[uint64]struct{}{}, pending: map[uint64]bool{},
 	}
 }
 
@@ -71,9 +71,21 @@ func TestAcknowledgerTake(t *testing.T) {
 					t.Errorf("step %d (-want +got):\n%s", i, diff)
 				}
 			}
-			if last := steps[len(steps)-1]; !last.all && len(a.handled) > 0 {
-				t.Errorf("%d tags kept in memory", len(a.handled))
+			if last := steps[len(steps)-1]; !last.all && len(a.gaps)+len(a.pending) > 0 {
+				t.Errorf("%d gaps and %d pending tags kept in memory", len(a.gaps), len(a.pending))
 			}
 		})
+	}
+}
+
+// TestAcknowledgerBehindStuckHandler handles many messages while the first one is not handled.
+func TestAcknowledgerBehindStuckHandler(t *testing.T) {
+	a := newTestAcknowledger(10)
+	for tag := uint64(2); tag < 1000; tag++ {
+		a.ack(tag)
+		a.take(true)
+	}
+	if len(a.gaps)+len(a.pending) > 1 {
+		t.Errorf("%d gaps and %d pending tags kept in memory", len(a.gaps), len(a.pending))
 	}
 }
