@@ -9,10 +9,13 @@ import (
 )
 
 // Browser implements deadletter.Browser.
-type Browser struct{ broker *Broker }
+type Browser struct {
+	broker *Broker
+	cursor *cursor // opened last; nil before the first Open
+}
 
 // Browse returns a browser of the server's queues.
-func (s *Server) Browse() *Browser { return &Browser{s.Connect()} }
+func (s *Server) Browse() *Browser { return &Browser{broker: s.Connect()} }
 
 // Publish implements messaging.Publisher.
 func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message) error {
@@ -20,7 +23,12 @@ func (b *Browser) Publish(ctx context.Context, queue string, m messaging.Message
 }
 
 // Close implements deadletter.Browser.
-func (b *Browser) Close() { b.broker.close() }
+func (b *Browser) Close() {
+	b.broker.close()
+	if b.cursor != nil {
+		_ = b.cursor.Close(context.Background())
+	}
+}
 
 // Open implements deadletter.Browser.
 func (b *Browser) Open(ctx context.Context, queue string) (deadletter.Cursor, error) {
@@ -35,7 +43,8 @@ func (b *Browser) Open(ctx context.Context, queue string) (deadletter.Cursor, er
 		return nil, named("browse queue", queue, err)
 	}
 	q.dropExpired()
-	return &cursor{broker: b.broker, queue: q, left: len(q.ready)}, nil
+	b.cursor = &cursor{broker: b.broker, queue: q, left: len(q.ready)}
+	return b.cursor, nil
 }
 
 // cursor implements deadletter.Cursor. It takes the messages that it shows out of the queue.

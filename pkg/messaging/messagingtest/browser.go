@@ -26,6 +26,7 @@ func RunBrowser(t *testing.T, connect Connect, browse Browse, options Options) {
 		"Bound":          testBrowserBound,
 		"Withholds":      testBrowserWithholds,
 		"Cancelled":      testBrowserCancelled,
+		"Disconnects":    testBrowserDisconnects,
 		"BesideOthers":   testBrowserBesideOthers,
 		"NoQueue":        testBrowserNoQueue,
 		"Exclusive":      testBrowserExclusive,
@@ -185,6 +186,19 @@ func testBrowserCancelled(t *browserTester) {
 	t.wantError("Close", cursor.Close(ctx), context.Canceled)
 	b.Close()
 	t.wantFirst(t.browse(t.T), n-1, numbers(n)[1:]...)
+}
+
+// testBrowserDisconnects closes the browser without its cursor. What the cursor has shown is in the queue again.
+func testBrowserDisconnects(t *browserTester) {
+	const n = 5
+	t.fill(n)
+	b := t.browse(t.T)
+	cursor := t.open(b, n)
+	for range 3 {
+		cursor.Next(t.ctx)
+	}
+	b.Close()
+	t.wantFirst(t.browse(t.T), n, numbers(n)...)
 }
 
 // testBrowserBesideOthers has two cursors and a consumer share a queue. Each message is removed once.
