@@ -24,8 +24,8 @@ const (
 var errNotWritten = errors.New("connection lost before the write")
 
 // socket gathers the writes of concurrent publishers into one system call, the largest part of a small message's cost.
-// Write only buffers. Flushed reports whether the bytes were written, so that what was buffered and never written counts
-// as not sent.
+// Write only buffers. Flushed reports whether the bytes were written: a message of which the last byte was never written
+// counts as not sent, because the peer ignores an incomplete one.
 type socket struct {
 	net.Conn
 	writeTimeout time.Duration
@@ -33,6 +33,8 @@ type socket struct {
 
 	mu       sync.Mutex
 	accepted []byte
+	total    int64         // bytes accepted so far
+	written  int64         // bytes written so far
 	reserved int           // bytes that publishers are about to write
 	capacity chan struct{} // closed when there is capacity again; nil if no publisher waits for it
 	next     *batch        // the batch that accepted belongs to
@@ -47,13 +49,15 @@ type socket struct {
 // batch is what one system call writes.
 type batch struct {
 	done chan struct{}
-	err  error // valid once done is closed
+	// Valid once done is closed.
+	written int64 // bytes that the socket had written by then
+	err     error
 }
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
 
-func (b *batch) finish(err error) {
-	b.err = err
+func (b *batch) finish(written int64, err error) {
+	b.written, b.err = written, err
 	close(b.done)
 }
 
@@ -80,6 +84,7 @@ func (s *socket) Write(p []byte) (int, error) {
 		return 0, s.err
 	}
 	s.accepted = append(s.accepted, p...)
+	s.total += int64(len(p))
 	signal(s.wake)
 	return len(p), nil
 }
@@ -138,21 +143,23 @@ func (s *socket) wakeReservers() {
 // Flushed waits until everything buffered before the call is written.
 func (s *socket) Flushed(ctx context.Context) error {
 	s.mu.Lock()
-	last := s.writing
+	end, written, err, last := s.total, s.written, s.err, s.writing
 	if len(s.accepted) > 0 {
 		last = s.next
 	}
-	err := s.err
 	s.mu.Unlock()
-	if last == nil {
-		return err
+	if last != nil {
+		select {
+		case <-last.done:
+			written, err = last.written, last.err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	select {
-	case <-last.done:
-		return last.err
-	case <-ctx.Done():
-		return ctx.Err()
+	if written >= end {
+		return nil // an error came later
 	}
+	return err
 }
 
 // flush writes batches until the socket closes or a write fails.
@@ -187,11 +194,12 @@ func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 	s.wakeReservers()
 	s.mu.Unlock()
 
-	err := s.write(data, timeout)
+	n, err := s.write(data, timeout)
 
 	s.mu.Lock()
 	s.writing = nil
-	current.finish(err)
+	s.written += int64(n)
+	current.finish(s.written, err)
 	s.fail(err) // in the same critical section, or Flushed would take a failed batch for written
 	s.mu.Unlock()
 	if err != nil {
@@ -205,16 +213,18 @@ func (s *socket) writeBatch(spare []byte, timeout time.Duration) []byte {
 }
 
 // write gives each slice the full time-out, because a slow network is not a dead one.
-func (s *socket) write(data []byte, timeout time.Duration) error {
+func (s *socket) write(data []byte, timeout time.Duration) (written int, err error) {
 	for slice := range slices.Chunk(data, maxWrite) {
 		if err := s.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-			return err
+			return written, err
 		}
-		if _, err := s.Conn.Write(slice); err != nil {
-			return err
+		n, err := s.Conn.Write(slice)
+		written += n
+		if err != nil {
+			return written, err
 		}
 	}
-	return nil
+	return written, nil
 }
 
 // fail ends all waits if err is not nil: what is buffered will not be written. The first error stays. Called with mu held.
@@ -223,7 +233,7 @@ func (s *socket) fail(err error) {
 		return
 	}
 	s.err = err
-	s.next.finish(errNotWritten)
+	s.next.finish(s.written, errNotWritten)
 	s.wakeReservers()
 }
 

@@ -18,6 +18,7 @@ type wire struct {
 	began    chan struct{}
 	open     chan struct{}
 	err      error
+	limit    int // with err: writes succeed until so many bytes are written
 
 	mu      sync.Mutex
 	written []byte
@@ -39,8 +40,9 @@ func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.writes++
-	if w.err != nil {
-		return 0, w.err
+	if left := w.limit - len(w.written); w.err != nil && len(p) > left {
+		w.written = append(w.written, p[:left]...)
+		return left, w.err
 	}
 	w.written = append(w.written, p...)
 	return len(p), nil
@@ -104,6 +106,43 @@ func TestSocketReportsWhatWasNotWritten(t *testing.T) {
 		t.Errorf("Write after a failure: %v, want %v", err, broken)
 	}
 	_ = s.Close()
+}
+
+// TestSocketReportsWhatWasWrittenBeforeAFailure has the network fail within a batch of two messages.
+func TestSocketReportsWhatWasWrittenBeforeAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		w.err, w.limit = errors.New("broken pipe"), 3*maxWrite
+		s := newSocket(w, time.Second, 0)
+		write(t, s, []byte("keeps the network busy"))
+		synctest.Wait()
+		flushed := []chan error{make(chan error, 1), make(chan error, 1)}
+		for _, result := range flushed {
+			write(t, s, make([]byte, 2*maxWrite))
+			go func() { result <- s.Flushed(t.Context()) }()
+			synctest.Wait()
+		}
+		close(w.open)
+		if err := <-flushed[0]; err != nil {
+			t.Errorf("Flushed returned %v for bytes that were written", err)
+		}
+		if err := <-flushed[1]; err == nil {
+			t.Error("Flushed returned nil for bytes of which the last were not written")
+		}
+		_ = s.Close()
+	})
+}
+
+// TestSocketReportsWhatWasWrittenBeforeClose asks for the result of a write after the socket was closed.
+func TestSocketReportsWhatWasWrittenBeforeClose(t *testing.T) {
+	w := newWire()
+	close(w.open)
+	s := newSocket(w, time.Second, 0)
+	write(t, s, []byte("frame"))
+	_ = s.Close()
+	if err := s.Flushed(t.Context()); err != nil {
+		t.Errorf("Flushed returned %v for bytes that were written", err)
+	}
 }
 
 func TestSocketCloseEndsWaits(t *testing.T) {
