@@ -204,10 +204,11 @@ func (c *cursor) Close(ctx context.Context) error {
 		continue
 	}
 	c.err = c.leave(ctx)
-	for len(c.windows) > 0 && c.err == nil {
-		c.err = c.browser.call(ctx, c.closeWindow)
-	}
+	windows := c.windows
 	c.windows = nil
+	for i := 0; i < len(windows) && c.err == nil; i++ {
+		c.err = c.browser.call(ctx, func() error { return c.closeWindow(windows[i], windows[i+1:]) })
+	}
 	if c.err != nil {
 		return fmt.Errorf("browse queue %s: %w", c.queue, explain(c.err))
 	}
@@ -218,11 +219,9 @@ func (c *cursor) Close(ctx context.Context) error {
 // and then no order is promised.
 const returnPatience = time.Second
 
-// closeWindow closes the oldest window and waits until its messages are ready again. A quorum queue returns them only when it
-// notices the end of the channel, which may be later than the end of the next one.
-func (c *cursor) closeWindow() error {
-	w, others := c.windows[0], c.windows[1:]
-	c.windows = others
+// closeWindow closes w and, if there are others, waits until its messages are ready again. A quorum queue returns them only
+// when it notices the end of the channel, which may be later than the end of the next one.
+func (c *cursor) closeWindow(w *window, others []*window) error {
 	if len(others) == 0 {
 		return w.channel.Close()
 	}
