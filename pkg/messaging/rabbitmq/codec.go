@@ -98,11 +98,14 @@ func decodeReturn(r *amqp.Return) messaging.Return {
 	})}
 }
 
-// decodeHeaders leaves out the headers that count deliveries.
+// decodeHeaders leaves out the headers that are reserved for the broker: those that count deliveries, and CC and BCC, with
+// which a message that is dead-lettered or renewed would go to other queues again.
+// See https://www.rabbitmq.com/docs/sender-selected.
 func decodeHeaders(table amqp.Table) map[string]any {
 	headers := driver.ConvertHeaders[map[string]any](table, decodeScalar)
-	delete(headers, quorumCountHeader)
-	delete(headers, classicCountHeader)
+	for _, name := range [...]string{quorumCountHeader, classicCountHeader, "CC", "BCC"} {
+		delete(headers, name)
+	}
 	if len(headers) == 0 {
 		return nil
 	}

@@ -9,7 +9,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
-	"example.com/warren/pkg/messaging/driver"
 )
 
 // cursor implements deadletter.Cursor with a consumer that acknowledges only what is removed. Two cursors on one queue, a
@@ -184,12 +183,7 @@ func (c *cursor) leave(ctx context.Context) error {
 
 // renew publishes a copy before it removes the message, so that a crash between the two leaves both.
 func (c *cursor) renew(ctx context.Context) error {
-	m := driver.Normalize(c.message)
-	// RabbitMQ sent copies to the queues in these headers when the message was published, and would send them again.
-	// See https://www.rabbitmq.com/docs/sender-selected.
-	delete(m.Headers, "CC")
-	delete(m.Headers, "BCC")
-	if err := c.browser.publish(ctx, c.queue, m); err != nil {
+	if err := c.browser.publish(ctx, c.queue, c.message); err != nil {
 		return err
 	}
 	c.renewed++

@@ -262,3 +262,31 @@ func TestRejectDuringDrain(t *testing.T) {
 		t.Errorf("got %s", id)
 	}
 }
+
+// TestDeadLetterGoesToOneQueue rejects a message of another client whose headers named a second queue.
+func TestDeadLetterGoesToOneQueue(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q, other := testQueue(t), testQueue(t)
+	q.DeadLetter, other.Name = q.Name+".dead", q.Name+".other"
+	reject := func(context.Context, messaging.Message) error { return messaging.Reject(errors.New("no")) }
+	if _, err := b.Subscribe(testContext(t), q, reject); err != nil {
+		t.Fatal(err)
+	}
+	copies, dead := received(t, b, other), received(t, b, deadLetterQueue(q))
+	s, err := b.publishing.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := messaging.Message{ID: "copied", Headers: map[string]any{"CC": []any{other.Name}}}
+	if err := s.publish(testContext(t), q.Name, &m); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, copies)
+	receive(t, dead)
+	if err := b.Publish(testContext(t), other.Name, messaging.Message{ID: "last"}); err != nil {
+		t.Fatal(err)
+	}
+	if id := receive(t, copies); id != "last" {
+		t.Errorf("the dead-lettered message also went to another queue: got %s", id)
+	}
+}
