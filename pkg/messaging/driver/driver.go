@@ -2,10 +2,10 @@
 //
 // # Writing an adapter
 //
-// An adapter implements [messaging.Broker] and, for operators, deadletter.Browser. It calls [messaging.Message.Validate] and
-// [messaging.Queue.Validate] before it sends or declares, reads the options of Subscribe with [ResolveSubscribeOptions], and
-// moves a message whose handler failed with an error that [IsRejection] reports to the dead-letter queue. Package
-// messagingtest is the contract that it must pass.
+// An adapter implements [messaging.Broker] and, for operators, deadletter.Browser. It calls [ValidateMessage] and
+// [ValidateQueue] before it sends or declares, and reads the options of Subscribe with [ResolveSubscribeOptions]. If a handler
+// returns an error that [IsRejection] reports, it moves the message to the dead-letter queue. Package messagingtest is the
+// contract that it must pass.
 //
 // # Headers
 //

@@ -73,7 +73,7 @@ func Integer(value any) (n int64, ok bool) {
 	case int32:
 		return int64(v), true
 	case uint:
-		return int64(v), true //nolint:gosec // Message.Validate rejects what does not fit
+		return int64(v), true //nolint:gosec // ValidateMessage rejects what does not fit
 	case uint8:
 		return int64(v), true
 	case uint16:
@@ -81,7 +81,7 @@ func Integer(value any) (n int64, ok bool) {
 	case uint32:
 		return int64(v), true
 	case uint64:
-		return int64(v), true //nolint:gosec // Message.Validate rejects what does not fit
+		return int64(v), true //nolint:gosec // ValidateMessage rejects what does not fit
 	default:
 		return 0, false
 	}

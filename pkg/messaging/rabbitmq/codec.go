@@ -38,7 +38,7 @@ func encode(m *messaging.Message, user string) amqp.Publishing {
 	return p
 }
 
-// encodeScalar turns each integer that the library cannot encode into one of 64 bits.
+// encodeScalar widens integers of the types that the library cannot encode or encodes in 32 bits.
 func encodeScalar(value any) any {
 	switch value.(type) {
 	case int, uint, uint32, uint64:

@@ -40,19 +40,23 @@
 //
 //	goroutine                started by          ends when             task
 //	connection.run           New                 Broker.Close          dial; redial when the session ends
-//	session.watch (2)        connection.dial     session ends          note blocks and the loss of the connection
-//	socket.flush             connection.dial     socket.Close          write batches
+//	session.watch (2)        newSession          session ends          note blocks and the loss of the connection
+//	socket.flush             newSocket           socket.Close          write batches
 //	publisher, returns       newPublisher        its channel closes    pass returned messages of Send to OnReturn
 //	publisher.trackReturns   newPublisher        its channel closes    tell Publish which messages were returned
+//	publishing channel (2)   openPublishing      its channel closes    end the session if the broker closes the channel
+//	late return              session.publish     the confirm comes     discard the return of a Publish whose context ended
 //	refusals (refused.go)    openPublisher       session ends          replace channels, send again what was refused
 //	session.call             Ensure, Subscribe   the broker responds   make a library call, which takes no context
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
+//	consumer, closes         consumer.start      its channel closes    end the consumer
 //	consumer.work (1..n)     consumer            consumer ends         handle one delivery after the other
+//	consumer.isForgotten     consumer.serve      consumer ends         look for messages that do not come (forgotten.go)
 //	acknowledger's timer     first pending ack   at once               flush acknowledgements
 //
-// Session.close waits for the goroutines of its session, Broker.Close for those of its subscriptions and connections. The
-// owner of a channel closes it: the session its amqp.Connection, the consumer its amqp.Channel, and the library every
-// notification channel when the amqp.Channel or amqp.Connection that it speaks of closes.
+// Session.close waits for the goroutines of its session, Broker.Close for those of its connections and, until its context
+// ends, for those of its subscriptions. The owner of a channel closes it: the session its amqp.Connection, the consumer its
+// amqp.Channel, and the library every notification channel when the amqp.Channel or amqp.Connection that it speaks of closes.
 //
 // # Locks
 //
@@ -62,7 +66,7 @@
 //	session.mu        the start of goroutines against close               nothing
 //	driver.Observers  its list of functions                               nothing
 //	declarer.mu       channel                                             the library, until the broker responds
-//	acknowledger.mu   next, handled, pending                              the library, to write frames
+//	acknowledger.mu   last, gaps, pending                                 the library, to write frames
 //	refusals.mu       list, bytes, lostBy                                 the library, to write frames
 //	socket.mu         all fields below it                                 nothing
 //
