@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// newTestAcknowledger returns one that never flushes.
+// newTestAcknowledger returns an acknowledger without a channel. It must not reach threshold pending acknowledgements.
 func newTestAcknowledger(threshold int) *acknowledger {
 	return &acknowledger{
 		threshold: threshold, timer: time.NewTimer(time.Hour), gaps: map[uint64]struct{}{}, pending: map[uint64]bool{},

@@ -71,7 +71,7 @@ func decode(d *amqp.Delivery) messaging.Message {
 	return m
 }
 
-// decodeTTL returns 0 for an expiration that is not a number of milliseconds. The broker refuses to publish such a one.
+// decodeTTL returns 0 for an expiration that is not a number of milliseconds. The broker does not accept such messages.
 func decodeTTL(expiration string) time.Duration {
 	ms, err := strconv.ParseInt(expiration, 10, 64)
 	if err != nil || ms < 0 {
