@@ -718,12 +718,13 @@ func TestWith(t *testing.T) {
 	created.Handle("domain", failing(fmt.Errorf("wrapped: %w", errDomain)))
 	created.Handle("unknown", failing(errors.New("unknown")))
 	Handle(created, "input", func(context.Context, line) (line, error) { return line{}, nil })
+	Handle(created, "empty", func(context.Context, Empty) (Empty, error) { return Empty{}, nil })
 	s.Handle("plain", ok)
 	s.Handle("untranslated", failing(errDomain))
 	start(t, s)
 	c := startClient(t, b, ClientOptions{})
 	for queue, want := range map[string]int{
-		"shared": 201, "own": 202, "domain": 409, "unknown": 500, "input": 422, "plain": 200, "untranslated": 500,
+		"shared": 201, "own": 202, "domain": 409, "unknown": 500, "input": 422, "empty": 201, "plain": 200, "untranslated": 500,
 	} {
 		reply, err := c.Do(t.Context(), &Request{Queue: queue})
 		noError(t, err)

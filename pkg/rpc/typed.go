@@ -28,7 +28,7 @@ func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in
 	b, err := binding.Of(reflect.TypeFor[In]())
 	typed := func(m *method) {
 		m.err = err
-		if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() {
+		if reflect.TypeFor[Out]() == reflect.TypeFor[Empty]() && m.status == 0 { // not set by Server.With
 			m.status = http.StatusNoContent
 		}
 	}
