@@ -1,4 +1,4 @@
-// A module of its own: actionlint does not compile with the version of yaml that golangci-lint needs.
+// This is a separate module because actionlint does not compile with the version of yaml that golangci-lint needs.
 module example.com/warren/tools/actionlint
 
 go 1.26.0

@@ -96,7 +96,7 @@ const saltBytes = 4
 
 // hash returns password's hash as RabbitMQ computes it (https://www.rabbitmq.com/docs/passwords#computing-password-hash).
 // The salt comes from the user's name instead of chance, so that generating again changes nothing. That is good enough for
-// a password that everybody can read here.
+// a password that is public anyway.
 func hash(user, password string) string {
 	salt := sha256.Sum256([]byte("salt of " + user))
 	sum := sha256.Sum256(append(salt[:saltBytes:saltBytes], password...))

@@ -92,7 +92,7 @@ var problemOf = []struct {
 	{messaging.ErrInvalidMessage, problems.requestInvalid},
 }
 
-// problem returns what the client is told about err. The cause is only logged.
+// problem returns the problem that the client gets for err. The cause is only logged.
 func (s *Server) problem(err error) *rpc.Error {
 	var (
 		known   *rpc.Error
