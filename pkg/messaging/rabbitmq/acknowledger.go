@@ -132,11 +132,3 @@ func (a *acknowledger) take(all bool) (multiple uint64, single []uint64, more bo
 	}
 	return multiple, single, more
 }
-
-// signal fills c unless it is full.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}

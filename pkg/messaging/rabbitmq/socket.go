@@ -89,6 +89,14 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// signal fills c unless it is full.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // Reserve waits until the socket is less than maxAccepted ahead of the network, and reserves n bytes, so that publishers
 // that wait do not all write at once. Call Release afterwards.
 func (s *socket) Reserve(ctx context.Context, n int) error {
