@@ -20,6 +20,9 @@ PACKAGES = $(addsuffix /...,$(MODULES))
 BENCHMARKS = $(shell grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
 WORKFLOWS = $(wildcard $(CURDIR)/.github/workflows/*.y*ml)
+# What --version prints. The go command takes no version from a tag, because the repository's root is not a module.
+CHASSIS = $(shell go list ./pkg/service)
+STAMP = -X $(CHASSIS).version=$(shell git describe --tags --always --dirty 2>/dev/null) -X $(CHASSIS).commit=$(shell git rev-parse HEAD 2>/dev/null)
 GOLANGCI_LINT := bin/golangci-lint
 # The module tools is not in the workspace.
 TOOLS := cd tools && GOWORK=off
@@ -30,7 +33,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build the services and the warren tool into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ $(MAINS)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)' -o bin/ $(MAINS)
 
 .PHONY: demo
 demo: AMQP_URL = # the demo's node is its own
@@ -39,7 +42,7 @@ demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the sy
 
 .PHONY: bin/warren
 bin/warren:
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/warren
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)' -o bin/ ./cmd/warren
 
 .PHONY: test
 test: rabbitmq ## Run all tests but the long fault scenarios with the race detector, on private RabbitMQ nodes or on AMQP_URL's

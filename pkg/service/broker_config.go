@@ -17,8 +17,8 @@ type BrokerConfig struct {
 	URLs        []string `name:"broker-url" env:"BROKER_URL" default:"amqp://guest:guest@127.0.0.1:5672/" help:"RabbitMQ, as amqp:// or amqps:// URL; the nodes of a cluster are separated by commas."`
 	CA          string   `name:"broker-ca" env:"BROKER_CA" help:"PEM file of the authorities that may sign the broker's certificate; empty: those of the system."`
 	ServerName  string   `name:"broker-server-name" env:"BROKER_SERVER_NAME" help:"Name in the broker's certificate; empty: the host of BROKER_URL."`
-	Certificate string   `name:"broker-certificate" env:"BROKER_CERTIFICATE" help:"PEM file of the client certificate for the broker, read anew at each connect; empty: none."`
-	Key         string   `name:"broker-key" env:"BROKER_KEY" help:"PEM file of its key."`
+	Certificate string   `name:"broker-certificate" env:"BROKER_CERTIFICATE" help:"PEM file of the client certificate for the broker, read at each connect; empty: none."`
+	Key         string   `name:"broker-key" env:"BROKER_KEY" help:"PEM file of the key of BROKER_CERTIFICATE."`
 }
 
 // Validate reports unusable settings. Its errors quote no URL, because URLs hold passwords.

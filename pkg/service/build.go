@@ -7,11 +7,11 @@ import (
 
 // Build says which code a program was built from.
 type Build struct {
-	Version string // of the main module: "v0.1.0", or "(devel)" without a tag
+	Version string // "v0.1.0": what the build was given, or that of the main module; "(devel)" without either
 	Commit  string // "1a9100d2f3c4", with "+modified" if files had changed since; "unknown" without a repository
 }
 
-// Builds without a repository, such as those of images, set these with -ldflags "-X example.com/warren/pkg/service.commit=…".
+// make build and the images set these with -ldflags "-X example.com/warren/pkg/service.commit=…".
 var version, commit string
 
 // ReadBuild returns what the Go toolchain recorded in this program.

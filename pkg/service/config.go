@@ -11,26 +11,26 @@ import (
 // Config holds the settings that every service has.
 type Config struct {
 	Broker          BrokerConfig  `embed:""`
-	BrokerHeartbeat time.Duration `default:"10s" validate:"min=1s,max=1h" help:"How often a silent connection to the broker is probed."`
+	BrokerHeartbeat time.Duration `default:"10s" validate:"min=1s,max=1h" help:"How often an idle connection to the broker is probed. A dead peer is noticed within two heartbeats."`
 
 	AdminAddr string `default:"${admin_addr}" validate:"omitempty,hostport" help:"Address of /livez, /readyz and /metrics; empty turns them off."`
-	LogLevel  string `default:"info" validate:"oneof=debug info warn error" help:"debug, info, warn or error."`
-	LogFormat string `default:"json" validate:"oneof=json text" help:"json or text."`
+	LogLevel  string `default:"info" validate:"oneof=debug info warn error" help:"Least severe log entries that are written."`
+	LogFormat string `default:"json" validate:"oneof=json text" help:"Format of log entries."`
 
 	RPCTimeout            time.Duration       `default:"5s" validate:"min=1ms,max=24h" help:"How long a call waits for its reply."`
 	RPCConcurrency        int                 `default:"64" validate:"min=1,max=65535" help:"Requests that are handled at once, for each queue."`
 	RPCPrefetch           int                 `default:"0" validate:"min=0,max=65535" help:"Requests that the broker sends ahead, for each queue; 0: as many as RPC_CONCURRENCY."`
-	RPCQueueType          messaging.QueueType `default:"classic" validate:"oneof=classic quorum" help:"classic or quorum (replicated); queues that exist keep theirs."`
-	RPCCallbackQueueType  messaging.QueueType `default:"classic" validate:"oneof=classic quorum" help:"The same for the queue that replies arrive on; in a cluster, a classic one is away with its node."`
+	RPCQueueType          messaging.QueueType `default:"classic" validate:"oneof=classic quorum" help:"Type of the request queues; quorum queues are replicated. A queue that exists keeps its type."`
+	RPCCallbackQueueType  messaging.QueueType `default:"classic" validate:"oneof=classic quorum" help:"Type of the callback queue, on which replies arrive. In a cluster, a classic queue is unavailable while its node is down."`
 	RPCPersistent         bool                `default:"false" help:"Requests and replies survive a restart of the broker."`
-	RPCDeliveryLimit      int                 `default:"5" validate:"min=1,max=2147483647" help:"Deliveries of a request that ends its process each time, before it goes to the queue's dead-letter queue."`
-	RPCMaxPending         int                 `default:"10000" validate:"min=1,max=2147483647" help:"Calls that may wait for a reply."`
-	RPCMaxPendingPerQueue int                 `default:"2000" validate:"min=1,max=2147483647" help:"Calls to one queue that may wait for a reply."`
+	RPCDeliveryLimit      int                 `default:"5" validate:"min=1,max=2147483647" help:"How often a request is delivered before it goes to the dead-letter queue. Each delivery after the first means that the process handling it died."`
+	RPCMaxPending         int                 `default:"10000" validate:"min=1,max=2147483647" help:"Limit of calls that wait for a reply."`
+	RPCMaxPendingPerQueue int                 `default:"2000" validate:"min=1,max=2147483647" help:"The same, for one queue."`
 
 	RPCVerifyReplies bool `default:"false" help:"Accept a reply only from the broker's user that is named like the called service; needs one user per service."`
 
-	StopTimeout time.Duration `default:"20s" validate:"min=1ms,max=24h" help:"How long an orderly stop may take."`
-	StopDelay   time.Duration `default:"0s" validate:"min=0s,max=1h" help:"How long /readyz says no before the stop begins, for load balancers to notice."`
+	StopTimeout time.Duration `default:"20s" validate:"min=1ms,max=24h" help:"Limit of a graceful shutdown."`
+	StopDelay   time.Duration `default:"0s" validate:"min=0s,max=1h" help:"How long /readyz answers 503 before the shutdown begins, so that load balancers notice."`
 }
 
 // Validate reports relations between settings that cannot hold.

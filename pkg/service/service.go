@@ -55,6 +55,7 @@ type Service struct {
 	AdminAddr string    // default of ADMIN_ADDR
 	Config    any       // pointer to the struct of its settings; nil: none
 	Module    fx.Option // what the service consists of
+	Calls     []string  // names of the services that it calls; make generate gives it the broker permissions to do so
 }
 
 // The exit statuses of Main.

@@ -34,6 +34,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -172,7 +173,11 @@ func formatHelp(value *kong.Value) string {
 	if len(value.Tag.Envs) == 0 {
 		return value.Help
 	}
-	return value.Tag.Envs[0] + ": " + value.Help
+	text := value.Tag.Envs[0] + ": " + value.Help
+	if rules := value.Tag.Get("validate"); strings.Contains(rules, "oneof=") {
+		text += " Allowed: " + allowed(rules) + "."
+	}
+	return text
 }
 
 var flagPattern = regexp.MustCompile(`--[a-z0-9-]+`)

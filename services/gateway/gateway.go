@@ -10,6 +10,8 @@ package gateway
 import (
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,13 +43,6 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// Route is one line of the route table.
-type Route = http.Route
-
-// Routes returns the route table of the API in the order of routes.go, for tools. The error has one line for each mistake
-// in routes.go.
-func Routes() ([]Route, error) { return http.Routes() }
-
 // New returns the service for the chassis to run.
 func New() service.Service {
 	return service.Service{
@@ -55,7 +50,24 @@ func New() service.Service {
 		AdminAddr: "127.0.0.1:9090",
 		Config:    new(Config),
 		Module:    module,
+		Calls:     calls(),
 	}
+}
+
+// calls returns the sorted names of the services behind the routes, and of that which checks tokens. Mistakes in routes.go
+// are reported when the service starts.
+func calls() []string {
+	queues := []string{rpc.ValidateToken}
+	for _, r := range http.Routes() {
+		queues = append(queues, r.Queue)
+	}
+	var services []string
+	for _, queue := range queues {
+		service, _, _ := strings.Cut(queue, ".")
+		services = append(services, service)
+	}
+	slices.Sort(services)
+	return slices.Compact(services)
 }
 
 var module = fx.Module("gateway",

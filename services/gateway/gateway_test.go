@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"example.com/warren/pkg/messaging"
@@ -145,17 +147,10 @@ func TestLimitsFitMessages(t *testing.T) {
 	}
 }
 
-func TestRoutesForTools(t *testing.T) {
-	routes, err := Routes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range routes {
-		if r.Method == "" || r.Path == "" || r.Queue == "" || r.Public == r.RequireToken {
-			t.Errorf("route %+v is not complete", r)
-		}
-	}
-	if len(routes) == 0 {
-		t.Error("no routes")
+func TestCalls(t *testing.T) {
+	want := []string{"access-control", "orders"}
+	got := slices.DeleteFunc(New().Calls, func(name string) bool { return !slices.Contains(want, name) })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("called services (-want +got):\n%s", diff)
 	}
 }

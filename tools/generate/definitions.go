@@ -54,25 +54,22 @@ const (
 	topicExchange = "amq.topic"
 )
 
-// brokerDefinitions returns a user for each service, who reads that service's queues alone. The gateway may also make the
-// request queues of the others, since it may be the first to need one.
+// brokerDefinitions returns a user for each service, who reads that service's queues alone. A user may also declare the
+// request queues of the services that its own service calls, since it may be the first to need one.
 func brokerDefinitions(services []description) ([]byte, error) {
 	d := definitions{Comment: header, VirtualHosts: []virtualHost{{Name: defaultVirtualHost}}}
-	var others []string
-	for _, s := range services {
-		if s.Name != gateway {
-			others = append(others, regexp.QuoteMeta(s.Name))
-		}
-	}
 	for _, s := range services {
 		own := "^" + regexp.QuoteMeta(s.Name) + `\.`
 		p := permission{
 			User: s.Name, VirtualHost: defaultVirtualHost,
 			Configure: own, Write: `^amq\.default$`, Read: own,
 		}
-		if s.Name == gateway {
-			p.Configure = `^(gateway\.rpc\.response(\..+)?|(` + strings.Join(others, "|") + `)\.[^.]+)$`
-			p.Read = `^gateway\.rpc\.response(\..+)?$`
+		if len(s.Calls) > 0 {
+			var called []string
+			for _, name := range s.Calls {
+				called = append(called, regexp.QuoteMeta(name))
+			}
+			p.Configure = own + `|^(` + strings.Join(called, "|") + `)\.[^.]+$`
 		}
 		d.Users = append(d.Users, user{
 			Name: s.Name, PasswordHash: hash(s.Name, s.password()),

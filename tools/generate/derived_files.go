@@ -12,6 +12,7 @@ import (
 // description is what cmd/warren tells about a service. It mirrors Service of cmd/warren/internal/describe.
 type description struct {
 	Name     string
+	Calls    []string
 	Settings []setting
 }
 

@@ -18,6 +18,7 @@ type Command struct{}
 // Service describes one service.
 type Service struct {
 	Name     string
+	Calls    []string           // names of the services that it calls
 	Settings []settings.Setting // its own, then those that every service has
 }
 
@@ -31,7 +32,7 @@ func write(w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("describe %s: %w", s.Name, err)
 		}
-		all = append(all, Service{Name: s.Name, Settings: list})
+		all = append(all, Service{Name: s.Name, Calls: s.Calls, Settings: list})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

@@ -26,7 +26,7 @@ var (
 // Config holds the settings of tokens and of their keys.
 type Config struct {
 	Keys      string        `default:"keys" validate:"required" file:"" help:"Directory of the keys that sign tokens. A key is made at the first start."`
-	Algorithm Algorithm     `default:"EdDSA" validate:"oneof=EdDSA RS256" help:"How tokens are signed: EdDSA or RS256."`
+	Algorithm Algorithm     `default:"EdDSA" validate:"oneof=EdDSA RS256" help:"How tokens are signed."`
 	Issuer    string        `default:"warren" validate:"required" help:"Issuer (iss) of the tokens."`
 	Audience  string        `default:"warren" validate:"required" help:"Audience (aud) of the tokens."`
 	Leeway    time.Duration `default:"5s" validate:"min=0s,max=30s" help:"Allowed difference between clocks, at most 30s."`

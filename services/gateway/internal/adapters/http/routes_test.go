@@ -15,7 +15,7 @@ import (
 // routeTable returns the API's routes.
 func routeTable(t testing.TB) []Route {
 	t.Helper()
-	table, err := Routes()
+	table, err := record(routes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +67,8 @@ func TestEachRouteChecksItsCaller(t *testing.T) {
 	}
 }
 
-// TestRoutesAreThoseOfTheArticle pins the API that README documents.
-func TestRoutesAreThoseOfTheArticle(t *testing.T) {
+// TestRoutesThatTheREADMEDocuments pins the API that the README's requests use.
+func TestRoutesThatTheREADMEDocuments(t *testing.T) {
 	want := []Route{
 		{Method: "POST", Path: "/v1/login", Queue: "access-control.login", Public: true, Timeout: 10 * time.Second},
 		{Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true},

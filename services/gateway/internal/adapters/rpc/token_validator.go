@@ -10,8 +10,8 @@ import (
 	"example.com/warren/services/gateway/internal/app"
 )
 
-// validateToken is the queue of the method that checks tokens.
-const validateToken = "access-control.validateToken"
+// ValidateToken is the queue of the method that checks tokens.
+const ValidateToken = "access-control.validateToken"
 
 // TokenValidator implements app.TokenValidator with the access-control service.
 type TokenValidator struct {
@@ -37,7 +37,7 @@ type validateTokenOutput struct {
 
 // Validate implements app.TokenValidator.
 func (v *TokenValidator) Validate(ctx context.Context, token string) (*rpc.Identity, error) {
-	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, validateToken, validateTokenInput{token},
+	out, err := rpc.Call[validateTokenInput, validateTokenOutput](ctx, v.client, ValidateToken, validateTokenInput{token},
 		rpc.WithIdempotent())
 	if err != nil {
 		return nil, fmt.Errorf("check token: %w", err)
@@ -46,7 +46,7 @@ func (v *TokenValidator) Validate(ctx context.Context, token string) (*rpc.Ident
 		return nil, fmt.Errorf("%w: %s", app.ErrInvalidToken, out.Reason)
 	}
 	if out.Subject == "" || out.ExpiresAt <= 0 {
-		return nil, fmt.Errorf("check token: the reply of %s has no subject or no expiry", validateToken)
+		return nil, fmt.Errorf("check token: the reply of %s has no subject or no expiry", ValidateToken)
 	}
 	return &rpc.Identity{
 		Subject:   out.Subject,

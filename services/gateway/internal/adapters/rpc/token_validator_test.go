@@ -16,12 +16,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve serves validateToken with f over an in-memory broker, and returns a client.
+// serve serves ValidateToken with f over an in-memory broker, and returns a client.
 func serve(t *testing.T, f func(context.Context, validateTokenInput) (map[string]any, error)) *rpc.Client {
 	t.Helper()
 	broker := inmem.NewServer()
 	server := rpc.NewServer(broker.Connect(), rpc.ServerOptions{Name: "access-control"})
-	rpc.Handle(server, validateToken, f)
+	rpc.Handle(server, ValidateToken, f)
 	client := rpc.NewClient(broker.Connect(), rpc.ClientOptions{Name: "gateway", Timeout: 5 * time.Second})
 	for _, start := range []func(context.Context) error{server.Start, client.Start} {
 		if err := start(t.Context()); err != nil {
