@@ -47,11 +47,15 @@ bin/warren:
 .PHONY: test
 test: rabbitmq ## Run all tests but the long fault scenarios with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	@$(TOOLS) go test $(TESTFLAGS) ./...
-	go test -race -skip '^TestLong' -timeout 8m $(TESTFLAGS) $(PACKAGES)
+	go test -race -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test-long
+test-long: rabbitmq ## Run the long fault scenarios in their short form; takes a few minutes
+	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./test/chaos
 
 .PHONY: chaos
 chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print the outcome of every call; takes many minutes
-	go test -race -count=1 -run '^TestLong' $(TESTFLAGS) ./pkg/messaging/rabbitmq/...
+	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/...
 	cd test/chaos && go test -count=1 -timeout 30m $(TESTFLAGS) -full
 
 .PHONY: fuzz

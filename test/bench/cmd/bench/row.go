@@ -150,7 +150,11 @@ func (l *lab) startService(ctx context.Context, name, program, host string, env 
 	if err != nil {
 		return nil, err
 	}
-	env = append([]string{"BROKER_URL=" + l.brokerURL(program, host), "ADMIN_ADDR=" + admin}, env...)
+	env = append([]string{
+		"BROKER_URL=" + l.brokerURL(program, host),
+		"ADMIN_ADDR=" + admin,
+		"GOGC=400", // as deployments/service.yaml sets it
+	}, env...)
 	if l.profiled != nil {
 		if program, env, err = l.profile(ctx, program, env); err != nil {
 			return nil, err
