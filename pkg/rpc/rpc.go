@@ -53,6 +53,9 @@ type (
 	FieldError = protocol.FieldError
 )
 
+// MaxTokenBytes bounds the tokens behind identities. Longer ones are rejected before anything is parsed.
+const MaxTokenBytes = 8 << 10
+
 // Transport is what clients and servers need of a [messaging.Broker].
 type Transport interface {
 	messaging.Sender

@@ -16,9 +16,6 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// maxTokenBytes bounds a token. Longer tokens are rejected without a call to access-control.
-const maxTokenBytes = 8 << 10
-
 // ErrInvalidToken reports that a token is malformed, expired, revoked or forged: the caller must log in again.
 var ErrInvalidToken = errors.New("invalid token")
 
@@ -61,7 +58,7 @@ func NewAuthenticator(validator TokenValidator, cache IdentityCache, ttl, timeou
 //
 // Concurrent checks of one token share one call to the validator.
 func (a *Authenticator) Authenticate(ctx context.Context, token string) (*rpc.Identity, error) {
-	if token == "" || len(token) > maxTokenBytes {
+	if token == "" || len(token) > rpc.MaxTokenBytes {
 		return nil, fmt.Errorf("%w: it has %d bytes", ErrInvalidToken, len(token))
 	}
 	key := fingerprint(token)

@@ -112,7 +112,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 		wantCalls int
 	}{
 		"no token":                      {token: "", want: ErrInvalidToken},
-		"a huge token, without a check": {token: strings.Repeat("x", maxTokenBytes+1), want: ErrInvalidToken},
+		"a huge token, without a check": {token: strings.Repeat("x", rpc.MaxTokenBytes+1), want: ErrInvalidToken},
 		"an expired identity":           {token: "t", f: valid(-time.Second), want: ErrInvalidToken, wantCalls: 2},
 		"a token that can't be checked": {token: "t", f: func(context.Context, string) (*rpc.Identity, error) {
 			return nil, broken

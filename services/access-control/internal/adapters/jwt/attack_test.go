@@ -13,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/access-control/internal/domain"
 )
 
@@ -261,19 +262,19 @@ func formAttacks() []attack {
 	good := goodToken()
 	parts := strings.Split(good, ".")
 	malformed := domain.ErrTokenMalformed
-	huge := makeToken(goodHeader(), with(goodPayload(), "padding", strings.Repeat("x", maxTokenBytes)), byEdDSA(eddsaKey))
+	huge := makeToken(goodHeader(), with(goodPayload(), "padding", strings.Repeat("x", rpc.MaxTokenBytes)), byEdDSA(eddsaKey))
 	signed := func(header any) string { return makeToken(header, goodPayload(), byEdDSA(eddsaKey)) }
 	return []attack{
 		{"empty", "", malformed, jwt.ErrTokenMalformed},
 		{"no segments", "hello", malformed, jwt.ErrTokenMalformed},
 		{"only dots", "..", malformed, jwt.ErrTokenMalformed},
-		{"many dots", strings.Repeat(".", maxTokenBytes), malformed, jwt.ErrTokenMalformed},
+		{"many dots", strings.Repeat(".", rpc.MaxTokenBytes), malformed, jwt.ErrTokenMalformed},
 		{"two segments", parts[0] + "." + parts[1], malformed, jwt.ErrTokenMalformed},
 		{"a segment more", good + ".", malformed, jwt.ErrTokenMalformed},
 		{"a segment twice", good + "." + parts[2], malformed, jwt.ErrTokenMalformed},
 		{"the token twice", good + "." + good, malformed, jwt.ErrTokenMalformed},
 		{"five segments, as an encrypted token has", parts[0] + "....", malformed, jwt.ErrTokenMalformed},
-		{"a long token of one segment", strings.Repeat("A", maxTokenBytes), malformed, jwt.ErrTokenMalformed},
+		{"a long token of one segment", strings.Repeat("A", rpc.MaxTokenBytes), malformed, jwt.ErrTokenMalformed},
 		{"a good signature on a huge token", huge, malformed, errTooLarge},
 		{"a huge token of one segment", strings.Repeat("A", 1<<20), malformed, errTooLarge},
 		{"a line break behind", good + "\n", malformed, errCharacters},
@@ -301,7 +302,7 @@ func FuzzVerify(f *testing.F) {
 	good := goodToken()
 	f.Add(good)
 	for _, attack := range attacks(f) {
-		if len(attack.token) <= 2*maxTokenBytes {
+		if len(attack.token) <= 2*rpc.MaxTokenBytes {
 			f.Add(attack.token)
 		}
 	}

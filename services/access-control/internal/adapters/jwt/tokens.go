@@ -9,14 +9,12 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// maxTokenBytes bounds what is parsed before the signature is checked.
-const maxTokenBytes = 8 << 10
-
 var (
-	errTooLarge       = fmt.Errorf("more than %d bytes", maxTokenBytes)
+	errTooLarge       = fmt.Errorf("more than %d bytes", rpc.MaxTokenBytes)
 	errCharacters     = errors.New("characters outside of base64url")
 	errHeader         = errors.New("a header of another kind of token")
 	errUnknownKey     = errors.New("unknown key")
@@ -95,7 +93,7 @@ func (t *Tokens) Verify(token string) (domain.Claims, error) {
 // checkForm makes two checks that the parser lacks. The parser reads tokens of any length, and skips line breaks, so that a
 // token and its copy with a line break would both be valid.
 func checkForm(token string) error {
-	if len(token) > maxTokenBytes {
+	if len(token) > rpc.MaxTokenBytes {
 		return errTooLarge
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return !isTokenRune(r) }) {
