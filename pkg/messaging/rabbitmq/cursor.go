@@ -209,9 +209,13 @@ func (c *cursor) Close(ctx context.Context) error {
 	return nil
 }
 
-// returnPatience bounds how long closeWindow waits for messages to be ready again. They are not if a consumer takes them,
-// and then no order is promised.
-const returnPatience = time.Second
+const (
+	// returnPatience bounds how long closeWindow waits for messages to be ready again. They are not if a consumer takes
+	// them, and then no order is promised.
+	returnPatience = time.Second
+	// returnInterval is how often closeWindow asks the broker.
+	returnInterval = 5 * time.Millisecond
+)
 
 // closeWindow closes w and, if there are others, waits until its messages are ready again. A quorum queue returns them only
 // when it notices the end of the channel, which may be later than the end of the next one.
@@ -226,7 +230,9 @@ func (c *cursor) closeWindow(w *window, others []*window) error {
 	if err := w.channel.Close(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(returnPatience); time.Now().Before(deadline); {
+	tick := time.NewTicker(returnInterval)
+	defer tick.Stop()
+	for deadline := time.Now().Add(returnPatience); time.Now().Before(deadline); <-tick.C {
 		// Only the last window is not full.
 		if now, err := ready(others[0].channel, c.queue); err != nil || now >= before+windowSize {
 			return err
