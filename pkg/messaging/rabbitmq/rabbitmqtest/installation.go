@@ -2,6 +2,7 @@ package rabbitmqtest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,16 @@ var scriptFolders = []string{
 	"/usr/local/opt/rabbitmq/sbin",
 }
 
+// findInstallation looks only into the folder that RABBITMQ_SBIN names, if it is set: a test of one version must not run
+// on another.
 func findInstallation() (installation, error) {
+	if sbin := os.Getenv("RABBITMQ_SBIN"); sbin != "" {
+		i, err := findIn([]string{sbin})
+		if err != nil {
+			err = fmt.Errorf("RABBITMQ_SBIN=%s: %w", sbin, err)
+		}
+		return i, err
+	}
 	folders := scriptFolders
 	if path, err := exec.LookPath("rabbitmq-server"); err == nil {
 		folders = append(slices.Clip(folders), filepath.Dir(path))

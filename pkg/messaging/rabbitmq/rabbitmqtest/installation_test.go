@@ -33,3 +33,23 @@ func TestFindIn(t *testing.T) {
 		t.Errorf("findIn = %+v, want %+v", got, want)
 	}
 }
+
+func TestFindInstallationOfOneVersion(t *testing.T) {
+	chosen := t.TempDir()
+	t.Setenv("RABBITMQ_SBIN", chosen)
+	if i, err := findInstallation(); !errors.Is(err, ErrNotInstalled) {
+		t.Errorf("in an empty folder: %+v, %v, want ErrNotInstalled", i, err)
+	}
+	for _, name := range []string{"rabbitmq-server", "rabbitmqctl"} {
+		if err := os.WriteFile(filepath.Join(chosen, name), nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i, err := findInstallation()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(i.server) != chosen {
+		t.Errorf("found %s, want it in %s", i.server, chosen)
+	}
+}
