@@ -45,13 +45,13 @@ bin/warren:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)' -o bin/ ./cmd/warren
 
 .PHONY: test
-test: rabbitmq ## Run all tests but the long fault scenarios with the race detector, on private RabbitMQ nodes or on AMQP_URL's
+test: rabbitmq ## Run all tests but the long ones with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	@$(TOOLS) go test $(TESTFLAGS) ./...
 	go test -race -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: test-long
-test-long: rabbitmq ## Run the long fault scenarios in their short form; takes a few minutes
-	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./test/chaos
+test-long: rabbitmq ## Run the long tests, the fault scenarios in their short form; takes a few minutes
+	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./cmd/warren/internal/demo ./test/chaos
 
 .PHONY: chaos
 chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print the outcome of every call; takes many minutes

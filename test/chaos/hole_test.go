@@ -12,9 +12,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestBlackHole makes the network between the services and the broker drop everything: no byte passes, and no connection
+// TestLongBlackHole makes the network between the services and the broker drop everything: no byte passes, and no connection
 // ends. The services notice it within two heartbeats, and every call ends meanwhile.
-func TestBlackHole(t *testing.T) {
+func TestLongBlackHole(t *testing.T) {
 	const heartbeat = 2 * time.Second
 	network := rabbitmqtest.StartProxy(t, suite.Node.Addr())
 	s := suite.Via(network.Addr()).StartSystem(t, limitSetting, "BROKER_HEARTBEAT="+heartbeat.String())

@@ -11,9 +11,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestOverload has far more clients call orders, which is down, than may wait for it. The gateway's memory is bounded, it
+// TestLongOverload has far more clients call orders, which is down, than may wait for it. The gateway's memory is bounded, it
 // refuses the clients over the limit, and calls to other queues succeed.
-func TestOverload(t *testing.T) {
+func TestLongOverload(t *testing.T) {
 	timeout, admitted, surplus := size(8*time.Second, 20*time.Second), size(200, 2_000), size(1_800, 18_000)
 	connections := admitted + surplus - size(100, 500) // the last ones wait in the kernel
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String(), fmt.Sprintf("RPC_MAX_PENDING_PER_QUEUE=%d", admitted),

@@ -15,9 +15,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestPoisonRequests sends two requests whose every handler is killed. They end in the dead-letter queue, from which
+// TestLongPoisonRequests sends two requests whose every handler is killed. They end in the dead-letter queue, from which
 // "warren dead" replays one and drops the other. They have no Idempotency-Key.
-func TestPoisonRequests(t *testing.T) {
+func TestLongPoisonRequests(t *testing.T) {
 	// All deliveries of a request must come before its time limit, since the services drop an expired request. The limit leaves
 	// each of the five deliveries 4 s, because on a busy machine the next process may take a while to receive it.
 	const timeout = 20 * time.Second

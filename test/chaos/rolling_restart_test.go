@@ -10,9 +10,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestRollingRestart restarts two gateways behind a load balancer and two orders one after the other, as the deployment of a
+// TestLongRollingRestart restarts two gateways behind a load balancer and two orders one after the other, as the deployment of a
 // new version does. No call fails.
-func TestRollingRestart(t *testing.T) {
+func TestLongRollingRestart(t *testing.T) {
 	// The load balancer must notice that a gateway is stopping before it stops listening.
 	delay := "STOP_DELAY=" + size(2*time.Second, time.Second).String()
 	dir := t.TempDir()

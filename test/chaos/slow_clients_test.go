@@ -24,10 +24,10 @@ const (
 // endOnItsWay is how long it may take a client to see that the gateway has closed the connection.
 const endOnItsWay = 2 * time.Second
 
-// TestSlowClients has clients send byte by byte, send nothing, and never read. To the gateway, a client that vanished without
+// TestLongSlowClients has clients send byte by byte, send nothing, and never read. To the gateway, a client that vanished without
 // closing its connection looks like one of the last two. The gateway closes each connection in time, keeps nothing of it,
 // and serves other clients meanwhile.
-func TestSlowClients(t *testing.T) {
+func TestLongSlowClients(t *testing.T) {
 	s := suite.StartSystem(t, patientSetting(), "GATEWAY_READ_HEADER_TIMEOUT="+readHeaderTimeout.String(),
 		"GATEWAY_READ_TIMEOUT="+readTimeout.String(), "GATEWAY_WRITE_TIMEOUT="+writeTimeout.String())
 	demo := s.API.Login(t, "demo")

@@ -148,9 +148,9 @@ func TestClosedByBroker(t *testing.T) {
 	}
 }
 
-// TestNodeKilled kills the node and starts it again. Durable queues and persistent messages must be there, and the
+// TestLongNodeKilled kills the node and starts it again. Durable queues and persistent messages must be there, and the
 // subscription must be live again.
-func TestNodeKilled(t *testing.T) {
+func TestLongNodeKilled(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})

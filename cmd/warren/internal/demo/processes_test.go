@@ -70,8 +70,8 @@ func (p *program) stop(t *testing.T) {
 	}
 }
 
-// TestProcesses runs the built programs over a real RabbitMQ. It takes about 20 s on an idle machine.
-func TestProcesses(t *testing.T) {
+// TestLongProcesses runs the built programs over a real RabbitMQ. It takes about 20 s on an idle machine.
+func TestLongProcesses(t *testing.T) {
 	bin := t.TempDir()
 	build(t, bin)
 	t.Run("until Ctrl-C", func(t *testing.T) {

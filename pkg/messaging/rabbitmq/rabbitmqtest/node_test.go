@@ -21,8 +21,8 @@ import (
 	"example.com/warren/pkg/process/processtest"
 )
 
-// TestNode checks that a node starts, keeps its messages in a crash, and leaves nothing behind.
-func TestNode(t *testing.T) {
+// TestLongNode checks that a node starts, keeps its messages in a crash, and leaves nothing behind.
+func TestLongNode(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -79,7 +79,7 @@ func TestNode(t *testing.T) {
 	}
 }
 
-func TestOptions(t *testing.T) {
+func TestLongOptions(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

@@ -11,8 +11,8 @@ import (
 	"example.com/warren/pkg/process/processtest"
 )
 
-// TestNodeEndsWithItsOwner kills the process that started a node. It cannot stop the node, so the kernel does.
-func TestNodeEndsWithItsOwner(t *testing.T) {
+// TestLongNodeEndsWithItsOwner kills the process that started a node. It cannot stop the node, so the kernel does.
+func TestLongNodeEndsWithItsOwner(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
