@@ -1,7 +1,12 @@
 package service
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"example.com/warren/pkg/messaging"
@@ -22,6 +27,7 @@ type Config struct {
 	RPCPrefetch           int                 `default:"0" validate:"min=0,max=65535" help:"Requests that the broker sends ahead, for each queue; 0: as many as RPC_CONCURRENCY."`
 	RPCQueueType          messaging.QueueType `default:"classic" validate:"oneof=classic quorum" help:"Type of the request queues; quorum queues are replicated. A queue that exists keeps its type."`
 	RPCCallbackQueueType  messaging.QueueType `default:"classic" validate:"oneof=classic quorum" help:"Type of the callback queue, on which replies arrive. In a cluster, a classic queue is unavailable while its node is down."`
+	RPCInstance           string              `help:"Name of this process among several that run the service and make calls; its callback queue ends with it. hostname: the name of this host, as in the images. Empty: no other process makes calls."`
 	RPCPersistent         bool                `default:"false" help:"Requests and replies survive a restart of the broker."`
 	RPCDeliveryLimit      int                 `default:"5" validate:"min=1,max=2147483647" help:"How often a request is delivered before it goes to the dead-letter queue. Each delivery after the first means that the process handling it died."`
 	RPCMaxPending         int                 `default:"10000" validate:"min=1,max=2147483647" help:"Limit of calls that wait for a reply."`
@@ -33,8 +39,29 @@ type Config struct {
 	StopDelay   time.Duration `default:"0s" validate:"min=0s,max=1h" help:"How long /readyz answers 503 before the shutdown begins, so that load balancers notice."`
 }
 
-// Validate reports relations between settings that cannot hold.
-func (c *Config) Validate() error { return c.Broker.Validate() }
+// Validate reports unusable settings, and relations between settings that cannot hold.
+func (c *Config) Validate() error {
+	_, err := c.instance()
+	return errors.Join(c.Broker.Validate(), err)
+}
+
+var instancePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+
+// instance returns what the name of the callback queue ends with; empty: nothing. Instances named like the suffixes of
+// locks and dead-letter queues would have the queues of others.
+func (c *Config) instance() (name string, err error) {
+	name = c.RPCInstance
+	if name == "hostname" {
+		if name, err = os.Hostname(); err != nil {
+			return "", fmt.Errorf("RPC_INSTANCE: %w", err)
+		}
+	}
+	suffix := name[strings.LastIndexByte(name, '.')+1:]
+	if name != "" && !instancePattern.MatchString(name) || suffix == "consumer-lock" || suffix == "dead" {
+		return "", fmt.Errorf(`RPC_INSTANCE must be up to 100 letters, digits, ".", "_" or "-", not ending in dead or consumer-lock, is %q`, name)
+	}
+	return name, nil
+}
 
 // Settings returns the settings of s in the order of --help: its own, then those of Config.
 func Settings(s Service) ([]settings.Setting, error) { return program(s, new(Config)).List() }

@@ -103,14 +103,14 @@ func TestParse(t *testing.T) {
 			args: []string{
 				"--broker-heartbeat=5s", "--admin-addr=:9000", "--log-format=text", "--rpc-concurrency=1", "--rpc-prefetch=10",
 				"--rpc-queue-type=quorum", "--rpc-callback-queue-type=quorum", "--rpc-persistent", "--rpc-verify-replies",
-				"--rpc-delivery-limit=3", "--rpc-max-pending=7",
+				"--rpc-instance=a", "--rpc-delivery-limit=3", "--rpc-max-pending=7",
 				"--rpc-max-pending-per-queue=6", "--stop-timeout=1s", "--stop-delay=2s", "--orders-mode=fast",
 			},
 			want: func(c *Config, own *ordersConfig) {
 				*c = Config{
 					Broker: c.Broker, BrokerHeartbeat: 5 * time.Second, AdminAddr: ":9000", LogLevel: "info",
 					LogFormat: "text", RPCTimeout: c.RPCTimeout, RPCConcurrency: 1, RPCPrefetch: 10,
-					RPCQueueType: "quorum", RPCCallbackQueueType: "quorum",
+					RPCQueueType: "quorum", RPCCallbackQueueType: "quorum", RPCInstance: "a",
 					RPCPersistent: true, RPCDeliveryLimit: 3, RPCMaxPending: 7, RPCMaxPendingPerQueue: 6, RPCVerifyReplies: true,
 					StopTimeout: time.Second, StopDelay: 2 * time.Second,
 				}
@@ -185,6 +185,11 @@ func TestParseErrors(t *testing.T) {
 		"pending per queue": {env: map[string]string{"RPC_MAX_PENDING_PER_QUEUE": "0"}, want: []string{"RPC_MAX_PENDING_PER_QUEUE"}},
 		"stop timeout":      {env: map[string]string{"STOP_TIMEOUT": "0s"}, want: []string{"STOP_TIMEOUT", "is 0s"}},
 		"stop delay":        {env: map[string]string{"STOP_DELAY": "-1s"}, want: []string{"STOP_DELAY", "is -1s"}},
+		"instance":          {env: map[string]string{"RPC_INSTANCE": "a b"}, want: []string{"RPC_INSTANCE must be", `is "a b"`}},
+		"instance's length": {env: map[string]string{"RPC_INSTANCE": strings.Repeat("a", 101)}, want: []string{"RPC_INSTANCE"}},
+		"name of a lock":    {env: map[string]string{"RPC_INSTANCE": "consumer-lock"}, want: []string{"RPC_INSTANCE"}},
+		"another's lock":    {env: map[string]string{"RPC_INSTANCE": "a.consumer-lock"}, want: []string{"RPC_INSTANCE"}},
+		"dead letters":      {env: map[string]string{"RPC_INSTANCE": "a.dead"}, want: []string{"RPC_INSTANCE"}},
 		"several":           {args: []string{"--log-format=xml", "--stop-delay=2h"}, want: []string{"LOG_FORMAT", "STOP_DELAY"}},
 		"own and shared":    {args: []string{"--orders-page-size=0", "--log-format=xml"}, want: []string{"ORDERS_PAGE_SIZE", "LOG_FORMAT"}},
 		"no broker":         {env: map[string]string{"BROKER_URL": ""}, want: []string{"BROKER_URL"}},

@@ -14,13 +14,6 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-// CallbackQueue is where the replies to the service's own calls arrive. Without one in the module, all calls of the
-// service have one queue, which only one process can use.
-type CallbackQueue struct {
-	Instance string // set: the queue belongs to this process and is named "<service>.rpc.response.<Instance>"
-	Variable string // environment variable that sets Instance; the error of a second process without one names it
-}
-
 // module returns the service's module with what it may depend on.
 func (c *chassis) module() fx.Option {
 	options := []fx.Option{
@@ -71,19 +64,16 @@ func (c *chassis) newServer() *rpc.Server {
 	})
 }
 
-type clientParams struct {
-	fx.In
-
-	Lifecycle fx.Lifecycle
-	Callback  CallbackQueue `optional:"true"`
-}
-
 // newClient runs only if the module depends on a client: an unused client would still hold a callback queue.
-func (c *chassis) newClient(p clientParams) *rpc.Client {
+func (c *chassis) newClient(lifecycle fx.Lifecycle) (*rpc.Client, error) {
+	instance, err := c.config.instance()
+	if err != nil {
+		return nil, err
+	}
 	client := rpc.NewClient(c.broker, rpc.ClientOptions{
 		Name:               c.service.Name,
 		CallbackQueueType:  c.config.RPCCallbackQueueType,
-		Instance:           p.Callback.Instance,
+		Instance:           instance,
 		VerifyReplies:      c.config.RPCVerifyReplies,
 		Timeout:            c.config.RPCTimeout,
 		MaxPending:         c.config.RPCMaxPending,
@@ -95,17 +85,17 @@ func (c *chassis) newClient(p clientParams) *rpc.Client {
 		Observer:           c.metrics.observer,
 	})
 	c.metrics.observeClient(client)
-	p.Lifecycle.Append(fx.Hook{
-		OnStart: func(ctx context.Context) error { return startClient(ctx, client, p.Callback.Variable) },
+	lifecycle.Append(fx.Hook{
+		OnStart: func(ctx context.Context) error { return startClient(ctx, client) },
 		OnStop:  client.Close,
 	})
-	return client
+	return client, nil
 }
 
-func startClient(ctx context.Context, client *rpc.Client, variable string) error {
+func startClient(ctx context.Context, client *rpc.Client) error {
 	err := client.Start(ctx)
-	if errors.Is(err, messaging.ErrQueueInUse) && variable != "" {
-		return fmt.Errorf("%w: set %s", err, variable)
+	if errors.Is(err, messaging.ErrQueueInUse) {
+		return fmt.Errorf("%w: set RPC_INSTANCE", err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -406,25 +407,34 @@ func TestShutdowner(t *testing.T) {
 	}
 }
 
+// TestCallbackQueue runs several processes of a service that makes calls: each has its callback queue, or fails to start.
 func TestCallbackQueue(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := inmem.NewServer()
-	gateway := func(instance string) service.Service {
-		return service.Service{Name: "gateway", Module: fx.Options(
-			fx.Supply(service.CallbackQueue{Instance: instance, Variable: "GATEWAY_INSTANCE"}),
-			fx.Invoke(func(*rpc.Client) {}),
-		)}
-	}
-	servicetest.Run(t, gateway(""), server.Connect())
-
-	err := servicetest.Start(t, gateway(""), server.Connect()).Wait()
-	if !errors.Is(err, messaging.ErrQueueInUse) || !strings.HasSuffix(err.Error(), "set GATEWAY_INSTANCE") {
-		t.Errorf("Run = %v", err)
-	}
-
-	broker := servicetest.Record(server.Connect())
-	servicetest.Run(t, gateway("b"), broker)
-	if !slices.Contains(broker.Events(), "consume gateway.rpc.response.b") {
-		t.Errorf("events %v", broker.Events())
+	caller := service.Service{Name: "shop", Module: fx.Invoke(func(*rpc.Client) {})}
+	for instance, queue := range map[string]string{
+		"":         "shop.rpc.response",
+		"b":        "shop.rpc.response.b",
+		"pod-7f.b": "shop.rpc.response.pod-7f.b",
+		"hostname": "shop.rpc.response." + host,
+	} {
+		t.Run(queue, func(t *testing.T) {
+			for range 2 { // a process that starts again has the queue of the one before
+				broker := servicetest.Record(server.Connect())
+				first := servicetest.Run(t, caller, broker, "--rpc-instance="+instance)
+				if !slices.Contains(broker.Events(), "consume "+queue) {
+					t.Errorf("events %v, want that it consumes %s", broker.Events(), queue)
+				}
+				err := servicetest.Start(t, caller, server.Connect(), "--rpc-instance="+instance).Wait()
+				if !errors.Is(err, messaging.ErrQueueInUse) || !strings.HasSuffix(err.Error(), "set RPC_INSTANCE") {
+					t.Errorf("a second process: %v", err)
+				}
+				first.Stop()
+			}
+		})
 	}
 }
 

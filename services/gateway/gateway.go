@@ -29,7 +29,6 @@ import (
 type Config struct {
 	HTTP http.Config `embed:""`
 
-	Instance       string        `help:"Name of this process among several gateways, e.g. the pod's. Empty: it is the only one."`
 	TokenCache     time.Duration `default:"5s" validate:"min=0s" help:"How long the result of a token check is trusted; a revoked token is accepted for as long. 0s: every request is checked."`
 	TokenCacheSize int           `default:"10000" validate:"min=1" help:"Tokens whose checks are cached."`
 }
@@ -71,13 +70,9 @@ func calls() []string {
 }
 
 var module = fx.Module("gateway",
-	fx.Provide(newCallbackQueue, newAuthenticator, newServer),
+	fx.Provide(newAuthenticator, newServer),
 	fx.Invoke(serve),
 )
-
-func newCallbackQueue(c *Config) service.CallbackQueue {
-	return service.CallbackQueue{Instance: c.Instance, Variable: "GATEWAY_INSTANCE"}
-}
 
 func newAuthenticator(c *Config, shared *service.Config, client *pkgrpc.Client) *app.Authenticator {
 	cache := ttlcache.NewIdentityCache(c.TokenCacheSize)

@@ -97,8 +97,8 @@ func TestService(t *testing.T) {
 	}
 	// A second gateway on the same callback queue would take replies of the first.
 	second := servicetest.Start(t, New(), broker.Connect(), "--gateway-addr="+freeAddr(t)).Wait()
-	if second == nil || !strings.Contains(second.Error(), "GATEWAY_INSTANCE") {
-		t.Errorf("a second gateway: %v, want an error that names GATEWAY_INSTANCE", second)
+	if second == nil || !strings.Contains(second.Error(), "RPC_INSTANCE") {
+		t.Errorf("a second gateway: %v, want an error that names RPC_INSTANCE", second)
 	}
 	first.Stop()
 }

@@ -20,7 +20,7 @@ func TestMemoryAlarm(t *testing.T) {
 	t.Cleanup(func() { suite.Ctl(t, "set_vm_memory_high_watermark", "0.4") })
 	times := size(1, 5)
 	for i := range times {
-		gateway, api := suite.StartGateway(t, s.Dir, append(settings, fmt.Sprintf("GATEWAY_INSTANCE=%d", i))...)
+		gateway, api := suite.StartGateway(t, s.Dir, append(settings, fmt.Sprintf("RPC_INSTANCE=%d", i))...)
 		gateway.AwaitReady(t)
 		api.Token = demo.Token
 		api.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")

@@ -24,7 +24,7 @@ func TestLongRollingRestart(t *testing.T) {
 	}
 	startGateway := func(i int) *system.Process {
 		u := balancer.upstreams[i]
-		p := start("gateway", fmt.Sprintf("GATEWAY_INSTANCE=%d", i), "GATEWAY_ADDR="+u.addr, patientSetting(), delay)
+		p := start("gateway", fmt.Sprintf("RPC_INSTANCE=%d", i), "GATEWAY_ADDR="+u.addr, patientSetting(), delay)
 		u.occupy(t, p)
 		return p
 	}

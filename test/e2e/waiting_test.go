@@ -24,7 +24,7 @@ func TestServiceAway(t *testing.T) {
 	}
 
 	// Finding the message with rabbitmqctl can take longer than RPCTimeout, after which the broker drops the message.
-	gateway, patient := suite.StartGateway(t, s.Dir, "GATEWAY_INSTANCE=patient", "RPC_TIMEOUT=50s")
+	gateway, patient := suite.StartGateway(t, s.Dir, "RPC_INSTANCE=patient", "RPC_TIMEOUT=50s")
 	gateway.AwaitReady(t)
 	patient.Token = demo.Token
 	responses := call(t, patient, http.MethodGet, "/v1/orders", "")

@@ -45,7 +45,7 @@ func newSpecs(ctx context.Context, folder, addr string) (specs []spec, url strin
 		}
 		if each.Name == gateway {
 			// Its log has a line for each request.
-			s.env = append(s.env, "GATEWAY_ADDR="+addr, "GATEWAY_INSTANCE=", "LOG_LEVEL=info")
+			s.env = append(s.env, "GATEWAY_ADDR="+addr, "LOG_LEVEL=info")
 		} else {
 			s.env = append(s.env, "LOG_LEVEL=warn")
 		}
@@ -70,6 +70,7 @@ func settings(s service.Service, folder string) ([]string, error) {
 	}
 	env := []string{
 		"LOG_FORMAT=text",
+		"RPC_INSTANCE=",
 		"RPC_TIMEOUT=" + callTimeout.String(),
 		"STOP_DELAY=0s",
 		"STOP_TIMEOUT=" + stopTimeout.String(),

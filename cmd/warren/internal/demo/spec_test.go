@@ -15,8 +15,8 @@ import (
 )
 
 func TestSpecArgs(t *testing.T) {
-	s := spec{env: []string{"ORDERS_DATABASE=/a b/c=d", "GATEWAY_INSTANCE=", "DEMO_DATA=true"}}
-	want := []string{"--orders-database=/a b/c=d", "--gateway-instance=", "--demo-data=true"}
+	s := spec{env: []string{"ORDERS_DATABASE=/a b/c=d", "RPC_INSTANCE=", "DEMO_DATA=true"}}
+	want := []string{"--orders-database=/a b/c=d", "--rpc-instance=", "--demo-data=true"}
 	if diff := cmp.Diff(want, s.args()); diff != "" {
 		t.Errorf("args (-want +got):\n%s", diff)
 	}

@@ -102,7 +102,7 @@ func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...strin
 	}
 	r.gateway, err = l.startService(ctx, "gateway-"+suffix, "gateway", host, append([]string{
 		"GATEWAY_ADDR=" + addr,
-		"GATEWAY_INSTANCE=" + suffix,
+		"RPC_INSTANCE=" + suffix,
 		"RPC_VERIFY_REPLIES=true", // as in production
 	}, env...))
 	if err != nil {
