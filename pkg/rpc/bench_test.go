@@ -18,7 +18,7 @@ func BenchmarkRegistry(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		key := uuid.NewString()
 		for pb.Next() {
-			call := newPendingCall("orders.get", false)
+			call := newPendingCall(&Request{Queue: "orders.get"})
 			if err := r.add(key, call); err != nil {
 				b.Fatal(err)
 			}
@@ -36,7 +36,7 @@ func BenchmarkTypedHandler(b *testing.B) {
 	Handle(s, "orders.create", func(_ context.Context, in input) (line, error) { return line{SKU: in.Name}, nil })
 	request := shopRequest()
 	request.Deadline = time.Now().Add(time.Hour)
-	m := driver.Normalize(protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, time.Now()))
+	m := driver.Normalize(protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, "secret", time.Now()))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := s.all[0].receive(b.Context(), m); err != nil {

@@ -61,7 +61,7 @@ type ClientOptions struct {
 
 	// VerifyReplies drops replies that the called service did not send: a reply from orders.get counts only if its user
 	// ID, which the broker has checked, is orders, the part of the queue's name before the first dot. Without it, a
-	// reply of any user that knows the correlation ID counts.
+	// reply of any user that knows the call's secret counts.
 	// See https://www.rabbitmq.com/docs/validated-user-id.
 	VerifyReplies bool
 
@@ -175,6 +175,7 @@ func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}
+	r.CorrelationID = cmp.Or(r.CorrelationID, correlationIDFrom(ctx), r.ID)
 	if r.Deadline.IsZero() {
 		r.Deadline = time.Now().Add(c.options.Timeout)
 	}
@@ -194,19 +195,19 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 	case ctx.Err() != nil:
 		return nil, callError(ctx, r, ctx.Err())
 	}
-	call := newPendingCall(r.Queue, r.Idempotent)
-	if err := c.pending.add(r.ID, call); err != nil {
+	secret, call := uuid.NewString(), newPendingCall(r)
+	if err := c.pending.add(secret, call); err != nil {
 		return nil, callError(ctx, r, err)
 	}
-	defer c.pending.remove(r.ID, call)
-	err := c.send(ctx, r)
+	defer c.pending.remove(secret)
+	err := c.send(ctx, r, secret)
 	for err == nil {
 		switch o := call.await(ctx); {
 		case errors.Is(o.err, errReturned):
-			err = c.send(ctx, r)
+			err = c.send(ctx, r, secret)
 		case errors.Is(o.err, errLost):
 			if call.waits() {
-				c.resend(ctx, r)
+				c.resend(ctx, r, secret)
 			}
 		case o.err != nil:
 			err = o.err
@@ -221,22 +222,22 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 }
 
 // send declares the queue, so that a request to a service that is down waits for it, and sends the request.
-func (c *Client) send(ctx context.Context, r *Request) error {
+func (c *Client) send(ctx context.Context, r *Request, secret string) error {
 	q := messaging.Queue{Name: r.Queue, Durable: true, Type: c.options.QueueType}
 	if err := c.broker.Ensure(ctx, q); err != nil {
 		return err
 	}
-	return c.broker.Send(ctx, r.Queue, c.encoder.Request(r, time.Now()))
+	return c.broker.Send(ctx, r.Queue, c.encoder.Request(r, secret, time.Now()))
 }
 
 // resend sends a request again that may be lost. Its errors do not end the call, since the first copy may have arrived.
-func (c *Client) resend(ctx context.Context, r *Request) {
-	err := c.send(ctx, r)
+func (c *Client) resend(ctx context.Context, r *Request, secret string) {
+	err := c.send(ctx, r, secret)
 	if err == nil {
 		notify(c.options.Observer.ResentRequest)
 	}
 	c.options.Logger.DebugContext(ctx, "sent a request again that may be lost",
-		"queue", r.Queue, "correlation_id", r.ID, "error", err)
+		"queue", r.Queue, "correlation_id", r.CorrelationID, "error", err)
 }
 
 // callError names the call. The end of ctx is ErrTimeout if its deadline has passed, and its own error if it was cancelled.
@@ -259,7 +260,7 @@ func (c *Client) receive(ctx context.Context, m messaging.Message) error {
 	}
 	notify(dropped)
 	c.options.Logger.Log(ctx, level, "dropped a reply",
-		"error", err, "correlation_id", m.CorrelationID, "from", m.AppID, "user", m.UserID)
+		"error", err, "message_id", m.ID, "from", m.AppID, "user", m.UserID)
 	return nil
 }
 

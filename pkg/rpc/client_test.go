@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/driver"
@@ -83,8 +85,10 @@ func TestRequestMessage(t *testing.T) {
 	if !protocol.IsRequest(m) || m.AppID != "gateway" || m.ReplyTo != "gateway.rpc.response" || !m.Persistent {
 		t.Errorf("got %+v", m)
 	}
-	if len(m.CorrelationID) != 36 || m.CorrelationID[14] != '4' || m.ID != m.CorrelationID {
-		t.Errorf("correlation id %q, id %q: want one UUID v4", m.CorrelationID, m.ID)
+	for _, s := range []string{m.ID, m.CorrelationID} {
+		if id, err := uuid.Parse(s); err != nil || id.Version() != 4 || m.ID == m.CorrelationID {
+			t.Errorf("correlation id %q, id %q: want two UUIDs v4", m.CorrelationID, m.ID)
+		}
 	}
 	if m.TTL <= 4*time.Second || m.TTL > 5*time.Second {
 		t.Errorf("TTL %s, want what is left of 5s", m.TTL)
@@ -171,8 +175,10 @@ func TestForgedReplies(t *testing.T) {
 	for _, user := range []string{"access-control", "ORDERS", "orders.get"} {
 		others = append(others, server.ConnectAs(user))
 	}
+	var secret string
 	subscribe(t, orders, "orders.get", func(ctx context.Context, m messaging.Message) error {
-		reply := messaging.Message{CorrelationID: m.CorrelationID, AppID: "orders", UserID: "orders", Body: []byte("forged")}
+		secret = m.CorrelationID
+		reply := messaging.Message{CorrelationID: secret, AppID: "orders", UserID: "orders", Body: []byte("forged")}
 		for _, other := range others {
 			noError(t, other.Send(ctx, m.ReplyTo, reply))
 			awaittest.Receive(t, forged, "the forged reply")
@@ -180,13 +186,85 @@ func TestForgedReplies(t *testing.T) {
 		reply.Body = []byte("genuine")
 		return orders.Send(ctx, m.ReplyTo, reply)
 	})
-	reply, err := c.Do(t.Context(), &Request{Queue: "orders.get"})
+	reply, err := c.Do(t.Context(), &Request{Queue: "orders.get", ID: "public"})
 	noError(t, err)
 	if string(reply.Body) != "genuine" {
 		t.Errorf("got the %s reply", reply.Body)
 	}
-	if n := len(log.entries(t, "dropped a reply")); n != len(others) {
-		t.Errorf("%d replies logged, want %d", n, len(others))
+	if n := len(log.entries(t, "dropped a reply")); n != len(others) || strings.Count(log.String(), "call public of orders.get") != n {
+		t.Errorf("%d replies logged, want %d that name the call:\n%s", n, len(others), &log)
+	}
+	if strings.Contains(log.String(), secret) {
+		t.Errorf("logged the secret %s:\n%s", secret, &log)
+	}
+}
+
+// TestLaunderedReplies: another service knows everything about a call but its secret. It may make the called service send what
+// it likes to the callback queue: an honest reply to another question, or a message that the service only moves.
+func TestLaunderedReplies(t *testing.T) {
+	server := inmem.NewServer()
+	orphans := make(chan struct{}, 10)
+	var log logBuffer
+	b := &hooked{Broker: connect(t, server)}
+	secrets := make(chan string, 1)
+	b.send = func(ctx context.Context, queue string, m messaging.Message) error {
+		secrets <- m.CorrelationID
+		return b.Broker.Send(ctx, queue, m)
+	}
+	c := startClient(t, b, ClientOptions{
+		VerifyReplies: true,
+		Observer: Observer{
+			OrphanReply: func() { orphans <- struct{}{} },
+			ForgedReply: func() { t.Error("the broker vouches for orders") },
+		},
+		Logger: log.logger(),
+	})
+	orders, thief := server.ConnectAs("orders"), server.ConnectAs("access-control")
+	for _, broker := range []*inmem.Broker{orders, thief} {
+		t.Cleanup(func() { noError(t, broker.Close(stopContext(t))) })
+	}
+	serve(t, orders, ServerOptions{}, "orders.echo", echo)
+	serve(t, orders, ServerOptions{}, "orders.get", func(ctx context.Context, r *Request) (*Reply, error) {
+		for _, known := range []string{r.ID, r.CorrelationID, ""} {
+			forged := messaging.Message{ID: r.ID, CorrelationID: known, ReplyTo: "caller.rpc.response", Body: []byte("forged")}
+			noError(t, thief.Send(ctx, "orders.echo", forged))
+			awaittest.Receive(t, orphans, "the honest reply to another question")
+			noError(t, orders.Send(ctx, forged.ReplyTo, forged))
+			awaittest.Receive(t, orphans, "the message that orders moved")
+		}
+		return &Reply{Body: []byte("genuine")}, nil
+	})
+	reply, err := c.Do(t.Context(), &Request{Queue: "orders.get", ID: "public"})
+	noError(t, err)
+	if string(reply.Body) != "genuine" {
+		t.Errorf("got the %s reply", reply.Body)
+	}
+	if secret := <-secrets; strings.Contains(log.String(), secret) || !strings.Contains(log.String(), "public") {
+		t.Errorf("the log should hold the ID and not the secret %s:\n%s", secret, &log)
+	}
+}
+
+// A caller may send a request with the ID of another one, which is still pending. Each gets its own reply.
+func TestSameID(t *testing.T) {
+	b := newBroker(t)
+	release := make(chan struct{})
+	serve(t, b, ServerOptions{}, "echo", func(ctx context.Context, r *Request) (*Reply, error) {
+		if string(r.Body) == "first" {
+			<-release
+		}
+		return echo(ctx, r)
+	})
+	c := startClient(t, b, ClientOptions{})
+	first := make(chan *Reply, 1)
+	go func() {
+		reply, _ := c.Do(t.Context(), &Request{Queue: "echo", ID: "1", Body: []byte("first")})
+		first <- reply
+	}()
+	second, err := c.Do(t.Context(), &Request{Queue: "echo", ID: "1", Body: []byte("second")})
+	noError(t, err)
+	close(release)
+	if reply := awaittest.Receive(t, first, "the first reply"); string(reply.Body) != "first" || string(second.Body) != "second" {
+		t.Errorf("got %+v and %+v", reply, second)
 	}
 }
 
@@ -332,18 +410,6 @@ func TestPendingBounds(t *testing.T) {
 		wg.Wait()
 		if c.Pending() != 0 || len(c.pending.perQueue) != 0 {
 			t.Errorf("%d calls are left, %d queues", c.Pending(), len(c.pending.perQueue))
-		}
-	})
-}
-
-func TestIDInUse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := startClient(t, newBroker(t), ClientOptions{})
-		go func() { _, _ = c.Do(t.Context(), &Request{Queue: "hangs", ID: "1"}) }()
-		synctest.Wait()
-		_, err := c.Do(t.Context(), &Request{Queue: "hangs", ID: "1"})
-		if err == nil || errors.Is(err, ErrTimeout) || c.Pending() != 1 {
-			t.Errorf("got %v with %d calls pending, want a refusal and the first call left", err, c.Pending())
 		}
 	})
 }

@@ -21,6 +21,25 @@ func RequestFrom(ctx context.Context) *Request {
 	return nil
 }
 
+type correlationIDKey struct{}
+
+// WithCorrelationID returns a context whose calls have the correlation ID, for requests that did not arrive over rpc. The
+// context of a handler has its request's.
+func WithCorrelationID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, correlationIDKey{}, id)
+}
+
+// correlationIDFrom returns "" if the context has none.
+func correlationIDFrom(ctx context.Context) string {
+	if id, ok := ctx.Value(correlationIDKey{}).(string); ok {
+		return id
+	}
+	if request := RequestFrom(ctx); request != nil {
+		return request.CorrelationID
+	}
+	return ""
+}
+
 // IdentityFrom returns the identity of the caller of the handler that ctx belongs to, or nil if the caller is unknown.
 func IdentityFrom(ctx context.Context) *Identity {
 	if request := RequestFrom(ctx); request != nil {

@@ -96,20 +96,21 @@ func ok(context.Context, *Request) (*Reply, error) {
 	return &Reply{ContentType: "text/plain", Body: []byte("ok")}, nil
 }
 
-// shopRequest returns a request as the gateway makes it.
+// shopRequest returns a request that uses all fields.
 func shopRequest() *Request {
 	return &Request{
-		Queue:       "orders.create",
-		ID:          "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f",
-		Method:      "POST",
-		Path:        "/v1/shops/7/orders",
-		Route:       "/v1/shops/:shop/orders",
-		Params:      map[string]string{"shop": "7"},
-		Query:       url.Values{"dry": {"true"}, "tag": {"a", "b"}},
-		Header:      http.Header{"Accept": {"application/json"}, "Idempotency-Key": {"k-1"}},
-		Identity:    &Identity{Subject: "u-1", Username: "demo", Scopes: []string{"orders:read", "orders:write"}, TokenID: "t-1"},
-		ContentType: "application/json",
-		Body:        []byte(`{"sku":"A-1","quantity":2}`),
+		Queue:         "orders.create",
+		ID:            "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f",
+		CorrelationID: "5d8a1c9e-7b6a-4f3d-9c2b-1a0f9e8d7c6b",
+		Method:        "POST",
+		Path:          "/v1/shops/7/orders",
+		Route:         "/v1/shops/:shop/orders",
+		Params:        map[string]string{"shop": "7"},
+		Query:         url.Values{"dry": {"true"}, "tag": {"a", "b"}},
+		Header:        http.Header{"Accept": {"application/json"}, "Idempotency-Key": {"k-1"}},
+		Identity:      &Identity{Subject: "u-1", Username: "demo", Scopes: []string{"orders:read", "orders:write"}, TokenID: "t-1"},
+		ContentType:   "application/json",
+		Body:          []byte(`{"sku":"A-1","quantity":2}`),
 	}
 }
 

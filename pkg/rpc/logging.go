@@ -24,5 +24,5 @@ func Logging(logger *slog.Logger, level slog.Level) Interceptor {
 // logCall is apart from Logging to keep the attributes off the stacks of calls that wait.
 func logCall(ctx context.Context, logger *slog.Logger, level slog.Level, request *Request, status int, duration time.Duration) {
 	logger.LogAttrs(ctx, level, "rpc", slog.String("queue", request.Queue), slog.Int("status", status),
-		slog.Duration("duration", duration), slog.String("correlation_id", request.ID))
+		slog.Duration("duration", duration), slog.String("correlation_id", request.CorrelationID))
 }

@@ -53,14 +53,14 @@ func (m *method) receive(ctx context.Context, message messaging.Message) error {
 	if expired(request.Deadline) {
 		notify(m.options.Observer.ExpiredRequest)
 		m.options.Logger.DebugContext(ctx, "dropped a request past its deadline",
-			"queue", m.queue, "correlation_id", request.ID)
+			"queue", m.queue, "correlation_id", request.CorrelationID)
 		return nil
 	}
 	reply, err := m.handle(ctx, request)
 	if err != nil || message.ReplyTo == "" {
 		return err
 	}
-	return m.reply(ctx, message.ReplyTo, request, reply)
+	return m.reply(ctx, &message, request, reply)
 }
 
 func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
@@ -71,10 +71,10 @@ func (m *method) refuse(ctx context.Context, message messaging.Message, err erro
 	if message.ReplyTo == "" {
 		return messaging.Reject(err)
 	}
-	request := &Request{ID: message.CorrelationID}
+	id := cmp.Or(message.ID, message.CorrelationID)
 	m.options.Logger.WarnContext(ctx, "refused a malformed request",
-		"queue", m.queue, "correlation_id", request.ID, "from", message.AppID, "error", err)
-	return m.reply(ctx, message.ReplyTo, request, BadRequest("malformed request message").Reply(request.ID))
+		"queue", m.queue, "correlation_id", id, "from", message.AppID, "error", err)
+	return m.reply(ctx, &message, &Request{ID: id, CorrelationID: id}, BadRequest("malformed request message").Reply(id))
 }
 
 // handle calls the handler under the request's deadline and makes a reply of its error. It returns an error only if the
@@ -94,7 +94,7 @@ func (m *method) handle(ctx context.Context, request *Request) (*Reply, error) {
 	if err != nil || reply == nil {
 		failure := asError(err)
 		m.logCause(ctx, request, failure)
-		reply = failure.Reply(request.ID)
+		reply = failure.Reply(request.CorrelationID)
 	}
 	if len(h.header) > 0 {
 		out := *reply // may be shared
@@ -109,7 +109,7 @@ func (m *method) handle(ctx context.Context, request *Request) (*Reply, error) {
 func (m *method) run(ctx context.Context, request *Request) (reply *Reply, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			m.options.Logger.ErrorContext(ctx, "handler panicked", "queue", m.queue, "correlation_id", request.ID,
+			m.options.Logger.ErrorContext(ctx, "handler panicked", "queue", m.queue, "correlation_id", request.CorrelationID,
 				"panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 			reply, err = nil, internalError
 		}
@@ -145,20 +145,20 @@ func (m *method) logCause(ctx context.Context, request *Request, failure *Error)
 		level = slog.LevelWarn
 	}
 	m.options.Logger.LogAttrs(ctx, level, "request failed", slog.String("queue", m.queue),
-		slog.String("correlation_id", request.ID), slog.Int("status", failure.Status), slog.Any("error", failure.Unwrap()))
+		slog.String("correlation_id", request.CorrelationID), slog.Int("status", failure.Status), slog.Any("error", failure.Unwrap()))
 }
 
 func (m *method) log(ctx context.Context, level slog.Level, message string, request *Request, err error) {
-	m.options.Logger.Log(ctx, level, message, "queue", m.queue, "correlation_id", request.ID, "error", err)
+	m.options.Logger.Log(ctx, level, message, "queue", m.queue, "correlation_id", request.CorrelationID, "error", err)
 }
 
-// reply sends the reply. While the broker is away it tries again until the deadline. It returns an error only if the
-// drain ran out of time.
-func (m *method) reply(ctx context.Context, to string, request *Request, reply *Reply) error {
+// reply sends the reply to a message and its request. While the broker is away it tries again until the deadline. It returns
+// an error only if the drain ran out of time.
+func (m *method) reply(ctx context.Context, to *messaging.Message, request *Request, reply *Reply) error {
 	err := m.send(ctx, to, request, reply)
 	if errors.Is(err, messaging.ErrInvalidMessage) {
 		m.log(ctx, slog.LevelError, "replaced a reply that can't be sent", request, err)
-		reply = internalError.Reply(request.ID)
+		reply = internalError.Reply(request.CorrelationID)
 		err = m.send(ctx, to, request, reply)
 	}
 	if errors.Is(err, messaging.ErrUnavailable) {
@@ -176,15 +176,15 @@ func (m *method) reply(ctx context.Context, to string, request *Request, reply *
 	return nil
 }
 
-func (m *method) send(ctx context.Context, to string, request *Request, reply *Reply) error {
+func (m *method) send(ctx context.Context, to *messaging.Message, request *Request, reply *Reply) error {
 	if expired(request.Deadline) {
 		return context.DeadlineExceeded
 	}
-	return m.broker.Send(ctx, to, m.encoder.Reply(reply, request.ID, request.Deadline, time.Now()))
+	return m.broker.Send(ctx, to.ReplyTo, m.encoder.Reply(reply, request, to.CorrelationID, time.Now()))
 }
 
 // resend sends until the request's deadline, or for replyPatience if it has none.
-func (m *method) resend(ctx context.Context, to string, request *Request, reply *Reply) error {
+func (m *method) resend(ctx context.Context, to *messaging.Message, request *Request, reply *Reply) error {
 	deadline := request.Deadline
 	if deadline.IsZero() {
 		deadline = time.Now().Add(replyPatience)

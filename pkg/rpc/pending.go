@@ -36,17 +36,18 @@ type outcome struct {
 // sends once, for errLost, which it sends only into an empty channel, and for the last outcome, which it sends when it
 // deletes the call.
 type pendingCall struct {
-	queue      string
-	idempotent bool
-	outcomes   chan outcome
+	queue         string
+	correlationID string
+	idempotent    bool
+	outcomes      chan outcome
 
 	// Guarded by the registry's mutex.
 	returned bool
 	resends  int
 }
 
-func newPendingCall(queue string, idempotent bool) *pendingCall {
-	return &pendingCall{queue: queue, idempotent: idempotent, outcomes: make(chan outcome, 3)}
+func newPendingCall(r *Request) *pendingCall {
+	return &pendingCall{queue: r.Queue, correlationID: r.CorrelationID, idempotent: r.Idempotent, outcomes: make(chan outcome, 3)}
 }
 
 // waits reports whether no outcome has come yet.
@@ -67,7 +68,9 @@ func (c *pendingCall) await(ctx context.Context) outcome {
 	}
 }
 
-// registry holds the calls that wait, by correlation ID.
+// registry holds the calls that wait. Each has a secret, which is the correlation ID of its request's message and of the
+// reply's. The service that gets the request alone learns the secret, so that no other can reply in its place: a publisher
+// may know the call's ID, and may make a third service send a message that it chose.
 type registry struct {
 	max, maxPerQueue int
 	verify           bool          // see ClientOptions.VerifyReplies
@@ -107,7 +110,7 @@ func (r *registry) closeIdle() {
 	}
 }
 
-func (r *registry) add(id string, c *pendingCall) error {
+func (r *registry) add(secret string, c *pendingCall) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -117,20 +120,18 @@ func (r *registry) add(id string, c *pendingCall) error {
 		return fmt.Errorf("%w: %d in all, the limit", ErrTooManyPending, r.max)
 	case r.perQueue[c.queue] >= r.maxPerQueue:
 		return fmt.Errorf("%w: %d on this queue, the limit", ErrTooManyPending, r.maxPerQueue)
-	case r.calls[id] != nil:
-		return fmt.Errorf("correlation id %q is pending already", id)
 	}
-	r.calls[id] = c
+	r.calls[secret] = c
 	r.perQueue[c.queue]++
 	return nil
 }
 
 // remove deletes a call that still waits.
-func (r *registry) remove(id string, c *pendingCall) {
+func (r *registry) remove(secret string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.calls[id] == c {
-		r.delete(id, c)
+	if c := r.calls[secret]; c != nil {
+		r.delete(secret, c)
 	}
 }
 
@@ -143,7 +144,7 @@ func (r *registry) finish(reply *messaging.Message) error {
 	case c == nil:
 		return errOrphan
 	case r.verify && !fromService(reply, c.queue):
-		return errForged
+		return fmt.Errorf("%w: call %s of %s", errForged, c.correlationID, c.queue)
 	}
 	r.delete(reply.CorrelationID, c)
 	c.outcomes <- outcome{reply: reply}
@@ -160,24 +161,24 @@ func fromService(reply *messaging.Message, queue string) bool {
 func (r *registry) failAll(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for id, c := range r.calls {
-		r.delete(id, c)
+	for secret, c := range r.calls {
+		r.delete(secret, c)
 		c.outcomes <- outcome{err: err}
 	}
 }
 
 // returned wakes a call whose request came back. The first time it may try again, the second time it ends.
-func (r *registry) returned(id string) {
+func (r *registry) returned(secret string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.calls[id]
+	c := r.calls[secret]
 	switch {
 	case c == nil:
 	case !c.returned:
 		c.returned = true
 		c.outcomes <- outcome{err: errReturned}
 	default:
-		r.delete(id, c)
+		r.delete(secret, c)
 		c.outcomes <- outcome{err: messaging.ErrUnroutable}
 	}
 }
@@ -200,8 +201,8 @@ func (r *registry) len() int {
 	return len(r.calls)
 }
 
-func (r *registry) delete(id string, c *pendingCall) {
-	delete(r.calls, id)
+func (r *registry) delete(secret string, c *pendingCall) {
+	delete(r.calls, secret)
 	r.perQueue[c.queue]--
 	if r.perQueue[c.queue] == 0 {
 		delete(r.perQueue, c.queue)

@@ -205,5 +205,5 @@ func (s *methods) receiveReturn(r messaging.Return) {
 	}
 	notify(s.options.Observer.UnroutableReply)
 	s.options.Logger.Warn("dropped a reply whose callback queue is gone",
-		"queue", r.Queue, "correlation_id", r.Message.CorrelationID)
+		"queue", r.Queue, "message_id", r.Message.ID)
 }

@@ -221,7 +221,7 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 			synctest.Wait()
 		}
 		third := &Request{ID: "3", Deadline: time.Now().Add(-time.Second)}
-		past := protocol.Encoder{AppID: "caller", ReplyTo: "caller.rpc.response"}.Request(third, time.Now())
+		past := protocol.Encoder{AppID: "caller", ReplyTo: "caller.rpc.response"}.Request(third, "secret", time.Now())
 		past.TTL = 0
 		noError(t, b.Send(t.Context(), "slow", past))
 		<-time.After(5 * time.Second)
@@ -420,7 +420,7 @@ func TestReplyWhileBrokerIsAway(t *testing.T) {
 				request := messaging.Message{CorrelationID: "7", ReplyTo: "replies"}
 				if test.deadline > 0 {
 					r := &Request{ID: "7", Deadline: time.Now().Add(test.deadline)}
-					request = protocol.Encoder{AppID: "caller", ReplyTo: "replies"}.Request(r, time.Now())
+					request = protocol.Encoder{AppID: "caller", ReplyTo: "replies"}.Request(r, "secret", time.Now())
 				}
 				noError(t, b.Send(t.Context(), "works", request))
 				synctest.Wait()
@@ -521,6 +521,68 @@ func TestMalformedRequest(t *testing.T) {
 	reply, err := protocol.DecodeReply(&refusal)
 	noError(t, err)
 	wantProblem(t, reply, problem{Status: 400, Detail: "malformed request message", CorrelationID: "7"})
+}
+
+// TestSecretOfRequests: the correlation ID of a request's message is the caller's secret. It is in the reply's message, and
+// neither in its body nor in the log.
+func TestSecretOfRequests(t *testing.T) {
+	const public, secret = "the-public-id", "the-secret"
+	b := newBroker(t)
+	var log logBuffer
+	logger := log.logger()
+	dropped := make(chan struct{}, 2)
+	drop := func() { dropped <- struct{}{} }
+	s := newTestServer(b, ServerOptions{
+		Logger: logger, Interceptors: []Interceptor{Logging(logger, slog.LevelInfo)},
+		Observer: Observer{UnroutableReply: drop, ExpiredRequest: drop},
+	})
+	s.Handle("fails", failing(errors.New("any")))
+	s.Handle("refuses", failing(NotFound("any").WithCause(errors.New("any"))))
+	s.Handle("panics", func(context.Context, *Request) (*Reply, error) { panic("any") })
+	s.Handle("headers", func(context.Context, *Request) (*Reply, error) {
+		return &Reply{Header: http.Header{"X": {strings.Repeat("x", messaging.MaxHeadersBytes)}}}, nil
+	})
+	start(t, s)
+	replies := make(chan messaging.Message, 1)
+	subscribe(t, b, "replies", func(_ context.Context, m messaging.Message) error {
+		replies <- m
+		return nil
+	})
+	send := func(queue, replyTo string, headers map[string]any) {
+		m := messaging.Message{ID: public, CorrelationID: secret, ReplyTo: replyTo, Headers: headers}
+		noError(t, b.Send(t.Context(), queue, m))
+	}
+	malformed := map[string]any{"rpc-version": 99}
+	for _, queue := range []string{"fails", "refuses", "panics", "headers", "malformed"} {
+		if queue == "malformed" {
+			send("fails", "replies", malformed)
+		} else {
+			send(queue, "replies", nil)
+		}
+		m := awaittest.Receive(t, replies, "the reply of "+queue)
+		if m.CorrelationID != secret || m.ID != public || strings.Contains(string(m.Body), secret) || !strings.Contains(string(m.Body), public) {
+			t.Errorf("%s: got %+v with body %s", queue, m, m.Body)
+		}
+	}
+	send("fails", "gone", nil)
+	awaittest.Receive(t, dropped, "the returned reply")
+	send("fails", "replies", map[string]any{"rpc-deadline": 1})
+	awaittest.Receive(t, dropped, "the expired request")
+	noError(t, s.Drain(stopContext(t)))
+	noError(t, b.Close(stopContext(t)))
+	for _, message := range []string{
+		"request failed", "handler panicked", "replaced a reply that can't be sent", "refused a malformed request", "rpc",
+		"dropped a reply whose callback queue is gone", "dropped a request past its deadline",
+	} {
+		if len(log.entries(t, message)) == 0 {
+			t.Errorf("%q was not logged", message)
+		}
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, secret) || !strings.Contains(line, public) {
+			t.Errorf("the entry should have the ID and not the secret: %s", line)
+		}
+	}
 }
 
 func TestConcurrency(t *testing.T) {
@@ -745,7 +807,7 @@ func TestReplayIsHandled(t *testing.T) {
 	serve(t, b, ServerOptions{Observer: Observer{ExpiredRequest: func() { expired <- struct{}{} }}}, "orders.create", f)
 	request := shopRequest()
 	request.Deadline = time.Now().Add(-time.Minute)
-	m := protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(request, time.Now())
+	m := protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(request, "secret", time.Now())
 	m.TTL = 0
 	noError(t, b.Publish(t.Context(), "orders.create", m))
 	awaittest.Receive(t, expired, "the request to be dropped")

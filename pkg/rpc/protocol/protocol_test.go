@@ -28,12 +28,18 @@ var (
 	testDeadline = testNow.Add(5 * time.Second)
 )
 
-const testID = "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f"
+const (
+	testID        = "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f"
+	testSecret    = "c2b1f0de-3a4b-4c5d-8e6f-7a8b9c0d1e2f"
+	testGatewayID = "5d8a1c9e-7b6a-4f3d-9c2b-1a0f9e8d7c6b"
+)
 
 func fullRequest() *Request {
 	return &Request{
-		Queue:  "orders.create",
-		ID:     testID,
+		Queue:         "orders.create",
+		ID:            testID,
+		CorrelationID: testGatewayID,
+
 		Method: "POST",
 		Path:   "/v1/shops/7/orders",
 		Route:  "/v1/shops/:shop/orders",
@@ -59,7 +65,7 @@ type golden struct {
 
 type goldenProperties struct {
 	Type          string `json:"type"`
-	MessageID     string `json:"message_id,omitempty"`
+	MessageID     string `json:"message_id"`
 	CorrelationID string `json:"correlation_id"`
 	ReplyTo       string `json:"reply_to,omitempty"`
 	AppID         string `json:"app_id"`
@@ -100,10 +106,10 @@ func TestGolden(t *testing.T) {
 		name    string
 		message messaging.Message
 	}{
-		{"full_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testNow)},
-		{"minimal_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(minimal, testNow)},
-		{"reply", Encoder{AppID: "orders"}.Reply(created, testID, testDeadline, testNow)},
-		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), testID, testDeadline, testNow)},
+		{"full_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)},
+		{"minimal_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(minimal, testSecret, testNow)},
+		{"reply", Encoder{AppID: "orders"}.Reply(created, minimal, testSecret, testNow)},
+		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), minimal, testSecret, testNow)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -136,7 +142,7 @@ func TestGolden(t *testing.T) {
 
 func TestRequestRoundTrip(t *testing.T) {
 	want := fullRequest()
-	m := driver.Normalize(Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(want, testNow))
+	m := driver.Normalize(Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(want, testSecret, testNow))
 	if m.TTL != 5*time.Second {
 		t.Errorf("TTL is %s", m.TTL)
 	}
@@ -151,7 +157,7 @@ func TestRequestRoundTrip(t *testing.T) {
 
 func TestReplyRoundTrip(t *testing.T) {
 	want := &Reply{Status: 207, Header: http.Header{"X-A": {"1", "2"}}, ContentType: "text/plain", Body: []byte("x")}
-	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(want, testID, time.Time{}, testNow))
+	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(want, &Request{ID: testID}, testSecret, testNow))
 	got, err := DecodeReply(&m)
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +195,7 @@ func TestDecodePlainRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Request{Queue: "orders.get", ID: "7", ContentType: "text/plain", Body: []byte("hi")}
+	want := &Request{Queue: "orders.get", ID: "7", CorrelationID: "7", ContentType: "text/plain", Body: []byte("hi")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -212,6 +218,33 @@ func TestDecodeRequestTypes(t *testing.T) {
 	}
 }
 
+// The correlation ID of the message is a secret. It is the request's ID only if the sender knows nothing of secrets.
+func TestDecodeIDs(t *testing.T) {
+	tests := map[string]struct {
+		m                 messaging.Message
+		id, correlationID string
+	}{
+		"a call of the gateway": {messaging.Message{ID: "1", CorrelationID: testSecret}, "1", "1"},
+		"a call that follows": {
+			messaging.Message{ID: "2", CorrelationID: testSecret, Headers: map[string]any{"rpc-correlation-id": "1"}}, "2", "1",
+		},
+		"a plain call":           {messaging.Message{CorrelationID: "1"}, "1", "1"},
+		"neither":                {messaging.Message{}, "", ""},
+		"a correlation ID alone": {messaging.Message{Headers: map[string]any{"rpc-correlation-id": "1"}}, "", "1"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := DecodeRequest("q", test.m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.ID != test.id || got.CorrelationID != test.correlationID {
+				t.Errorf("ID %q, correlation ID %q; want %q and %q", got.ID, got.CorrelationID, test.id, test.correlationID)
+			}
+		})
+	}
+}
+
 // An HTTP header never reaches another field, whatever its name is.
 func TestHeadersStayHeaders(t *testing.T) {
 	names := []string{
@@ -221,7 +254,7 @@ func TestHeadersStayHeaders(t *testing.T) {
 	for _, name := range names {
 		r.Header[name] = []string{"admin"}
 	}
-	got, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "app", ReplyTo: "reply"}.Request(r, testNow)))
+	got, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "app", ReplyTo: "reply"}.Request(r, testSecret, testNow)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,6 +283,12 @@ func TestDecodeMalformedRequest(t *testing.T) {
 		{"null identity", map[string]any{"rpc-identity": nil}, "rpc-identity is <nil>, not a string"},
 		{"empty identity", map[string]any{"rpc-identity": ""}, "rpc-identity has no subject"},
 		{"identity without subject", map[string]any{"rpc-identity": "subject=&username=demo"}, "rpc-identity has no subject"},
+		{"correlation ID", map[string]any{"rpc-correlation-id": 5}, "rpc-correlation-id is not a string of 1 to 255 bytes"},
+		{"empty correlation ID", map[string]any{"rpc-correlation-id": ""}, "rpc-correlation-id is not a string of 1 to 255 bytes"},
+		{
+			"long correlation ID", map[string]any{"rpc-correlation-id": strings.Repeat("x", 256)},
+			"rpc-correlation-id is not a string of 1 to 255 bytes",
+		},
 		{"expiry", map[string]any{"rpc-identity": "subject=u&expires-at=soon"}, "rpc-identity: expires-at is not a number of seconds"},
 	}
 	for _, test := range tests {
@@ -362,6 +401,7 @@ func addGoldenSeeds(f *testing.F) {
 		`{"rpc-version":1,"rpc-status":"200"}`, `{"rpc-version":1,"rpc-deadline":-1}`, `{"rpc-version":1,"rpc-deadline":9223372036854775807}`,
 		`{"rpc-status":201,"rpc-headers":"a=1&A=2&x+y&=%0d%0a"}`,
 		`{"rpc-identity":"subject=u&scope=&expires-at=-9223372036854775808"}`, `{"rpc-identity":"subject=u&subject=admin"}`,
+		`{"rpc-correlation-id":"1"}`, `{"rpc-correlation-id":""}`,
 		`{"rpc-request":"param.=&=&param.id&param.id=2&query.a[=&query.a%5B=%00&header.x+y&header.=%0d%0a&header.a=1&header.A=2"}`,
 	} {
 		f.Add([]byte(headers), "", "", []byte(nil))
@@ -377,7 +417,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		second, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "a", ReplyTo: "r"}.Request(first, testNow)))
+		second, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "a", ReplyTo: "r"}.Request(first, first.ID, testNow)))
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)
 		}
@@ -400,7 +440,7 @@ func FuzzDecodeReply(f *testing.F) {
 			return
 		}
 		_ = first.Err()
-		again := driver.Normalize(Encoder{AppID: "a"}.Reply(first, id, time.Time{}, testNow))
+		again := driver.Normalize(Encoder{AppID: "a"}.Reply(first, &Request{}, id, testNow))
 		second, err := DecodeReply(&again)
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)

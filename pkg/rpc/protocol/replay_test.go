@@ -17,11 +17,11 @@ func deadLetter(m messaging.Message) messaging.Message {
 }
 
 func TestReplay(t *testing.T) {
-	request := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testNow)
+	request := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)
 	forever := fullRequest()
 	forever.Deadline = time.Time{}
-	replayed := Encoder{AppID: "gateway", Persistent: true}.Request(forever, testNow)
-	reply := Encoder{AppID: "orders", Persistent: true}.Reply(&Reply{Status: 200}, testID, testDeadline, testNow)
+	replayed := Encoder{AppID: "gateway", Persistent: true}.Request(forever, testSecret, testNow)
+	reply := Encoder{AppID: "orders", Persistent: true}.Reply(&Reply{Status: 200}, fullRequest(), testSecret, testNow)
 	reply.TTL = 0 // as of any dead-lettered message
 	plain := messaging.Message{CorrelationID: "7", ReplyTo: "plain.replies", Body: []byte("body"), Persistent: true}
 	for name, test := range map[string]struct{ m, want messaging.Message }{
@@ -44,7 +44,7 @@ func TestReplay(t *testing.T) {
 }
 
 func TestIsRequest(t *testing.T) {
-	request := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testNow)
+	request := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)
 	if !IsRequest(deadLetter(request)) {
 		t.Fatal("a dead-lettered request was not recognized")
 	}
@@ -59,7 +59,7 @@ func TestIsRequest(t *testing.T) {
 	}
 	for name, m := range map[string]messaging.Message{
 		"a plain message": {Body: []byte("body")},
-		"a reply":         Encoder{AppID: "orders"}.Reply(&Reply{Status: 200}, testID, testDeadline, testNow),
+		"a reply":         Encoder{AppID: "orders"}.Reply(&Reply{Status: 200}, fullRequest(), testSecret, testNow),
 	} {
 		if IsRequest(m) {
 			t.Errorf("%s was taken for a request", name)

@@ -20,23 +20,24 @@ type Reply struct {
 // ErrMalformedReply means that a reply arrived and can't be decoded.
 var ErrMalformedReply = errors.New("malformed reply")
 
-// Reply returns the message that carries the reply to the request with the correlation ID. It expires at the request's
-// deadline.
-func (e Encoder) Reply(r *Reply, correlationID string, deadline, now time.Time) messaging.Message {
+// Reply returns the message that carries the reply to a request, whose message had the secret as its correlation ID. It
+// expires at the request's deadline.
+func (e Encoder) Reply(r *Reply, to *Request, secret string, now time.Time) messaging.Message {
 	var headers map[string]any
 	if r.Status != http.StatusOK || len(r.Header) > 0 {
 		headers = map[string]any{headerStatus: int64(r.Status)}
 		form(nil).addLists("", r.Header).set(headers, headerHeaders)
 	}
 	return messaging.Message{
+		ID:            to.ID,
 		Type:          typeReply,
 		AppID:         e.AppID,
 		ContentType:   r.ContentType,
-		CorrelationID: correlationID,
+		CorrelationID: secret,
 		Headers:       headers,
 		Body:          r.Body,
 		Timestamp:     now,
-		TTL:           ttlUntil(deadline, now),
+		TTL:           ttlUntil(to.Deadline, now),
 		Persistent:    e.Persistent,
 	}
 }

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,7 +15,12 @@ import (
 // Request is one call of a method.
 type Request struct {
 	Queue string // of the method, e.g. "orders.get"
-	ID    string // the correlation ID, a UUID; the client makes one if it is empty
+
+	// ID is the call's own, a UUID; the client makes one if it is empty. A request that arrives twice has the same ID.
+	ID string
+	// CorrelationID is common to a request at the gateway and to all calls that follow from it. If it is empty, the client
+	// takes that of the context, see [example.com/warren/pkg/rpc.WithCorrelationID], or else the ID.
+	CorrelationID string
 
 	// Method, Path, Route, Params, Query and Header describe the HTTP request behind the call. Calls from service to
 	// service may leave them empty.
@@ -51,9 +57,13 @@ const (
 	requestHeader = "header."
 )
 
-// Request returns the message that carries r.
-func (e Encoder) Request(r *Request, now time.Time) messaging.Message {
+// Request returns the message that carries r. The secret is what its reply must repeat, so that no other message can pass
+// for it.
+func (e Encoder) Request(r *Request, secret string, now time.Time) messaging.Message {
 	headers := make(map[string]any, 3)
+	if r.CorrelationID != "" && r.CorrelationID != r.ID {
+		headers[headerCorrelationID] = r.CorrelationID
+	}
 	encodeHTTP(r).set(headers, headerRequest)
 	if r.Identity != nil {
 		encodeIdentity(r.Identity).set(headers, headerIdentity)
@@ -66,7 +76,7 @@ func (e Encoder) Request(r *Request, now time.Time) messaging.Message {
 		Type:          typeRequest,
 		AppID:         e.AppID,
 		ContentType:   r.ContentType,
-		CorrelationID: r.ID,
+		CorrelationID: secret,
 		ReplyTo:       e.ReplyTo,
 		Headers:       headers,
 		Body:          r.Body,
@@ -87,14 +97,17 @@ func encodeHTTP(r *Request) form {
 }
 
 // DecodeRequest reads a request that arrived on queue. Fields without a header are empty: the request of a plain client has
-// a body, and neither identity nor deadline.
+// a body, and neither identity nor deadline. Its ID is the message's correlation ID if the message has none of its own.
 func DecodeRequest(queue string, m messaging.Message) (*Request, error) {
-	r := &Request{Queue: queue, ID: m.CorrelationID, ContentType: m.ContentType, Body: m.Body}
+	r := &Request{Queue: queue, ID: cmp.Or(m.ID, m.CorrelationID), ContentType: m.ContentType, Body: m.Body}
 	if err := checkVersion(m.Headers); err != nil {
 		return nil, err
 	}
-	err := readForm(m.Headers, headerRequest, r.readHTTP)
-	if err != nil {
+	var err error
+	if r.CorrelationID, err = decodeCorrelationID(m.Headers, r.ID); err != nil {
+		return nil, err
+	}
+	if err := readForm(m.Headers, headerRequest, r.readHTTP); err != nil {
 		return nil, err
 	}
 	if r.Identity, err = decodeIdentity(m.Headers); err != nil {
@@ -129,6 +142,19 @@ func (r *Request) readHTTP(name, value string) {
 	}
 }
 
+// decodeCorrelationID bounds the correlation ID, since it goes into logs and into other messages.
+func decodeCorrelationID(headers map[string]any, id string) (string, error) {
+	value, ok := headers[headerCorrelationID]
+	if !ok {
+		return id, nil
+	}
+	s, ok := value.(string)
+	if !ok || s == "" || len(s) > messaging.MaxHeaderNameBytes {
+		return "", fmt.Errorf("%s is not a string of 1 to %d bytes", headerCorrelationID, messaging.MaxHeaderNameBytes)
+	}
+	return s, nil
+}
+
 func decodeDeadline(headers map[string]any) (time.Time, error) {
 	ms, ok, err := getInteger(headers, headerDeadline)
 	if !ok || err != nil {
@@ -141,8 +167,8 @@ func decodeDeadline(headers map[string]any) (time.Time, error) {
 }
 
 // Replay returns the message that makes a service handle a request once more, whose caller no longer waits. The message has
-// neither a deadline nor a queue to reply to. It keeps the correlation ID, which makes a request idempotent, and the identity
-// that the gateway had checked, even if its token has expired since. Replay returns other messages as they are.
+// neither a deadline nor a queue to reply to. It keeps the ID, which makes a request idempotent, and the identity that
+// the gateway had checked, even if its token has expired since. Replay returns other messages as they are.
 func Replay(m messaging.Message) messaging.Message {
 	if !IsRequest(m) {
 		return m

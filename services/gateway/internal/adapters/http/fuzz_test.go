@@ -83,9 +83,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 	if err := driver.ValidateMessage(&m); err != nil {
 		t.Error(err)
 	}
-	if _, err := uuid.Parse(m.CorrelationID); err != nil || m.CorrelationID != correlationID || m.ID != correlationID {
-		t.Errorf("id %q, correlation id %q, X-Correlation-Id %q: want the same UUID", m.ID, m.CorrelationID, correlationID)
-	}
+	wantIDs(t, m, correlationID)
 	if m.ReplyTo != "gateway.rpc.response" || m.AppID != "gateway" || m.UserID != "gateway" || m.Type != "rpc.request" {
 		t.Errorf("reply to %q, app id %q, user id %q, type %q: want the gateway's", m.ReplyTo, m.AppID, m.UserID, m.Type)
 	}

@@ -78,9 +78,7 @@ func (f spoofing) send(t *testing.T, r clientRequest) delivery {
 	}
 	m := d.message
 	m.Headers["rpc-request"] = formOf(t, m, "rpc-request").Encode() // in the order that takeData leaves
-	if id, err := uuid.Parse(m.ID); err != nil || id.Version() != 4 || m.CorrelationID != m.ID || correlationID != m.ID {
-		t.Errorf("id %q, correlation id %q, X-Correlation-Id %q: want the same UUID v4", m.ID, m.CorrelationID, correlationID)
-	}
+	wantIDs(t, m, correlationID)
 	if m.TTL > r.limit || m.TTL < r.limit/10 {
 		t.Errorf("TTL %s, want about %s", m.TTL, r.limit)
 	}
@@ -118,6 +116,19 @@ func roundTrip(t *testing.T, addr net.Addr, request string) (status int, correla
 		t.Fatal(err)
 	}
 	return response.StatusCode, response.Header.Get("X-Correlation-Id")
+}
+
+// wantIDs checks that the message has the ID that the client got, and a secret that the client did not get.
+func wantIDs(t *testing.T, m messaging.Message, correlationID string) {
+	t.Helper()
+	for _, s := range []string{m.ID, m.CorrelationID} {
+		if id, err := uuid.Parse(s); err != nil || id.Version() != 4 {
+			t.Errorf("id %q is no UUID v4", s)
+		}
+	}
+	if m.ID != correlationID || m.CorrelationID == correlationID {
+		t.Errorf("id %q, secret %q, X-Correlation-Id %q: want the first to be the last, and a secret", m.ID, m.CorrelationID, correlationID)
+	}
 }
 
 // wantSame fails the test if two messages differ in more than the gateway's own fields, which send has checked.

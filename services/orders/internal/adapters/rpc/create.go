@@ -34,14 +34,14 @@ func (in createInput) items() []domain.Item {
 const maxKeyLength = 255
 
 // idempotencyKey returns the caller's key as it was sent, quotes included (draft-ietf-httpapi-idempotency-key-header).
-// It defaults to the correlation ID, so that a request that the broker delivers twice creates one order.
+// It defaults to the request's ID, so that a request that the broker delivers twice creates one order.
 func idempotencyKey(ctx context.Context, in createInput) (string, error) {
 	if in.Key != nil {
 		return checkKey(*in.Key)
 	}
 	id := rpc.RequestFrom(ctx).ID
 	if id == "" {
-		return "", rpc.BadRequest("a request without a correlation ID needs an Idempotency-Key")
+		return "", rpc.BadRequest("a request without an ID needs an Idempotency-Key")
 	}
 	return id, nil
 }

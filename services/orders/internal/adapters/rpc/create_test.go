@@ -154,7 +154,7 @@ func TestBadIdempotencyKey(t *testing.T) {
 	}
 }
 
-// The broker may deliver a request twice. Both deliveries have the same correlation ID.
+// The broker may deliver a request twice. Both deliveries have the same ID.
 func TestRedeliveredRequest(t *testing.T) {
 	f := newFixture(t)
 	request := create(alice, tea)
@@ -171,7 +171,7 @@ func TestRedeliveredRequest(t *testing.T) {
 	}
 }
 
-// A request with neither a key nor a correlation ID is rejected: a redelivery could not be recognized.
+// A request with neither a key nor an ID is rejected: a redelivery could not be recognized.
 func TestCreateWithoutAnyKey(t *testing.T) {
 	f := newFixture(t)
 	requests, replies := f.subscribe("requests"), f.subscribe("replies")
@@ -186,7 +186,7 @@ func TestCreateWithoutAnyKey(t *testing.T) {
 	m := awaittest.Receive(t, requests, "request")
 	cancel()
 	<-done
-	m.CorrelationID, m.ReplyTo = "", "replies"
+	m.ID, m.CorrelationID, m.ReplyTo = "", "", "replies"
 	if err := f.connect().Publish(t.Context(), "orders.create", m); err != nil {
 		t.Fatal(err)
 	}
