@@ -170,12 +170,15 @@ func (c *Client) Pending() int { return c.pending.len() }
 // A lost connection to the broker ends no call: the reply waits in the callback queue. Since the request itself may be
 // lost, the client sends an Idempotent one again when it has reconnected, with the same ID, and the first reply counts. Any
 // request may be handled more than once; see package messaging.
+//
+// With a handler's context, the request has the correlation ID and the trace of the handler's request, unless it has others.
 func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	r := *request
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}
 	r.CorrelationID = cmp.Or(r.CorrelationID, correlationIDFrom(ctx), r.ID)
+	inheritTrace(ctx, &r)
 	if r.Deadline.IsZero() {
 		r.Deadline = time.Now().Add(c.options.Timeout)
 	}

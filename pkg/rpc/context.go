@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"maps"
 	"net/http"
 )
 
@@ -38,6 +39,26 @@ func correlationIDFrom(ctx context.Context) string {
 		return request.CorrelationID
 	}
 	return ""
+}
+
+// traceHeaders name a trace and the place of a call in it (https://www.w3.org/TR/trace-context/).
+var traceHeaders = [...]string{"Traceparent", "Tracestate"}
+
+// inheritTrace gives a call the trace of the handler that makes it, unless the call has its own.
+func inheritTrace(ctx context.Context, r *Request) {
+	caller := RequestFrom(ctx)
+	if caller == nil || caller.Header[traceHeaders[0]] == nil || r.Header[traceHeaders[0]] != nil {
+		return
+	}
+	r.Header = maps.Clone(r.Header) // the caller's
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	for _, name := range traceHeaders {
+		if values, ok := caller.Header[name]; ok {
+			r.Header[name] = values
+		}
+	}
 }
 
 // IdentityFrom returns the identity of the caller of the handler that ctx belongs to, or nil if the caller is unknown.

@@ -14,7 +14,7 @@
 //
 // [NewClient] returns a [Client], which has one callback queue for the replies of all its calls. [Call] calls a method with
 // typed input and output, and [Client.Do] sends a [Request] and returns its [Reply]. A handler that calls another service
-// passes its own context, and with it the deadline and the identity of its caller.
+// passes its own context, and with it the deadline, the correlation ID and the identity of its caller.
 //
 // # Errors
 //

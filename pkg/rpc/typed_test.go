@@ -2,12 +2,14 @@ package rpc
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"example.com/warren/pkg/awaittest"
 )
 
 // page is embedded in the input.
@@ -168,22 +170,52 @@ func TestCallOutputs(t *testing.T) {
 	}
 }
 
-// A handler's call of another service has the identity of the handler's caller.
-func TestCallCarriesIdentity(t *testing.T) {
+// A handler's call of another service has the identity, the correlation ID and the trace of the handler's request. A call of
+// the raw form has no identity unless it is given one.
+func TestCallsInherit(t *testing.T) {
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	b := newBroker(t)
 	c := startClient(t, b, ClientOptions{})
 	s := newTestServer(b, ServerOptions{})
-	type who struct {
-		Subject string `json:"subject"`
+	calls := make(chan *Request, 10)
+	note := func(_ context.Context, r *Request) (*Reply, error) {
+		calls <- r
+		return &Reply{}, nil
 	}
-	Handle(s, "inner", func(ctx context.Context, _ Empty) (who, error) { return who{IdentityFrom(ctx).Subject}, nil })
-	Handle(s, "outer", func(ctx context.Context, in Empty) (who, error) { return Call[Empty, who](ctx, c, "inner", in) })
+	own := &Request{Queue: "noted", CorrelationID: "own", Header: http.Header{"Traceparent": {"own"}, "Accept": {"a"}}}
+	other := &Request{Queue: "noted", Header: http.Header{"Accept": {"a"}}}
+	s.Handle("noted", note)
+	Handle(s, "inner", func(ctx context.Context, in Empty) (Empty, error) { return Call[Empty, Empty](ctx, c, "noted", in) })
+	Handle(s, "outer", func(ctx context.Context, in Empty) (Empty, error) {
+		_, err := Call[Empty, Empty](ctx, c, "inner", in)
+		noError(t, err)
+		for _, r := range []*Request{own, other} {
+			_, err := c.Do(ctx, r)
+			noError(t, err)
+		}
+		return in, nil
+	})
 	start(t, s)
-	reply, err := c.Do(t.Context(), &Request{Queue: "outer", Identity: &Identity{Subject: "u-1"}})
+	identity := &Identity{Subject: "u-1"}
+	from := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1", "b=2"}, "X-Other": {"x"}}
+	_, err := c.Do(WithCorrelationID(t.Context(), "gateway"), &Request{Queue: "outer", ID: "1", Identity: identity, Header: from})
 	noError(t, err)
-	var got who
-	noError(t, json.Unmarshal(reply.Body, &got))
-	if got.Subject != "u-1" {
-		t.Errorf("got %+v", got)
+	inherited := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1", "b=2"}}
+	beside := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1", "b=2"}, "Accept": {"a"}}
+	for _, want := range []*Request{
+		{Queue: "noted", CorrelationID: "gateway", Identity: identity, Header: inherited},
+		{Queue: "noted", CorrelationID: "own", Header: own.Header},
+		{Queue: "noted", CorrelationID: "gateway", Header: beside},
+	} {
+		got := awaittest.Receive(t, calls, "the call")
+		if got.ID == "" || got.ID == "1" || got.ID == "gateway" {
+			t.Errorf("ID %q, want one for each call", got.ID)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Request{}, "ID", "Deadline")); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	if len(other.Header) != 1 {
+		t.Errorf("the caller's header was changed: %v", other.Header)
 	}
 }
