@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"go.uber.org/fx"
@@ -71,11 +72,13 @@ func newAccessControl(config *Config, store *sqlite.Store, logger *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	// A password check keeps a processor busy. Leave half of them to the token checks.
+	checks := max(runtime.GOMAXPROCS(0)/2, 1)
 	return app.NewAccessControl(app.Ports{
 		Users:       store,
 		Revocations: store,
 		Passwords:   passwords,
-		Limiter:     rate.NewLoginLimiter(config.Login, time.Now),
+		Limiter:     rate.NewLoginLimiter(config.Login, checks, time.Now),
 		Tokens:      tokens,
 		Now:         time.Now,
 		Logger:      logger,

@@ -1,10 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"example.com/warren/test/internal/system"
 )
 
 // TestLoginLimit guesses a user's password until the gateway refuses further guesses. A claimed address does not help the
@@ -42,4 +47,61 @@ func TestLoginLimitOfAddress(t *testing.T) {
 		body := fmt.Sprintf(`{"username":"user-%d","password":"demo"}`, i)
 		s.API.Want(t, status, http.MethodPost, "/v1/login", body, "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i))
 	}
+}
+
+func tryLogin(ctx context.Context, s *system.System, username, password string) (status int, err error) {
+	body := fmt.Sprintf(`{"username":%q,"password":%q}`, username, password)
+	r, err := s.API.Call(ctx, http.MethodPost, "/v1/login", body)
+	return r.Status, err
+}
+
+// TestLoginsAtOnce logs a user in several times at once, where one failed login is the limit: the logins in progress are no
+// failures. Many processors would check them in parallel.
+func TestLoginsAtOnce(t *testing.T) {
+	s := suite.StartSystem(t, "ACCESS_CONTROL_LOGIN_FAILURES_PER_USER=1", "ACCESS_CONTROL_LOGIN_FAILURES_PER_ADDRESS=1", "GOMAXPROCS=32")
+	var group sync.WaitGroup
+	for range 12 {
+		group.Go(func() {
+			if status, err := tryLogin(t.Context(), s, "demo", "demo"); err != nil || status != http.StatusOK {
+				t.Errorf("status %d, %v", status, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestLoginsOfBusyUser logs one user in all the time, 25 times at once. Another user's login waits for a few of these
+// logins, not for all that came before it.
+func TestLoginsOfBusyUser(t *testing.T) {
+	const atOnce, fair = 25, 15
+	s := suite.StartSystem(t, "ACCESS_CONTROL_LOGIN_ATTEMPTS_PER_USER=0")
+	ctx, stop := context.WithCancel(t.Context())
+	var (
+		group sync.WaitGroup
+		done  atomic.Int32
+		busy  = make(chan struct{}) // closed when 25 have ended
+	)
+	for range atOnce {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				status, err := tryLogin(ctx, s, "demo", "demo")
+				if ctx.Err() == nil && (err != nil || status != http.StatusOK && status != http.StatusTooManyRequests) {
+					t.Errorf("the busy user: status %d, %v", status, err)
+				}
+				if status == http.StatusOK && done.Add(1) == atOnce {
+					close(busy)
+				}
+			}
+		})
+	}
+	<-busy
+	for range 3 {
+		before := done.Load()
+		s.API.Login(t, "admin")
+		if between := done.Load() - before; between > fair {
+			t.Errorf("%d logins of the busy user came first, want at most %d", between, fair)
+		}
+	}
+	stop()
+	group.Wait()
 }

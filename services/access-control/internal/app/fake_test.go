@@ -66,9 +66,9 @@ type attempt struct {
 
 func newFakeLimiter() *fakeLimiter { return &fakeLimiter{failures: 10} }
 
-func (f *fakeLimiter) Begin(username string, address netip.Addr) (end func(failed bool), err error) {
+func (f *fakeLimiter) Begin(_ context.Context, username string, address netip.Addr) (end func(failed bool), err error) {
 	if f.failures == 0 {
-		return nil, &domain.TooManyFailedLoginsError{RetryAfter: time.Minute}
+		return nil, &domain.TooManyLoginsError{RetryAfter: time.Minute}
 	}
 	f.failures--
 	f.begun = append(f.begun, attempt{username, address})

@@ -19,32 +19,32 @@ type AccessToken struct {
 // Login returns a new token. address is the client's, or the zero Addr if it is unknown.
 //
 // Login returns domain.ErrInvalidCredentials after the same work for an unknown user as for a wrong password, and
-// *domain.TooManyFailedLoginsError without checking the password.
-func (a *AccessControl) Login(ctx context.Context, username, password string, address netip.Addr) (AccessToken, error) {
-	user, err := a.authenticate(ctx, username, password, address)
+// *domain.TooManyLoginsError without checking the password.
+func (a *AccessControl) Login(
+	ctx context.Context, username, password string, address netip.Addr,
+) (token AccessToken, err error) {
+	// Ask the limiter before the check: of concurrent guesses, no more than the limit may be checked.
+	end, err := a.ports.Limiter.Begin(ctx, username, address)
 	if err != nil {
 		return AccessToken{}, err
 	}
-	token, err := a.ports.Tokens.Sign(domain.NewClaims(rand.Text(), user, a.ports.Now(), a.tokenLifetime))
+	defer func() { end(errors.Is(err, domain.ErrInvalidCredentials)) }()
+
+	user, err := a.authenticate(ctx, username, password)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	signed, err := a.ports.Tokens.Sign(domain.NewClaims(rand.Text(), user, a.ports.Now(), a.tokenLifetime))
 	if err != nil {
 		return AccessToken{}, err
 	}
 	a.renewHash(ctx, user, password)
-	return AccessToken{Token: token, Lifetime: a.tokenLifetime}, nil
+	return AccessToken{Token: signed, Lifetime: a.tokenLifetime}, nil
 }
 
 // authenticate returns the user with this name and password.
-func (a *AccessControl) authenticate(
-	ctx context.Context, username, password string, address netip.Addr,
-) (user domain.User, err error) {
-	// Ask the limiter before the check: of concurrent guesses, no more than the limit may be checked.
-	end, err := a.ports.Limiter.Begin(username, address)
-	if err != nil {
-		return domain.User{}, err
-	}
-	defer func() { end(errors.Is(err, domain.ErrInvalidCredentials)) }()
-
-	user, err = a.ports.Users.UserByName(ctx, username)
+func (a *AccessControl) authenticate(ctx context.Context, username, password string) (domain.User, error) {
+	user, err := a.ports.Users.UserByName(ctx, username)
 	if err != nil && !errors.Is(err, domain.ErrUserNotFound) {
 		return domain.User{}, err
 	}

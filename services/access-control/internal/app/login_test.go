@@ -58,7 +58,7 @@ func TestLoginTellsNothingOfTheUser(t *testing.T) {
 		access := newAccessControl(Ports{Limiter: limiter, Users: newFakeUsers(ann()), Passwords: passwords})
 		for i := range failures + 2 {
 			_, err := access.Login(t.Context(), username, "wrong", address)
-			_, limited := errors.AsType[*domain.TooManyFailedLoginsError](err)
+			_, limited := errors.AsType[*domain.TooManyLoginsError](err)
 			if limited != (i >= failures) || errors.Is(err, domain.ErrInvalidCredentials) == limited {
 				t.Fatalf("%s, attempt %d: got %v", username, i, err)
 			}
@@ -84,7 +84,7 @@ func TestLoginPastTheLimitChecksNothing(t *testing.T) {
 	passwords := &fakePasswords{}
 	access := newAccessControl(Ports{Limiter: &fakeLimiter{}, Users: newFakeUsers(ann()), Passwords: passwords})
 	token, err := access.Login(t.Context(), "ann", "secret", address)
-	limited, ok := errors.AsType[*domain.TooManyFailedLoginsError](err)
+	limited, ok := errors.AsType[*domain.TooManyLoginsError](err)
 	if !ok || limited.RetryAfter != time.Minute || token.Token != "" {
 		t.Errorf("got %v, %v", token, err)
 	}

@@ -36,13 +36,14 @@ type PasswordHasher interface {
 	IsOutdated(hash string) bool
 }
 
-// LoginLimiter stops the guessing of passwords: it limits the failed logins per user and per client address.
+// LoginLimiter stops the guessing of passwords, and lets no user keep the others out: it limits the logins per user and per
+// client address, and those in progress.
 type LoginLimiter interface {
-	// Begin admits a login attempt or returns a *domain.TooManyFailedLoginsError. The user need not exist. The zero
-	// Addr stands for an unknown address and has no limit.
+	// Begin returns once the password may be checked, or returns a *domain.TooManyLoginsError. The user need not exist. The
+	// zero Addr stands for an unknown address and has no limit.
 	//
-	// Call end exactly once with the outcome. Until then the attempt counts as failed.
-	Begin(username string, address netip.Addr) (end func(failed bool), err error)
+	// Call end exactly once with the outcome. Other attempts may wait for it.
+	Begin(ctx context.Context, username string, address netip.Addr) (end func(failed bool), err error)
 }
 
 // Tokens issues and checks tokens.

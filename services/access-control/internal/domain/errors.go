@@ -31,12 +31,12 @@ var (
 	ErrTokenRevoked     = &TokenError{"revoked"}
 )
 
-// TooManyFailedLoginsError reports that a password was not checked. It does not tell whether the limit of the user or of
-// the client address was reached.
-type TooManyFailedLoginsError struct {
+// TooManyLoginsError reports that a password was not checked. It does not tell whether the limit of the user or of the
+// client address was reached.
+type TooManyLoginsError struct {
 	RetryAfter time.Duration // until an attempt is admitted, unless another one comes first
 }
 
-func (e *TooManyFailedLoginsError) Error() string {
-	return fmt.Sprintf("too many failed logins: retry after %s", e.RetryAfter)
+func (e *TooManyLoginsError) Error() string {
+	return fmt.Sprintf("too many logins: retry after %s", e.RetryAfter)
 }

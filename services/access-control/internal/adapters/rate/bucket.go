@@ -4,40 +4,56 @@ import (
 	"time"
 
 	"github.com/jellydator/ttlcache/v3"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
+
+	"example.com/warren/services/access-control/internal/domain"
 )
 
-// bucket holds a token for each attempt that may fail.
+// bucket limits the attempts of one user or of one client address. One attempt at a time has the turn, so that the outcome
+// of each attempt is counted before the next one is admitted.
 type bucket struct {
-	tokens  *rate.Limiter
-	pending int // attempts that have not ended; each reserves a token
+	places   *semaphore.Weighted // of the attempt that has the turn, and of those that wait for it
+	turn     *semaphore.Weighted
+	attempts *rate.Limiter
+	failures *rate.Limiter
 }
 
-// wait returns the time until there is an unreserved token, or 0. The token comes earlier if pending attempts succeed.
-func (b *bucket) wait(now time.Time) time.Duration {
-	missing := float64(b.pending+1) - b.tokens.TokensAt(now)
-	return max(time.Duration(missing/float64(b.tokens.Limit())*float64(time.Second)), 0)
+// check returns an error if an attempt must not begin now.
+func (b *bucket) check(now time.Time) error {
+	if wait := max(untilToken(b.attempts, now), untilToken(b.failures, now)); wait > 0 {
+		return &domain.TooManyLoginsError{RetryAfter: wait}
+	}
+	return nil
 }
 
-// end takes the reserved token if the attempt failed, and releases it otherwise.
-func (b *bucket) end(now time.Time, failed bool) {
-	b.pending--
+func untilToken(tokens *rate.Limiter, now time.Time) time.Duration {
+	missing := 1 - tokens.TokensAt(now)
+	return time.Duration(missing / float64(tokens.Limit()) * float64(time.Second))
+}
+
+// count takes the tokens of an attempt that has ended.
+func (b *bucket) count(now time.Time, failed bool) {
+	b.attempts.ReserveN(now, 1)
 	if failed {
-		b.tokens.ReserveN(now, 1)
+		b.failures.ReserveN(now, 1)
 	}
 }
 
 // buckets holds the buckets in use. A bucket that was not used for a window is full, like a new one, and forgotten.
 type buckets[K comparable] struct {
-	failures int        // size of a bucket; 0: unlimited
-	refill   rate.Limit // tokens per second
-	cache    *ttlcache.Cache[K, *bucket]
+	attempts, failures int // per window; 0: unlimited
+	places             int64
+	window             time.Duration
+	cache              *ttlcache.Cache[K, *bucket]
 }
 
-func newBuckets[K comparable](failures int, config Config) *buckets[K] {
+func newBuckets[K comparable](attempts, failures int, places int64, config Config) *buckets[K] {
 	return &buckets[K]{
+		attempts: attempts,
 		failures: failures,
-		refill:   rate.Limit(float64(failures) / config.Window.Seconds()),
+		places:   places,
+		window:   config.Window,
 		cache: ttlcache.New(
 			ttlcache.WithTTL[K, *bucket](config.Window), // since the last use
 			ttlcache.WithCapacity[K, *bucket](uint64(max(config.LimiterSize, 1))),
@@ -45,14 +61,27 @@ func newBuckets[K comparable](failures int, config Config) *buckets[K] {
 	}
 }
 
+// limited reports whether there is any limit.
+func (b *buckets[K]) limited() bool { return b.attempts > 0 || b.failures > 0 }
+
 // get returns the bucket of key, which may be new.
 func (b *buckets[K]) get(key K) *bucket {
-	if b.failures == 0 {
-		return unlimited()
-	}
 	b.cache.DeleteExpired()
-	item, _ := b.cache.GetOrSetFunc(key, func() *bucket { return &bucket{tokens: rate.NewLimiter(b.refill, b.failures)} })
+	item, _ := b.cache.GetOrSetFunc(key, func() *bucket {
+		return &bucket{
+			places:   semaphore.NewWeighted(b.places),
+			turn:     semaphore.NewWeighted(1),
+			attempts: b.limiter(b.attempts),
+			failures: b.limiter(b.failures),
+		}
+	})
 	return item.Value()
 }
 
-func unlimited() *bucket { return &bucket{tokens: rate.NewLimiter(rate.Inf, 0)} }
+// limiter returns a full limiter of n events per window.
+func (b *buckets[K]) limiter(n int) *rate.Limiter {
+	if n == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(float64(n)/b.window.Seconds()), n)
+}

@@ -1,78 +1,75 @@
-// Package rate limits failed logins with token buckets.
+// Package rate limits logins with token buckets, and shares the time for password checks fairly.
 package rate
 
 import (
+	"context"
 	"net/netip"
-	"sync"
 	"time"
 
-	"example.com/warren/services/access-control/internal/domain"
+	"golang.org/x/sync/semaphore"
+)
+
+// Attempts of one user, and of one address, that are in progress at once. They are far fewer than the requests that the
+// service handles at once, so that neither a user nor an address keeps the others out.
+const (
+	maxPerUser    = 100
+	maxPerAddress = 300
 )
 
 // Config holds the settings of a LoginLimiter.
 type Config struct {
 	FailuresPerUser    int           `default:"10" validate:"min=0" help:"Failed logins per user in a window; 0: no limit."`
 	FailuresPerAddress int           `default:"50" validate:"min=0" help:"Failed logins per client address (IPv6: /64) in a window; 0: no limit."`
-	Window             time.Duration `default:"5m" validate:"min=1s,max=24h" help:"Time until failed logins are forgotten, one by one."`
-	LimiterSize        int           `default:"10000" validate:"min=1" help:"Number of users, and of client addresses, whose failures are remembered; 10,000 take 8 MB."`
+	AttemptsPerUser    int           `default:"300" validate:"min=0" help:"Logins per user in a window, failed or not; 0: no limit."`
+	AttemptsPerAddress int           `default:"3000" validate:"min=0" help:"Logins per client address in a window, failed or not; 0: no limit."`
+	Window             time.Duration `default:"5m" validate:"min=1s,max=24h" help:"Time until logins are forgotten, one by one."`
+	LimiterSize        int           `default:"10000" validate:"min=1" help:"Number of users, and of client addresses, whose logins are remembered; 10,000 take 13 MB."`
 }
 
-// LoginLimiter limits failed logins. It implements app.LoginLimiter.
+// LoginLimiter limits logins. It implements app.LoginLimiter.
 //
-// Each user and each client address has a token bucket: a failed attempt takes a token, and time refills the bucket.
-// The limits hold per process: n replicas admit n times as many failures. An IPv6 address counts as its /64, because a
-// host chooses the other 64 bits itself (RFC 4291, section 2.5.1).
+// Each user and each client address has two token buckets. A failed attempt takes a token from both of them, a successful
+// attempt from the larger one, and time refills them. The limits hold per process: n replicas admit n times as many
+// attempts. An IPv6 address counts as its /64, because a host chooses the other 64 bits itself (RFC 4291, section 2.5.1).
 //
-// When all of the LimiterSize buckets are in use, a new one evicts the least recently used, whose failures are forgotten.
+// An attempt waits for the turn of its user, then for that of its address, then for one of the checks that run at once.
+// Each of these is a queue in the order of arrival, where the attempts of a user, or of an address, have one place at a
+// time: other users wait for one check of a busy user, not for all of them.
+//
+// When all of the LimiterSize buckets are in use, a new one evicts the least recently used, whose attempts are forgotten.
 // To evict a user's bucket, an attacker must try LimiterSize other names, each at the cost of a password check. The size
 // suffices if that takes longer than the window, because the bucket is full again by then.
 type LoginLimiter struct {
-	now func() time.Time
-
-	mu        sync.Mutex // guards the buckets: an attempt counts in both or in neither
+	now       func() time.Time
+	checks    *semaphore.Weighted
 	users     *buckets[string]
 	addresses *buckets[netip.Prefix]
 }
 
-// NewLoginLimiter returns a limiter that has seen no attempts.
-func NewLoginLimiter(config Config, now func() time.Time) *LoginLimiter {
+// NewLoginLimiter returns a limiter that has seen no attempts. It lets checks of them run at once.
+func NewLoginLimiter(config Config, checks int, now func() time.Time) *LoginLimiter {
 	return &LoginLimiter{
 		now:       now,
-		users:     newBuckets[string](config.FailuresPerUser, config),
-		addresses: newBuckets[netip.Prefix](config.FailuresPerAddress, config),
+		checks:    semaphore.NewWeighted(int64(checks)),
+		users:     newBuckets[string](config.AttemptsPerUser, config.FailuresPerUser, maxPerUser, config),
+		addresses: newBuckets[netip.Prefix](config.AttemptsPerAddress, config.FailuresPerAddress, maxPerAddress, config),
 	}
 }
 
 // Begin implements app.LoginLimiter.
-func (l *LoginLimiter) Begin(username string, address netip.Addr) (end func(failed bool), err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	// Check the address first: a rejected address must not create user buckets, which would evict others at no cost.
-	byAddress := l.ofAddress(address)
-	if wait := byAddress.wait(now); wait > 0 {
-		return nil, &domain.TooManyFailedLoginsError{RetryAfter: wait}
+func (l *LoginLimiter) Begin(ctx context.Context, username string, address netip.Addr) (end func(failed bool), err error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		// Leave time for the check, or for telling the caller why there was none.
+		limited, cancel := context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/10))
+		defer cancel()
+		ctx = limited
 	}
-	byUser := l.users.get(username)
-	if wait := byUser.wait(now); wait > 0 {
-		return nil, &domain.TooManyFailedLoginsError{RetryAfter: wait}
+	a := &attempt{limiter: l}
+	if err = a.begin(ctx, username, address); err != nil {
+		a.leave()
+		return nil, err
 	}
-	byAddress.pending++
-	byUser.pending++
-	return func(failed bool) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		now := l.now()
-		byAddress.end(now, failed)
-		byUser.end(now, failed)
-	}, nil
-}
-
-func (l *LoginLimiter) ofAddress(address netip.Addr) *bucket {
-	if !address.IsValid() {
-		return unlimited()
-	}
-	return l.addresses.get(network(address))
+	return a.end, nil
 }
 
 // network returns the prefix that shares a bucket: the address itself in IPv4, its /64 in IPv6, in any zone.

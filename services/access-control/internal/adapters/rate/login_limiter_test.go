@@ -1,6 +1,7 @@
 package rate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -28,18 +29,18 @@ var (
 func newTestLimiter(perUser, perAddress int) *LoginLimiter {
 	return NewLoginLimiter(Config{
 		FailuresPerUser: perUser, FailuresPerAddress: perAddress, Window: window, LimiterSize: 100,
-	}, time.Now)
+	}, 1, time.Now)
 }
 
 // retryAfter makes a failing attempt. It returns 0, or the delay that a rejection asks for.
 func retryAfter(t *testing.T, l *LoginLimiter, username string, address netip.Addr) time.Duration {
 	t.Helper()
-	end, err := l.Begin(username, address)
+	end, err := l.Begin(t.Context(), username, address)
 	if err == nil {
 		end(true)
 		return 0
 	}
-	rejected, ok := errors.AsType[*domain.TooManyFailedLoginsError](err)
+	rejected, ok := errors.AsType[*domain.TooManyLoginsError](err)
 	if !ok || rejected.RetryAfter <= 0 || end != nil {
 		t.Fatalf("got %v", err)
 	}
@@ -138,7 +139,7 @@ func TestOnlyFailuresCount(t *testing.T) {
 		succeed := func() {
 			t.Helper()
 			for range 20 {
-				end, err := l.Begin("ann", home)
+				end, err := l.Begin(t.Context(), "ann", home)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -157,82 +158,281 @@ func TestOnlyFailuresCount(t *testing.T) {
 	})
 }
 
-// Attempts count as failed until they end.
-func TestAttemptsAtOnce(t *testing.T) {
-	for name, limit := range map[string]struct{ perUser, perAddress int }{"user": {10, 50}, "address": {50, 10}} {
+// TestAllAttemptsCount also has an attempt whose password was not checked.
+func TestAllAttemptsCount(t *testing.T) {
+	for name, config := range map[string]Config{
+		"user":    {AttemptsPerUser: 4, Window: window},
+		"address": {AttemptsPerAddress: 4, FailuresPerUser: 2, Window: window},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newTestLimiter(limit.perUser, limit.perAddress)
-				const parallel = 200
-				var (
-					group sync.WaitGroup
-					ends  = make(chan func(bool), parallel)
-				)
-				for range parallel {
-					group.Go(func() {
-						if end, err := l.Begin("ann", home); err == nil {
-							ends <- end
-						}
-					})
+				l := NewLoginLimiter(config, 1, time.Now)
+				for i := range 4 {
+					end, err := l.Begin(t.Context(), "ann", home)
+					if err != nil {
+						t.Fatal(err)
+					}
+					end(i == 0)
 				}
-				group.Wait()
-				if got := len(ends); got != 10 {
-					t.Fatalf("%d attempts were admitted, want 10", got)
+				if got := retryAfter(t, l, "ann", home); got != window/4 {
+					t.Errorf("retry after %s, want %s", got, window/4)
 				}
-				for i := range 10 { // 4 fail
-					end := <-ends
-					group.Go(func() { end(i < 4) })
-				}
-				group.Wait()
-				if got := failUntilRejected(t, l, "ann", home); got != 6 {
-					t.Errorf("%d attempts are left, want 6", got)
+				<-time.After(window / 4)
+				if got := failUntilRejected(t, l, "ann", home); got != 1 {
+					t.Errorf("%d attempts after a quarter of the window, want 1", got)
 				}
 			})
 		})
 	}
 }
 
-// Concurrent guesses never exceed the limit, whenever they start and end.
+// Concurrent guesses never exceed the limit, whenever they start and end and however many attempts succeed meanwhile.
 func TestParallelGuesses(t *testing.T) {
+	for name, limit := range map[string]struct{ perUser, perAddress int }{"user": {10, 0}, "address": {0, 10}, "both": {10, 10}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := NewLoginLimiter(Config{
+					FailuresPerUser: limit.perUser, FailuresPerAddress: limit.perAddress, Window: 24 * time.Hour, LimiterSize: 100,
+				}, 4, time.Now)
+				var (
+					group   sync.WaitGroup
+					guesses atomic.Int32
+				)
+				for i := range 50 {
+					group.Go(func() {
+						for j := range 20 {
+							end, err := l.Begin(t.Context(), "ann", home)
+							if err != nil {
+								continue
+							}
+							<-time.After(time.Duration(i+1) * time.Millisecond)
+							failed := (i+j)%2 == 0
+							if failed {
+								guesses.Add(1)
+							}
+							end(failed)
+						}
+					})
+				}
+				group.Wait()
+				if got := guesses.Load(); got != 10 {
+					t.Errorf("%d guesses, want 10", got)
+				}
+			})
+		})
+	}
+}
+
+// check makes an attempt that succeeds after a second. It returns how long it waited for its turn.
+func check(t *testing.T, l *LoginLimiter, username string, address netip.Addr) (waited time.Duration, err error) {
+	t.Helper()
+	start := time.Now()
+	end, err := l.Begin(t.Context(), username, address)
+	waited = time.Since(start)
+	if err == nil {
+		<-time.After(time.Second)
+		end(false)
+	}
+	return waited, err
+}
+
+// Attempts in progress don't count as failures: all of them have their turn.
+func TestAttemptsInProgressWait(t *testing.T) {
+	for name, limit := range map[string]struct{ perUser, perAddress int }{"user": {1, 0}, "address": {0, 1}, "both": {1, 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newTestLimiter(limit.perUser, limit.perAddress)
+				start := time.Now()
+				var group sync.WaitGroup
+				for range 50 {
+					group.Go(func() {
+						if _, err := check(t, l, "ann", home); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				group.Wait()
+				if took := time.Since(start); took != 50*time.Second {
+					t.Errorf("50 attempts took %s, want 50s: one at a time", took)
+				}
+			})
+		})
+	}
+}
+
+func TestChecksAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newTestLimiter(10, 0)
-		var (
-			group   sync.WaitGroup
-			guesses atomic.Int32
-		)
-		for range 50 {
+		l := NewLoginLimiter(Config{Window: window, LimiterSize: 100}, 3, time.Now)
+		start := time.Now()
+		var group sync.WaitGroup
+		for i := range 30 {
 			group.Go(func() {
-				for range 20 {
-					if end, err := l.Begin("ann", home); err == nil {
-						guesses.Add(1)
-						end(true)
-					}
+				if _, err := check(t, l, fmt.Sprint("user ", i), home); err != nil {
+					t.Error(err)
 				}
 			})
 		}
 		group.Wait()
-		if got := guesses.Load(); got != 10 {
-			t.Errorf("%d guesses, want 10", got)
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("30 attempts of different users took %s, want 10s: three at a time", took)
 		}
 	})
 }
 
-// held returns the number of buckets in memory. The cache's Len does not count the expired ones.
-func held[K comparable](b *buckets[K]) uint64 {
+// While some make as many attempts as they can, another user waits for one check of each busy user at the same address, or
+// for one of each busy address.
+func TestFairness(t *testing.T) {
+	type who struct {
+		username string
+		address  netip.Addr
+	}
+	usersAt := func(n int, address netip.Addr) (all []who) {
+		for i := range n {
+			all = append(all, who{fmt.Sprint("user ", i), address})
+		}
+		return all
+	}
+	tests := []struct {
+		name string
+		busy []who
+		who  who
+		want time.Duration // the longest wait
+	}{
+		{"a user at the same address", []who{{"ann", home}}, who{"bob", home}, 2 * time.Second},
+		{"a user at another address", []who{{"ann", home}}, who{"bob", office}, 2 * time.Second},
+		{"a user of a service", []who{{"ann", unknown}}, who{"bob", unknown}, 2 * time.Second},
+		{"a user at several addresses", []who{{"ann", home}, {"ann", unknown}}, who{"bob", office}, 2 * time.Second},
+		{"several users at the same address", usersAt(3, home), who{"bob", home}, 4 * time.Second},
+		{"several users at another address", usersAt(3, home), who{"bob", office}, 2 * time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newTestLimiter(10, 50)
+				done := make(chan struct{})
+				var group sync.WaitGroup
+				for _, who := range test.busy {
+					for range maxPerUser / len(test.busy) {
+						group.Go(func() {
+							for {
+								if _, err := check(t, l, who.username, who.address); err != nil {
+									t.Error(err)
+								}
+								select {
+								case <-done:
+									return
+								default:
+								}
+							}
+						})
+					}
+				}
+				synctest.Wait()
+				for range 5 {
+					waited, err := check(t, l, test.who.username, test.who.address)
+					if err != nil || waited > test.want {
+						t.Errorf("waited %s, %v; want at most %s", waited, err, test.want)
+					}
+				}
+				close(done)
+				group.Wait()
+			})
+		})
+	}
+}
+
+// An attempt gives up early enough to tell its caller.
+func TestAttemptThatWaitsTooLong(t *testing.T) {
+	for name, busy := range map[string]struct {
+		username string
+		address  netip.Addr
+	}{
+		"for its user": {"ann", office}, "for its address": {"bob", home}, "for a check": {"bob", office},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newTestLimiter(3, 50)
+				end, err := l.Begin(t.Context(), busy.username, busy.address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				_, err = l.Begin(ctx, "ann", home)
+				if limited, ok := errors.AsType[*domain.TooManyLoginsError](err); !ok || limited.RetryAfter != time.Second {
+					t.Errorf("got %v", err)
+				}
+				if took := time.Since(start); took != 9*time.Second {
+					t.Errorf("gave up after %s, want 9s", took)
+				}
+				end(false)
+				if got := failUntilRejected(t, l, "ann", home); got != 3 {
+					t.Errorf("%d attempts are left, want 3: an attempt without a check must not count", got)
+				}
+			})
+		})
+	}
+}
+
+// Attempts past the limit of those in progress are rejected. Other users and addresses go on.
+func TestAttemptsInProgressAreBounded(t *testing.T) {
+	one := func(int) string { return "ann" }
+	each := func(i int) string { return fmt.Sprint("user ", i) }
+	tests := []struct {
+		name     string
+		username func(i int) string
+		limit    int
+		refused  netip.Addr // where ann is refused
+		admitted string     // who is admitted at the office
+	}{
+		{"of a user", one, maxPerUser, office, "bob"},
+		{"of an address", each, maxPerAddress, home, "ann"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := NewLoginLimiter(Config{FailuresPerUser: 10, FailuresPerAddress: 50, Window: window, LimiterSize: 1000}, 1, time.Now)
+				var group sync.WaitGroup
+				for i := range test.limit {
+					group.Go(func() {
+						if _, err := check(t, l, test.username(i), home); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				synctest.Wait()
+				if got := retryAfter(t, l, "ann", test.refused); got != time.Second {
+					t.Errorf("retry after %s, want 1s", got)
+				}
+				if waited, err := check(t, l, test.admitted, office); err != nil || waited > 2*time.Second {
+					t.Errorf("another one waited %s, %v", waited, err)
+				}
+				group.Wait()
+				if got := failUntilRejected(t, l, "ann", home); got != 10 {
+					t.Errorf("%d attempts are left, want 10", got)
+				}
+			})
+		})
+	}
+}
+
+// inMemory returns the number of buckets in memory. The cache's Len does not count the expired ones.
+func inMemory[K comparable](b *buckets[K]) uint64 {
 	metrics := b.cache.Metrics()
 	return metrics.Insertions - metrics.Evictions
 }
 
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLoginLimiter(Config{FailuresPerUser: 3, FailuresPerAddress: 3, Window: window, LimiterSize: 10}, time.Now)
+		l := NewLoginLimiter(Config{FailuresPerUser: 3, FailuresPerAddress: 3, Window: window, LimiterSize: 10}, 1, time.Now)
 		for i := range 1000 {
 			retryAfter(t, l, fmt.Sprint("user ", i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 			if failUntilRejected(t, l, "ann", unknown) != 0 && i > 0 {
 				t.Fatalf("attempt %d: a user whose bucket is in use was forgotten", i)
 			}
 		}
-		if users, addresses := held(l.users), held(l.addresses); users != 10 || addresses != 10 {
+		if users, addresses := inMemory(l.users), inMemory(l.addresses); users != 10 || addresses != 10 {
 			t.Errorf("%d users and %d addresses, want 10 of each", users, addresses)
 		}
 		for i := range 10 {
@@ -244,7 +444,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 		<-time.After(window + time.Second)
 		retryAfter(t, l, "bob", home)
-		if users, addresses := held(l.users), held(l.addresses); users != 1 || addresses != 1 {
+		if users, addresses := inMemory(l.users), inMemory(l.addresses); users != 1 || addresses != 1 {
 			t.Errorf("%d users and %d addresses after a window, want 1 of each", users, addresses)
 		}
 	})

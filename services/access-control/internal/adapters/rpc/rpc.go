@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -16,14 +15,16 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
+// maxLogins bounds the logins in progress. Nearly all of them wait: app.LoginLimiter decides whose password is checked next.
+// The broker's queue can't do that, because there a user's logins stand before all that come later.
+const maxLogins = 1000
+
 // Register registers the service's methods with server.
 func Register(server *rpc.Server, accessControl *app.AccessControl) {
 	methods := server.With(rpc.WithErrors(problem))
 	h := handlers{accessControl}
-	// A password check keeps a processor busy. Leave half of them to the token checks.
-	logins := max(runtime.GOMAXPROCS(0)/2, 1)
 	// A request with a password or a token must not end up in a dead-letter queue, where operators read it.
-	rpc.Handle(methods, "access-control.login", h.login, rpc.WithConcurrency(logins), rpc.WithoutDeadLetters())
+	rpc.Handle(methods, "access-control.login", h.login, rpc.WithConcurrency(maxLogins), rpc.WithoutDeadLetters())
 	rpc.Handle(methods, "access-control.validateToken", h.validateToken, rpc.WithoutDeadLetters())
 	rpc.Handle(methods, "access-control.logout", h.logout)
 }
@@ -103,7 +104,7 @@ func (h handlers) logout(ctx context.Context, _ rpc.Empty) (rpc.Empty, error) {
 
 // problem translates the errors that the caller may see. Any other error becomes status 500.
 func problem(err error) error {
-	limited, isLimited := errors.AsType[*domain.TooManyFailedLoginsError](err)
+	limited, isLimited := errors.AsType[*domain.TooManyLoginsError](err)
 	switch {
 	case errors.Is(err, domain.ErrInvalidCredentials):
 		return unauthorized(domain.ErrInvalidCredentials.Error()).WithReason("invalid-credentials")
@@ -114,7 +115,7 @@ func problem(err error) error {
 		return rpc.Unprocessable("invalid input").WithFields(rpc.FieldError{Field: "password", Message: message})
 	case isLimited:
 		seconds := max(int(math.Ceil(limited.RetryAfter.Seconds())), 1)
-		return rpc.TooManyRequests("too many failed logins: try again later").WithReason("too-many-failed-logins").
+		return rpc.TooManyRequests("too many logins: try again later").WithReason("too-many-logins").
 			WithHeader("Retry-After", strconv.Itoa(seconds))
 	default:
 		return err

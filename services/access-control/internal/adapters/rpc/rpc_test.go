@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service/servicetest"
@@ -38,6 +39,7 @@ var (
 type world struct {
 	err        error         // returned by every call, if not nil
 	retryAfter time.Duration // of logins, if not 0
+	gate       chan struct{} // logins begin when it is closed; nil: at once
 
 	mu        sync.Mutex
 	revoked   map[string]time.Time
@@ -45,14 +47,23 @@ type world struct {
 	addresses []netip.Addr // of logins
 }
 
-func (w *world) Begin(_ string, address netip.Addr) (end func(failed bool), err error) {
+func (w *world) Begin(_ context.Context, _ string, address netip.Addr) (end func(failed bool), err error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.addresses = append(w.addresses, address)
+	w.mu.Unlock()
+	if w.gate != nil {
+		<-w.gate
+	}
 	if w.retryAfter != 0 {
-		return nil, &domain.TooManyFailedLoginsError{RetryAfter: w.retryAfter}
+		return nil, &domain.TooManyLoginsError{RetryAfter: w.retryAfter}
 	}
 	return func(bool) {}, nil
+}
+
+func (w *world) begun() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.addresses)
 }
 
 func (w *world) UserByName(_ context.Context, username string) (domain.User, error) {
@@ -217,7 +228,7 @@ func TestLoginTellsNothingOfTheUser(t *testing.T) {
 	}
 }
 
-func TestTooManyFailedLogins(t *testing.T) {
+func TestTooManyLogins(t *testing.T) {
 	tests := []struct {
 		retryAfter time.Duration
 		want       string
@@ -240,8 +251,8 @@ func TestTooManyFailedLogins(t *testing.T) {
 				problem := object(t, reply)
 				delete(problem, "correlation_id")
 				want := map[string]any{
-					"type": "urn:problem-type:too-many-failed-logins", "title": "Too Many Requests", "status": 429.,
-					"detail": "too many failed logins: try again later",
+					"type": "urn:problem-type:too-many-logins", "title": "Too Many Requests", "status": 429.,
+					"detail": "too many logins: try again later",
 				}
 				if diff := cmp.Diff(want, problem); diff != "" || reply.Status != http.StatusTooManyRequests {
 					t.Errorf("%s: status %d: %s", username, reply.Status, diff)
@@ -283,6 +294,27 @@ func TestLoginAddress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The limiter sees the logins in progress, and decides which is the next. In the broker's queue, those of a busy user would
+// stand before all later ones.
+func TestLoginsWaitForTheLimiter(t *testing.T) {
+	f := newFixture(t)
+	f.world.gate = make(chan struct{})
+	const logins = 300
+	var group sync.WaitGroup
+	for range logins {
+		group.Go(func() {
+			_, err := rpc.Call[credentials, accessToken](t.Context(), f.client, "access-control.login",
+				credentials{Username: "ann", Password: "secret"})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	awaittest.Until(t, "all logins in progress", func() bool { return f.world.begun() == logins })
+	close(f.world.gate)
+	group.Wait()
 }
 
 func TestLoginRejectsBadInput(t *testing.T) {
