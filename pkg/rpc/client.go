@@ -210,7 +210,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 			err = c.send(ctx, r, secret)
 		case errors.Is(o.err, errLost):
 			if call.waits() {
-				c.resend(ctx, r, secret)
+				err = c.resend(ctx, r, secret)
 			}
 		case o.err != nil:
 			err = o.err
@@ -233,14 +233,19 @@ func (c *Client) send(ctx context.Context, r *Request, secret string) error {
 	return c.broker.Send(ctx, r.Queue, c.encoder.Request(r, secret, time.Now()))
 }
 
-// resend sends a request again that may be lost. Its errors do not end the call, since the first copy may have arrived.
-func (c *Client) resend(ctx context.Context, r *Request, secret string) {
+// resend sends a request again that may be lost. Its error ends the call only if the broker has not taken the first copy
+// either: it may have closed the connection over the request. After other errors, the first copy may have arrived.
+func (c *Client) resend(ctx context.Context, r *Request, secret string) error {
 	err := c.send(ctx, r, secret)
 	if err == nil {
 		notify(c.options.Observer.ResentRequest)
 	}
 	c.options.Logger.DebugContext(ctx, "sent a request again that may be lost",
 		"queue", r.Queue, "correlation_id", r.CorrelationID, "error", err)
+	if errors.Is(err, messaging.ErrInvalidMessage) {
+		return err
+	}
+	return nil
 }
 
 // callError names the call. The end of ctx is ErrTimeout if its deadline has passed, and its own error if it was cancelled.

@@ -544,6 +544,38 @@ func TestResendWhileAway(t *testing.T) {
 	noError(t, awaittest.Receive(t, result, "the reply"))
 }
 
+// The broker closed the connection over the request: what was sent once is known to be too large when it is sent again.
+func TestResendIsRefused(t *testing.T) {
+	server := inmem.NewServer()
+	refusing := &hooked{Broker: connect(t, server)}
+	sends := make(chan struct{}, 10)
+	refusing.send = func(context.Context, string, messaging.Message) error {
+		sends <- struct{}{}
+		if len(sends) == 1 {
+			return nil
+		}
+		return fmt.Errorf("send: %w", messaging.ErrBodyTooLarge)
+	}
+	c := startClient(t, refusing, ClientOptions{Timeout: time.Hour})
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Do(t.Context(), &Request{Queue: "echo", Idempotent: true})
+		result <- err
+	}()
+	awaittest.Success(t, "the request sent", func(context.Context) error {
+		if len(sends) == 0 {
+			return errors.New("not sent")
+		}
+		return nil
+	})
+	server.SetAvailable(false)
+	server.SetAvailable(true)
+	wantError(t, awaittest.Receive(t, result, "the end of the call"), messaging.ErrBodyTooLarge)
+	if len(sends) != 2 || c.Pending() != 0 {
+		t.Errorf("sent %d times, %d calls pending; want 2 and none", len(sends), c.Pending())
+	}
+}
+
 // A reply to the first request counts even if the second can't be sent before the deadline.
 func TestReplyDuringResend(t *testing.T) {
 	server := inmem.NewServer()

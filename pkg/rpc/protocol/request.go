@@ -42,7 +42,8 @@ type Request struct {
 	Deadline time.Time
 
 	// Idempotent tells the client that handling the request twice has the effect of handling it once (RFC 9110, section
-	// 9.2.2), so that it may send the request again when the connection was lost. It is not part of the message.
+	// 9.2.2), so that it may send the request again when the connection was lost. The method decides this, and nothing that a
+	// client of the gateway sends: it could multiply its requests. It is not part of the message.
 	Idempotent bool
 }
 
