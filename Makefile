@@ -4,6 +4,11 @@
 
 export GOWORK := $(CURDIR)/go.work
 
+# The version of RabbitMQ that everything runs on, such as 4.3. Default: what is installed, or else the newest that can be had.
+RABBITMQ ?=
+export RABBITMQ
+# The versions of make test-versions.
+VERSIONS ?= 3.10 4.0 4.3
 # inmem runs the demo in one process; rabbitmq runs each service as its own, over a private RabbitMQ node.
 BROKER ?= inmem
 # Where the demo's HTTP API listens.
@@ -20,6 +25,8 @@ PACKAGES = $(addsuffix /...,$(MODULES))
 BENCHMARKS = $(shell grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
 WORKFLOWS = $(wildcard $(CURDIR)/.github/workflows/*.y*ml)
+# The packages of make test-broker.
+BROKER_TESTS := ./pkg/messaging/... ./pkg/rpc/... ./test/e2e
 # What --version prints. The go command takes no version from a tag, because the repository's root is not a module.
 CHASSIS = $(shell go list ./pkg/service)
 STAMP = -X $(CHASSIS).version=$(shell git describe --tags --always --dirty 2>/dev/null) -X $(CHASSIS).commit=$(shell git rev-parse HEAD 2>/dev/null)
@@ -29,7 +36,7 @@ TOOLS := cd tools && GOWORK=off
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the services and the warren tool into bin/
@@ -48,6 +55,16 @@ bin/warren:
 test: rabbitmq ## Run all tests but the long ones with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	@$(TOOLS) go test $(TESTFLAGS) ./...
 	go test -race -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test-broker
+test-broker: rabbitmq ## Run the tests that depend on the version of RabbitMQ: contract suite, RPC, end to end
+	go test -race -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(BROKER_TESTS)
+
+.PHONY: test-versions
+test-versions: ## Run test-broker and the short fault scenarios on each version of RabbitMQ in VERSIONS
+	@for version in $(VERSIONS); do \
+		$(MAKE) --no-print-directory test-broker RABBITMQ=$$version BROKER_TESTS='$(BROKER_TESTS) ./test/chaos' || exit; \
+	done
 
 .PHONY: test-long
 test-long: rabbitmq ## Run the long tests, the fault scenarios in their short form; takes a few minutes
@@ -108,7 +125,7 @@ tidy: ## Tidy each module and format the code
 	$(GOLANGCI_LINT) fmt $(MODULES)
 
 .PHONY: rabbitmq
-rabbitmq: ## Install RabbitMQ, unless it is installed or AMQP_URL is set
+rabbitmq: ## Make RabbitMQ available, unless it is installed or AMQP_URL is set; RABBITMQ=4.3: that version
 	@scripts/install-rabbitmq.sh
 
 .PHONY: up

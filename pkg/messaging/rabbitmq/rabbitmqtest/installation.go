@@ -25,8 +25,8 @@ var scriptFolders = []string{
 	"/usr/local/opt/rabbitmq/sbin",
 }
 
-// findInstallation looks only into the folder that RABBITMQ_SBIN names, if it is set: a test of one version must not run
-// on another.
+// findInstallation looks only into the folder that RABBITMQ_SBIN names, if it is set. Otherwise it prefers the version that
+// RABBITMQ names, which scripts/install-rabbitmq.sh keeps in the user's cache.
 func findInstallation() (installation, error) {
 	if sbin := os.Getenv("RABBITMQ_SBIN"); sbin != "" {
 		i, err := findIn([]string{sbin})
@@ -35,9 +35,17 @@ func findInstallation() (installation, error) {
 		}
 		return i, err
 	}
-	folders := scriptFolders
+	folders := slices.Clone(scriptFolders)
 	if path, err := exec.LookPath("rabbitmq-server"); err == nil {
-		folders = append(slices.Clip(folders), filepath.Dir(path))
+		folders = append(folders, filepath.Dir(path))
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		versions := filepath.Join(cache, "warren", "rabbitmq")
+		if wanted := os.Getenv(versionVariable); wanted != "" {
+			folders = slices.Insert(folders, 0, filepath.Join(versions, wanted, "sbin"))
+		}
+		others, _ := filepath.Glob(filepath.Join(versions, "*", "sbin")) // the pattern is well-formed
+		folders = append(folders, others...)
 	}
 	return findIn(folders)
 }

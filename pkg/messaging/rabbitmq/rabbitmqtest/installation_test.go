@@ -53,3 +53,29 @@ func TestFindInstallationOfOneVersion(t *testing.T) {
 		t.Errorf("found %s, want it in %s", i.server, chosen)
 	}
 }
+
+// TestFindInstallationOfTheCache checks that the wanted version comes before the machine's own.
+func TestFindInstallationOfTheCache(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("HOME", cache) // of which macOS derives the cache
+	t.Setenv("RABBITMQ_SBIN", "")
+	t.Setenv(versionVariable, "9.8")
+	base, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sbin := filepath.Join(base, "warren", "rabbitmq", "9.8", "sbin")
+	if err := os.MkdirAll(sbin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"rabbitmq-server", "rabbitmqctl"} {
+		if err := os.WriteFile(filepath.Join(sbin, name), nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i, err := findInstallation()
+	if want := filepath.Join(sbin, "rabbitmq-server"); err != nil || i.server != want {
+		t.Errorf("findInstallation = %+v, %v, want %s", i, err, want)
+	}
+}

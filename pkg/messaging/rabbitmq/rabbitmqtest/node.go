@@ -40,9 +40,10 @@ type Node struct {
 	ports        ports
 	env          []string
 
-	mu     sync.Mutex
-	server *process.Process // nil while the node is stopped
-	closed bool
+	mu      sync.Mutex
+	server  *process.Process // nil while the node is stopped
+	version string
+	closed  bool
 }
 
 // Start starts a node and returns once it accepts connections. The error is [ErrNotInstalled] if there is no RabbitMQ. ctx
@@ -109,6 +110,13 @@ func (n *Node) TLSAddr() string { return address(n.ports.tls) }
 
 // Name returns the node's full name, which ends with @localhost.
 func (n *Node) Name() string { return n.name }
+
+// Version returns the version that the node reports to its clients, such as 4.3.6.
+func (n *Node) Version() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.version
+}
 
 // Ctl runs rabbitmqctl against the node and returns its output. The error contains what rabbitmqctl wrote to stderr.
 func (n *Node) Ctl(ctx context.Context, args ...string) (string, error) {
@@ -180,12 +188,18 @@ func (n *Node) start(ctx context.Context) error {
 	return nil
 }
 
+// awaitStart is called with mu held.
 func (n *Node) awaitStart(ctx context.Context, server *process.Process) error {
-	if err := awaitAMQP(ctx, server, n.ports.amqp); err != nil {
+	version, err := awaitAMQP(ctx, server, n.ports.amqp)
+	if err != nil {
 		return err
 	}
+	if err := checkVersion(version); err != nil {
+		return err
+	}
+	n.version = version
 	// The listeners open before the start is complete. This also detects that another server took the port.
-	_, err := n.Ctl(ctx, "await_startup")
+	_, err = n.Ctl(ctx, "await_startup")
 	return err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // Tests runs a package's tests with one broker that they share: the one that AMQP_URL names, or a private node. The node
@@ -40,11 +42,26 @@ func (t Tests) Run() (code int) {
 // findOrStart returns the broker that AMQP_URL names, or else starts a private node. Call release in both cases.
 func findOrStart(ctx context.Context, options Options) (url string, release func() error, err error) {
 	if url := os.Getenv("AMQP_URL"); url != "" {
-		return url, func() error { return nil }, nil
+		return url, func() error { return nil }, checkBroker(url)
 	}
 	node, err := Start(ctx, options)
 	if err != nil {
 		return "", nil, err
 	}
 	return node.URL(), node.Close, nil
+}
+
+// checkBroker returns an error unless the broker at url is of the version that RABBITMQ names. Without RABBITMQ, tests fail if
+// the broker is not there.
+func checkBroker(url string) error {
+	if os.Getenv(versionVariable) == "" {
+		return nil
+	}
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		return fmt.Errorf("dial the broker of AMQP_URL: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	version, _ := conn.Properties["version"].(string)
+	return checkVersion(version)
 }
