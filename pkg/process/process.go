@@ -63,7 +63,7 @@ func (p *Process) Wait() error {
 	return p.err
 }
 
-// Tail returns the last few KB that the process has printed.
+// Tail returns the last 64 KiB that the process has printed.
 func (p *Process) Tail() string { return p.output.String() }
 
 // Kill ends the process at once, like a crash, and returns when it has ended.

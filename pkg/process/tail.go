@@ -6,7 +6,9 @@ import (
 	"sync"
 )
 
-const tailBytes = 4 << 10
+// tailBytes is enough for the reason of a failed start and what a program prints after it: RabbitMQ 4 ends with its whole
+// configuration and a stack trace.
+const tailBytes = 64 << 10
 
 // tail passes all output to next, which may be nil, and keeps the end of it.
 type tail struct {
