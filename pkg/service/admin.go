@@ -1,64 +1,16 @@
 package service
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"example.com/warren/pkg/messaging"
 )
-
-// phase is how far a service has come.
-type phase string
-
-const (
-	starting phase = "starting"
-	running  phase = "running"
-	stopping phase = "stopping"
-)
-
-// health answers /livez and /readyz.
-type health struct {
-	broker messaging.Broker
-	phase  atomic.Value // phase; nil: starting
-}
-
-func (h *health) live(w http.ResponseWriter, _ *http.Request) { writeHealth(w, nil) }
-
-func (h *health) ready(w http.ResponseWriter, _ *http.Request) {
-	reasons := map[string]string{}
-	if p, _ := h.phase.Load().(phase); p != running {
-		reasons["service"] = string(cmp.Or(p, starting))
-	}
-	if err := h.broker.Ready(); err != nil {
-		reasons["broker"] = err.Error()
-	}
-	writeHealth(w, reasons)
-}
-
-// writeHealth reports that the service is unavailable for the reasons, or fine if there are none.
-func writeHealth(w http.ResponseWriter, reasons map[string]string) {
-	status, text := http.StatusOK, "ok"
-	if len(reasons) > 0 {
-		status, text = http.StatusServiceUnavailable, "unavailable"
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(struct {
-		Status  string            `json:"status"`
-		Reasons map[string]string `json:"reasons,omitempty"`
-	}{text, reasons}) // an error means that the client has disconnected
-}
 
 // admin is the listener for operators. The zero value does not listen.
 type admin struct {

@@ -42,13 +42,13 @@ func (s shutdowner) Shutdown(options ...fx.ShutdownOption) error {
 // hooks, also while it rolls back an interrupted start: databases would stay open.
 type lifecycle struct {
 	fx.Lifecycle
-	start context.Context
+	start func(hook func(context.Context) error) error
 	stop  func() context.Context
 }
 
 func (l lifecycle) Append(hook fx.Hook) {
 	if start := hook.OnStart; start != nil {
-		hook.OnStart = func(context.Context) error { return start(l.start) }
+		hook.OnStart = func(context.Context) error { return l.start(start) }
 	}
 	if stop := hook.OnStop; stop != nil {
 		hook.OnStop = func(context.Context) error { return stop(l.stop()) }

@@ -27,7 +27,7 @@ func (c *chassis) module() fx.Option {
 			c.newClient,
 		),
 		fx.Decorate(
-			func(l fx.Lifecycle) fx.Lifecycle { return lifecycle{l, c.startContext, c.stopContext} },
+			func(l fx.Lifecycle) fx.Lifecycle { return lifecycle{l, c.startHook, c.stopContext} },
 			func() fx.Shutdowner { return shutdowner{c.fail} },
 		),
 	}
@@ -38,9 +38,11 @@ func (c *chassis) module() fx.Option {
 		options = append(options, c.service.Module)
 	}
 	// fx runs invokes in order, those of inner modules first. The server's hook is therefore the last one.
-	return fx.Options(append(options, fx.Invoke(func(l fx.Lifecycle, server *rpc.Server) {
+	start := func(l fx.Lifecycle, server *rpc.Server, checks []HealthCheck) {
+		c.health.checks = checks
 		l.Append(fx.Hook{OnStart: server.Start, OnStop: server.Drain})
-	}))...)
+	}
+	return fx.Options(append(options, fx.Invoke(fx.Annotate(start, fx.ParamTags("", "", healthCheckGroup))))...)
 }
 
 func (c *chassis) eventLogger() fxevent.Logger {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 
@@ -17,6 +18,9 @@ import (
 
 // stopGrace is how long Run waits for stop hooks that continue after their context has ended.
 const stopGrace = time.Second
+
+// startRetry bounds the pauses of a start that waits for a database. The jitter may add half of it.
+const startRetry = 4 * time.Second
 
 // chassis is one run of a service.
 type chassis struct {
@@ -79,7 +83,7 @@ func (c *chassis) open() (err error) {
 		}
 	}
 	c.metrics.observeBroker(c.broker)
-	c.health = &health{broker: c.broker}
+	c.health = newHealth(c.broker)
 	if c.admin, err = c.startAdmin(); err != nil {
 		return err
 	}
@@ -127,6 +131,33 @@ func (c *chassis) runModule() error {
 		<-time.After(c.config.StopDelay)
 	}
 	return errors.Join(failure, c.stop(app))
+}
+
+// temporary is an error of a start hook that another try may not have.
+type temporary interface {
+	error
+	Temporary() bool
+}
+
+// startHook calls a start hook until it succeeds, its error is not temporary, or the service is to stop.
+func (c *chassis) startHook(hook func(context.Context) error) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.MaxInterval = startRetry
+	for {
+		err := hook(c.startContext)
+		if t, ok := errors.AsType[temporary](err); !ok || !t.Temporary() {
+			c.health.waiting.Store("")
+			return err
+		}
+		wait := pause.NextBackOff()
+		c.logger.Warn("start failed", "error", err, "retry_in", wait)
+		c.health.waiting.Store(err.Error())
+		select {
+		case <-time.After(wait):
+		case <-c.startContext.Done():
+			return c.startContext.Err()
+		}
+	}
 }
 
 // startError returns why a start failed. An error that only says that the start was cancelled is no failure.

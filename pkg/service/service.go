@@ -18,6 +18,8 @@
 //   - [messaging.Broker], or the role that is needed: [messaging.Publisher], [messaging.Sender] or [messaging.Subscriber]
 //   - [Fail], for goroutines that cannot continue
 //
+// A module adds to /readyz with [ProvideHealthCheck].
+//
 // A client is created, with its callback queue, only if the module depends on one.
 //
 // # Start and stop
@@ -27,7 +29,8 @@
 // backwards: the server drains first, then the stop hooks run, the broker is closed, and the admin listener ends last.
 //
 // The context of a start hook ends when the service is told to stop. It has no other limit, since a service waits for
-// its broker. The context of a stop hook ends after STOP_TIMEOUT, which all stop hooks share.
+// its broker. For a database that is away it waits too: a start hook is called again, with pauses, while its error has a
+// method Temporary() bool that returns true. The context of a stop hook ends after STOP_TIMEOUT, which all stop hooks share.
 //
 // [servicetest]: https://pkg.go.dev/example.com/warren/pkg/service/servicetest
 // [fx]: https://pkg.go.dev/go.uber.org/fx

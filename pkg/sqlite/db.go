@@ -42,6 +42,7 @@ type DB struct {
 	migrations fs.FS
 	writer     *sql.DB
 	reader     *sql.DB
+	file       fs.FileInfo // what Open found at path
 }
 
 // NewDB returns the database in the file at path. The folder migrations of the file system migrations has the schema, as
@@ -50,15 +51,38 @@ func NewDB(path string, migrations fs.FS) *DB { return &DB{path: path, migration
 
 // Open opens the database, creates the file if there is none, and applies the missing migrations. Only the owner can read
 // a new file. Several processes may open one file at the same time.
+//
+// An error has a method Temporary() bool that returns true if the file can't be used at the moment, e.g. because its
+// volume is not mounted yet. Open may then be called again.
 func (db *DB) Open(ctx context.Context) error {
 	if err := createFile(db.path); err != nil {
-		return fmt.Errorf("create database: %w", err)
+		return temporary{fmt.Errorf("create database: %w", err)}
 	}
 	if err := db.connect(); err != nil {
 		return fmt.Errorf("open database %s: %w", db.path, err)
 	}
-	if err := migrate(ctx, db.writer, db.migrations); err != nil {
-		return errors.Join(fmt.Errorf("migrate database %s: %w", db.path, err), db.Close())
+	err := migrate(ctx, db.writer, db.migrations)
+	if err == nil {
+		db.file, err = os.Stat(db.path)
+	}
+	if err != nil {
+		return asTemporary(errors.Join(fmt.Errorf("migrate database %s: %w", db.path, err), db.Close()))
+	}
+	return nil
+}
+
+// Check returns why the database can't be used, or nil. It reads from the file, which must still be the one that Open
+// found: what is written to a file that was removed is lost.
+func (db *DB) Check(ctx context.Context) error {
+	file, err := os.Stat(db.path)
+	if err == nil && !os.SameFile(file, db.file) {
+		err = errors.New("another file took its place: restart the service")
+	}
+	if err == nil {
+		_, err = db.reader.ExecContext(ctx, `SELECT count(*) FROM sqlite_schema`)
+	}
+	if err != nil {
+		return fmt.Errorf("read database %s: %w", db.path, err)
 	}
 	return nil
 }

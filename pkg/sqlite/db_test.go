@@ -158,7 +158,7 @@ func TestOpenErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := sqlite.NewDB(path, migrations).Open(t.Context())
-		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "not a database") {
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "not a database") || isTemporary(err) {
 			t.Errorf("got %v, want an error that names the path and the cause", err)
 		}
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, content) {
@@ -179,6 +179,95 @@ func TestOpenErrors(t *testing.T) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
+}
+
+// isTemporary reports whether a service tries again after err.
+func isTemporary(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err)
+	return ok && t.Temporary()
+}
+
+// Open can be called again when the file could not be used, and succeeds once it can.
+func TestOpenAgain(t *testing.T) {
+	tests := map[string]struct {
+		spoil, mend func(path string) error
+	}{
+		"no folder": {
+			func(path string) error { return os.Remove(filepath.Dir(path)) },
+			func(path string) error { return os.Mkdir(filepath.Dir(path), 0o700) },
+		},
+		"a file for a folder": {
+			func(path string) error {
+				return errors.Join(os.Remove(filepath.Dir(path)), os.WriteFile(filepath.Dir(path), nil, 0o600))
+			},
+			func(path string) error {
+				return errors.Join(os.Remove(filepath.Dir(path)), os.Mkdir(filepath.Dir(path), 0o700))
+			},
+		},
+		"a folder for the file": {
+			func(path string) error { return os.Mkdir(path, 0o700) },
+			os.Remove,
+		},
+		"a folder for the log": {
+			func(path string) error { return os.Mkdir(path+"-wal", 0o700) },
+			func(path string) error { return os.Remove(path + "-wal") },
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "data", "test.db")
+			if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), test.spoil(path)); err != nil {
+				t.Fatal(err)
+			}
+			db := sqlite.NewDB(path, migrations)
+			if err := db.Open(t.Context()); !isTemporary(err) {
+				t.Errorf("got %v, want a temporary error", err)
+			}
+			if err := test.mend(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			wantValue(t, db, 0)
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := open(t, path)
+	expect := func(want string) {
+		t.Helper()
+		err := db.Check(t.Context())
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	expect("")
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	expect("no such file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("restart the service")
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	expect("")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.Check(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
 }
 
 // Every connection has the settings, not only the first.

@@ -49,6 +49,7 @@ var Module = fx.Module("access-control",
 		newStore,
 		newAccessControl,
 	),
+	service.ProvideHealthCheck(newHealthCheck),
 	fx.Invoke(addDemoUsers, rpc.Register),
 )
 
@@ -56,6 +57,10 @@ func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.Store {
 	store := sqlite.NewStore(config.Database, time.Now)
 	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
 	return store
+}
+
+func newHealthCheck(store *sqlite.Store) service.HealthCheck {
+	return service.HealthCheck{Name: "database", Check: store.Check}
 }
 
 func newAccessControl(config *Config, store *sqlite.Store, logger *slog.Logger) (*app.AccessControl, error) {

@@ -372,9 +372,12 @@ func TestStartFails(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "chmod 600"},
-		{"no directory for the database", func(t *testing.T, directory string) {
-			t.Setenv("ACCESS_CONTROL_DATABASE", filepath.Join(directory, "missing", "test.db"))
-		}, "create database"},
+		{"not a database", func(t *testing.T, directory string) {
+			text := strings.Repeat("not a database. ", 100)
+			if err := os.WriteFile(filepath.Join(directory, "access-control.db"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "migrate database"},
 		{"no issuer", func(t *testing.T, _ string) { t.Setenv("ACCESS_CONTROL_ISSUER", "") }, "ACCESS_CONTROL_ISSUER"},
 	}
 	for _, test := range tests {

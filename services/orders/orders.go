@@ -45,6 +45,7 @@ var Module = fx.Module("orders",
 		newStore,
 		newOrders,
 	),
+	service.ProvideHealthCheck(newHealthCheck),
 	fx.Invoke(addDemoOrders, rpc.Register),
 )
 
@@ -52,6 +53,10 @@ func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.OrderStore {
 	store := sqlite.NewOrderStore(config.Database)
 	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
 	return store
+}
+
+func newHealthCheck(store *sqlite.OrderStore) service.HealthCheck {
+	return service.HealthCheck{Name: "database", Check: store.Check}
 }
 
 func newOrders(store *sqlite.OrderStore) *app.Orders {

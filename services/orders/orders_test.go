@@ -117,9 +117,12 @@ func TestOrdersOutliveTheService(t *testing.T) {
 }
 
 func TestStartErrors(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing", "orders.db")
+	spoiled := filepath.Join(t.TempDir(), "orders.db")
+	if err := os.WriteFile(spoiled, []byte(strings.Repeat("not a database. ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]string{ // by database, what the error names
-		missing: missing,
+		spoiled: spoiled,
 		"":      "ORDERS_DATABASE must be set",
 	}
 	for database, want := range tests {
