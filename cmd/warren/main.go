@@ -15,6 +15,7 @@ import (
 	"example.com/warren/cmd/warren/internal/demo"
 	"example.com/warren/cmd/warren/internal/describe"
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/settings"
 )
 
 type commands struct {
@@ -32,6 +33,7 @@ func main() {
 		kong.Name("warren"),
 		kong.Description("The developer's tool of Warren."),
 		kong.Vars{"version": "warren " + service.ReadBuild().String()},
+		settings.FromFiles(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err := parsed.Run(); err != nil {

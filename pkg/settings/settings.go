@@ -17,6 +17,12 @@
 // two that differ: hostport is host:port with any port, and origin is scheme://host with any scheme. Relations between fields
 // are checked by a method Validate() error of the struct.
 //
+// # Secrets
+//
+// A variable whose name ends with _FILE names a file with the value of the setting: BROKER_URL_FILE=/run/secrets/broker-url
+// instead of BROKER_URL. Container engines and orchestrators mount secrets as files, and the environment of a process is
+// shown in more places. A line break at the end of the file is not part of the value.
+//
 // # Errors
 //
 // A value of the wrong type ends the parsing. Otherwise the error has a line for each value that is not allowed. It names
@@ -31,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -129,9 +136,10 @@ func (p Program) parser(options ...kong.Option) (*kong.Kong, error) {
 		options = append(options, kong.Embed(p.Own, fmt.Sprintf(`group:%q prefix:"%s-"`, ownGroup, p.Name)))
 	}
 	options = append(options,
+		FromFiles(),
 		kong.Embed(p.Shared, fmt.Sprintf("group:%q", sharedGroup)),
 		kong.Name(p.Name),
-		kong.Description("Each setting is an environment variable and, overriding it, a flag."),
+		kong.Description("Each setting is an environment variable and, overriding it, a flag. NAME_FILE names a file with the value of NAME."),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: ownGroup, Title: "Settings of " + p.Name + ":"},
 			{Key: sharedGroup, Title: "Settings of every service:"},
@@ -166,6 +174,27 @@ func nameFlags(k *kong.Kong) error {
 		seen[flag.Name] = true
 	}
 	return nil
+}
+
+// FromFiles makes a program without a Program read the values of its settings from files too, as Parse does.
+func FromFiles() kong.Option {
+	return kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		for _, variable := range flag.Envs {
+			path := os.Getenv(variable + "_FILE")
+			if path == "" {
+				continue
+			}
+			if os.Getenv(variable) != "" {
+				return nil, fmt.Errorf("set either %s or %[1]s_FILE", variable)
+			}
+			text, err := os.ReadFile(path) //nolint:gosec // the user names it
+			if err != nil {
+				return nil, fmt.Errorf("read %s_FILE: %w", variable, err)
+			}
+			return strings.TrimRight(string(text), "\r\n"), nil
+		}
+		return nil, nil
+	}))
 }
 
 // formatHelp puts the environment variable first, because most services are configured by it.

@@ -57,7 +57,7 @@ func (d *demo) unsetEnvironment() error {
 		}
 	}
 	for _, name := range names {
-		if err := os.Unsetenv(name); err != nil {
+		if err := errors.Join(os.Unsetenv(name), os.Unsetenv(name+"_FILE")); err != nil {
 			return err
 		}
 	}
