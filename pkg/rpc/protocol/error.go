@@ -29,13 +29,16 @@ func NewError(status int, format string, args ...any) *Error {
 	return &Error{Status: status, Reason: reasons[status], Detail: fmt.Sprintf(format, args...)}
 }
 
-// Error returns the status, the detail and, for logs, the cause.
+// Error returns the status, the detail, the fields and, for logs, the cause.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%d %s: %s", e.Status, http.StatusText(e.Status), e.Detail)
-	if e.cause != nil {
-		text += ": " + e.cause.Error()
+	text := fmt.Appendf(nil, "%d %s: %s", e.Status, http.StatusText(e.Status), e.Detail)
+	for _, field := range e.Fields {
+		text = fmt.Appendf(text, "; %s %s", field.Field, field.Message)
 	}
-	return text
+	if e.cause != nil {
+		text = fmt.Appendf(text, ": %s", e.cause)
+	}
+	return string(text)
 }
 
 // Unwrap returns the cause, or nil.

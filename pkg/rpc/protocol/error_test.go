@@ -1,0 +1,32 @@
+package protocol
+
+import (
+	"errors"
+	"testing"
+)
+
+// TestErrorText: a caller's log has all that a callee said is wrong.
+func TestErrorText(t *testing.T) {
+	invalid := NewError(422, "invalid input").
+		WithFields(FieldError{"items[0].quantity", "must be at least 1"}, FieldError{"currency", "is required"})
+	const text = "422 Unprocessable Entity: invalid input; items[0].quantity must be at least 1; currency is required"
+	cause := errors.New("the cause")
+	tests := map[string]struct {
+		err  error
+		want string
+	}{
+		"detail":           {NewError(404, "order %d", 42), "404 Not Found: order 42"},
+		"cause":            {NewError(404, "order 42").WithCause(cause), "404 Not Found: order 42: the cause"},
+		"fields":           {invalid, text},
+		"fields and cause": {invalid.WithCause(cause), text + ": the cause"},
+		"a reply's":        {invalid.Reply("1").Err(), text},
+		"a cause's fields": {NewError(500, "internal error").WithCause(invalid), "500 Internal Server Error: internal error: " + text},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := test.err.Error(); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
