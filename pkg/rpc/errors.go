@@ -1,10 +1,12 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 
+	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc/protocol"
 )
 
@@ -69,10 +71,33 @@ func Status(reply *Reply, err error) int {
 
 const statusClientClosed = 499
 
+var errNoReply = errors.New("handler returned neither a reply nor an error")
+
+// What the caller sees of failures that are not an *Error of the handler.
 var (
-	errNoReply    = errors.New("handler returned neither a reply nor an error")
-	internalError = NewError(http.StatusInternalServerError, "internal error")
+	internalError  = NewError(http.StatusInternalServerError, "internal error")
+	malformedReply = NewError(http.StatusBadGateway, "the reply of another service was not understood")
+	unavailableNow = Unavailable("the service is not available now").WithHeader(headerRetryAfter, "1")
+	tookTooLong    = NewError(http.StatusGatewayTimeout, "the service took too long")
 )
+
+const headerRetryAfter = "Retry-After"
+
+// failureOf maps the errors of the handler's own calls, messages and deadline. The first one that matches counts.
+var failureOf = []struct {
+	err     error
+	failure *Error
+}{
+	{context.DeadlineExceeded, tookTooLong},
+	{ErrTimeout, tookTooLong},
+	{ErrMalformedReply, malformedReply},
+	{ErrTooManyPending, unavailableNow},
+	{ErrClosed, unavailableNow},
+	{messaging.ErrUnavailable, unavailableNow},
+	{messaging.ErrUnconfirmed, unavailableNow},
+	{messaging.ErrUnroutable, unavailableNow},
+	{messaging.ErrClosed, unavailableNow},
+}
 
 // asError returns the *Error in err, or makes one that hides err from the caller.
 func asError(err error) *Error {
@@ -80,11 +105,30 @@ func asError(err error) *Error {
 	switch {
 	case err == nil:
 		return internalError.WithCause(errNoReply)
-	case errors.As(err, &e) && e.Status >= 400 && protocol.ValidStatus(e.Status):
+	case errors.As(err, &e) && e.Received():
+		return receivedError(e).WithCause(err)
+	case e != nil && e.Status >= 400 && protocol.ValidStatus(e.Status):
 		return e
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrTimeout):
-		return NewError(http.StatusGatewayTimeout, "the service took too long").WithCause(err)
+	}
+	for _, f := range failureOf {
+		if errors.Is(err, f.err) {
+			return f.failure.WithCause(err)
+		}
+	}
+	return internalError.WithCause(err)
+}
+
+// receivedError returns the error of a handler that failed because another service did. What that service refused was the
+// handler's request, so that the refusal is no concern of the caller.
+func receivedError(e *Error) *Error {
+	switch e.Status {
+	case http.StatusBadGateway:
+		return malformedReply
+	case http.StatusServiceUnavailable:
+		return unavailableNow.WithHeader(headerRetryAfter, cmp.Or(e.Header.Get(headerRetryAfter), "1"))
+	case http.StatusGatewayTimeout:
+		return tookTooLong
 	default:
-		return internalError.WithCause(err)
+		return internalError
 	}
 }

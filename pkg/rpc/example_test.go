@@ -223,7 +223,44 @@ func ExampleWithErrors() {
 	fmt.Println(err)
 
 	// Output:
-	// 409 Conflict: the order is shipped
+	// call orders.cancel: 409 Conflict: the order is shipped
+}
+
+// A handler decides what an error of another service means for its own caller. It passes an error on that is about its own
+// request. Any other is its own failure, whatever the status: here, a 403 becomes a 500.
+func ExampleError_PassOn() {
+	ctx := context.Background()
+	broker := inmem.New()
+	server := rpc.NewServer(broker, rpc.ServerOptions{Name: "shop"})
+	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "shop"})
+
+	rpc.Handle(server, "orders.get", func(ctx context.Context, in GetOrder) (Order, error) {
+		if in.ID == "44" {
+			return Order{}, rpc.Forbidden("invoices may not read this order")
+		}
+		return getOrder(ctx, in)
+	})
+	rpc.Handle(server, "invoices.create", func(ctx context.Context, in GetOrder) (Order, error) {
+		order, err := rpc.Call[GetOrder, Order](ctx, client, "orders.get", in)
+		if failure, ok := errors.AsType[*rpc.Error](err); ok && failure.Reason == "not-found" {
+			return Order{}, failure.PassOn()
+		}
+		return order, err
+	})
+	defer start(ctx, server, client)()
+
+	for _, id := range []string{"42", "43", "44"} {
+		reply, err := client.Do(ctx, &rpc.Request{Queue: "invoices.create", Params: map[string]string{"id": id}})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(reply.Status)
+	}
+
+	// Output:
+	// 200
+	// 404
+	// 500
 }
 
 // A caller tells errors apart by their reason, not by their text.

@@ -19,7 +19,9 @@
 // # Errors
 //
 // An [Error] has a status, a reason and a text, which reach the caller; [NotFound], [Conflict] and the like make one. Any
-// other error of a handler becomes status 500, and its text is only logged. On the wire an error is problem+json (RFC 9457).
+// other error of a handler becomes status 500, and its text is only logged; so does an Error that another service returned,
+// unless the handler returns its Error.PassOn. Calls that fail because a service is away or slow become status 503 or 504. On
+// the wire an error is problem+json (RFC 9457).
 //
 // # Interceptors
 //

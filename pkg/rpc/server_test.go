@@ -54,6 +54,9 @@ func wantProblem(t *testing.T, reply *Reply, want problem) {
 func TestErrorReplies(t *testing.T) {
 	secret := errors.New("password is swordfish")
 	internal := problem{Status: 500, Detail: "internal error"}
+	malformed := problem{Status: 502, Detail: "the reply of another service was not understood"}
+	away := problem{Status: 503, Detail: "the service is not available now"}
+	retry := func(seconds string) http.Header { return http.Header{"Retry-After": {seconds}} }
 	tests := []struct {
 		name    string
 		handler Func
@@ -75,6 +78,30 @@ func TestErrorReplies(t *testing.T) {
 		{
 			"a call that timed out", failing(fmt.Errorf("call x: %w", ErrTimeout)),
 			problem{Status: 504, Detail: "the service took too long"}, nil, "WARN",
+		},
+		{"a malformed reply", failing(fmt.Errorf("call x: %w", ErrMalformedReply)), malformed, nil, "ERROR"},
+		{"too many calls", failing(fmt.Errorf("call x: %w", ErrTooManyPending)), away, retry("1"), "ERROR"},
+		{"a closed client", failing(fmt.Errorf("call x: %w", ErrClosed)), away, retry("1"), "ERROR"},
+		{"no broker", failing(fmt.Errorf("publish x: %w", messaging.ErrUnavailable)), away, retry("1"), "ERROR"},
+		{"no confirm", failing(fmt.Errorf("publish x: %w", messaging.ErrUnconfirmed)), away, retry("1"), "ERROR"},
+		{"no queue", failing(fmt.Errorf("call x: %w", messaging.ErrUnroutable)), away, retry("1"), "ERROR"},
+		{"a closed broker", failing(fmt.Errorf("call x: %w", messaging.ErrClosed)), away, retry("1"), "ERROR"},
+		{"a message that can't be sent", failing(fmt.Errorf("call x: %w", messaging.ErrBodyTooLarge)), internal, nil, "ERROR"},
+		{"a refusal of another service", failing(received(Forbidden("no"))), internal, nil, "ERROR"},
+		{"a wrapped refusal", failing(fmt.Errorf("reserve: %w", received(Conflict("no")))), internal, nil, "ERROR"},
+		{"a refusal in another style", failing(received(Conflict("no")).WithReason("sold-out")), internal, nil, "ERROR"},
+		{"a failure of another service", failing(received(NewError(500, "any"))), internal, nil, "ERROR"},
+		{"another service is away", failing(received(Unavailable("later").WithHeader("Retry-After", "7"))), away, retry("7"), "ERROR"},
+		{"another service is away, for some time", failing(received(Unavailable("later"))), away, retry("1"), "ERROR"},
+		{
+			"another service took too long", failing(received(NewError(504, "late"))),
+			problem{Status: 504, Detail: "the service took too long"}, nil, "WARN",
+		},
+		{"another service got a malformed reply", failing(received(NewError(502, "odd"))), malformed, nil, "ERROR"},
+		{"an error passed on", failing(received(Conflict("sold out")).PassOn()), problem{Status: 409, Detail: "sold out"}, nil, ""},
+		{
+			"an error made of a refusal", failing(Conflict("sold out").WithCause(received(Forbidden("no")))),
+			problem{Status: 409, Detail: "sold out"}, nil, "DEBUG",
 		},
 		{"nothing", failing(nil), internal, nil, "ERROR"},
 		{"an impossible status", func(context.Context, *Request) (*Reply, error) { return &Reply{Status: 99}, nil }, internal, nil, "ERROR"},
@@ -106,6 +133,12 @@ func TestErrorReplies(t *testing.T) {
 			wantLogged(t, &log, test.level)
 		})
 	}
+}
+
+// received returns e as a call returns it.
+func received(e *Error) *Error {
+	got, _ := errors.AsType[*Error](e.Reply("1").Err())
+	return got
 }
 
 // wantLogged checks that one entry names the queue and the call. what is its level, or its message if it has spaces.
@@ -732,6 +765,8 @@ func TestStatus(t *testing.T) {
 		{nil, fmt.Errorf("call: %w", context.Canceled), 499},
 		{nil, fmt.Errorf("call: %w", ErrTimeout), 504},
 		{nil, context.DeadlineExceeded, 504},
+		{nil, fmt.Errorf("call: %w", messaging.ErrUnavailable), 503},
+		{nil, fmt.Errorf("call: %w", received(NotFound("x"))), 500},
 	}
 	for _, test := range tests {
 		if got := Status(test.reply, test.err); got != test.want {

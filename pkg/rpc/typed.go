@@ -64,8 +64,10 @@ type CallOption func(*Request)
 // see [Request].
 func WithIdempotent() CallOption { return func(r *Request) { r.Idempotent = true } }
 
-// Call calls a method of another service. It encodes in by the tags that [Handle] decodes by. A reply of status 400 and
-// above is returned as a *[Error]; the other errors are those of Client.Do.
+// Call calls a method of another service. It encodes in by the tags that [Handle] decodes by. For a reply of status 400 and
+// above the error wraps an *[Error]; the other errors are those of Client.Do. A handler may return any of them as it is: its
+// caller gets status 503 if the other service can't be reached, 504 if it takes too long, and otherwise 500. What the other
+// service refuses is the handler's fault, unless the handler returns Error.PassOn.
 //
 // A handler passes its own context, so that the call has the Identity of the handler's caller.
 func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, options ...CallOption) (Out, error) {
@@ -87,7 +89,7 @@ func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, opti
 		return out, err
 	}
 	if err := reply.Err(); err != nil {
-		return out, err
+		return out, fmt.Errorf("call %s: %w", queue, err)
 	}
 	if _, empty := any(out).(Empty); empty || reply.Status == http.StatusNoContent {
 		return out, nil

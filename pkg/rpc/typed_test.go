@@ -2,7 +2,9 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,8 +136,12 @@ func TestCallErrors(t *testing.T) {
 	for queue, want := range tests {
 		t.Run(queue, func(t *testing.T) {
 			_, err := Call[Empty, line](t.Context(), c, queue, Empty{})
-			if diff := cmp.Diff(want, err, cmp.AllowUnexported(Error{})); diff != "" {
+			got, _ := errors.AsType[*Error](err)
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Error{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+			if !got.Received() || !strings.Contains(err.Error(), "call "+queue+": ") {
+				t.Errorf("got %v, want a received error that names the call", err)
 			}
 		})
 	}

@@ -15,7 +15,9 @@ type Error struct {
 	Detail string // what went wrong, for people
 	Fields []FieldError
 	Header http.Header // e.g. Retry-After, WWW-Authenticate
-	cause  error
+
+	cause    error
+	received bool // see Received
 }
 
 // FieldError says what is wrong with one field of the input.
@@ -48,6 +50,17 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) WithCause(err error) *Error {
 	c := *e
 	c.cause = err
+	return &c
+}
+
+// Received reports whether e came in a reply; see [Reply.Err]. It is about the request of that reply. A handler that returns it
+// as it is has failed to handle its own request, unless it says by PassOn that e is about that one too.
+func (e *Error) Received() bool { return e.received }
+
+// PassOn returns a copy of e for a handler to return as its own error.
+func (e *Error) PassOn() *Error {
+	c := *e
+	c.received = false
 	return &c
 }
 
@@ -131,14 +144,14 @@ func (e *Error) Reply(correlationID string) *Reply {
 	return &Reply{Status: e.Status, Header: e.Header.Clone(), ContentType: contentTypeProblem, Body: body}
 }
 
-// Err returns the error that a reply of status 400 and above describes, as a *[Error], and nil for other replies. If the
-// body is no problem+json, only the status is known.
+// Err returns the error that a reply of status 400 and above describes, as a *[Error] that was received, and nil for other
+// replies. If the body is no problem+json, only the status is known.
 func (r *Reply) Err() error {
 	if r.Status < http.StatusBadRequest {
 		return nil
 	}
 	e := NewError(r.Status, "%s", http.StatusText(r.Status))
-	e.Header = r.Header
+	e.Header, e.received = r.Header, true
 	var p problem
 	if mediaType(r.ContentType) != contentTypeProblem || json.Unmarshal(r.Body, &p) != nil {
 		return e
