@@ -330,6 +330,62 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// A handler's call ends before the handler's deadline, so that the handler can still reply, unless it asked for a call that may
+// outlive its request.
+func TestNestedTimeouts(t *testing.T) {
+	within := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
+		return func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, d) }
+	}
+	whole := within(time.Hour) // no limit besides the handler's own
+	detached := func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	}
+	tests := map[string]struct {
+		derive  func(context.Context) (context.Context, context.CancelFunc)
+		options []CallOption
+		calls   int
+		want    time.Duration // from the handler's start, which has 10 s
+	}{
+		"the handler's context":      {whole, nil, 1, 9 * time.Second},
+		"two calls":                  {whole, nil, 2, 9*time.Second + 900*time.Millisecond},
+		"a shorter context":          {within(2 * time.Second), nil, 1, 2 * time.Second},
+		"a hardly shorter context":   {within(9500 * time.Millisecond), nil, 1, 9 * time.Second},
+		"a shorter call":             {whole, []CallOption{WithTimeout(time.Second)}, 1, time.Second},
+		"two shorter calls":          {whole, []CallOption{WithTimeout(time.Second)}, 2, 2 * time.Second},
+		"a longer call":              {whole, []CallOption{WithTimeout(time.Hour)}, 1, 9 * time.Second},
+		"a call outside the request": {detached, nil, 1, 15 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBroker(t)
+				c := startClient(t, b, ClientOptions{Timeout: time.Minute})
+				took := make(chan time.Duration, 1)
+				serve(t, b, ServerOptions{}, "outer", func(ctx context.Context, _ *Request) (*Reply, error) {
+					began := time.Now()
+					derived, cancel := test.derive(ctx)
+					defer cancel()
+					var err error
+					for range test.calls {
+						_, err = Call[Empty, Empty](derived, c, "away", Empty{}, test.options...)
+						wantError(t, err, ErrTimeout)
+					}
+					took <- time.Since(began)
+					return nil, err
+				})
+				reply, err := c.Do(t.Context(), &Request{Queue: "outer", ID: "7", Deadline: time.Now().Add(10 * time.Second)})
+				if got := <-took; got != test.want {
+					t.Errorf("took %s, want %s", got, test.want)
+				}
+				if test.want < 10*time.Second {
+					noError(t, err)
+					wantProblem(t, reply, problem{Status: 504, Detail: "the service took too long", CorrelationID: "7"})
+				}
+			})
+		})
+	}
+}
+
 func TestCancelledCaller(t *testing.T) {
 	b := newBroker(t)
 	c := startClient(t, b, ClientOptions{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"time"
 )
 
 // handling is what a handler's context carries.
@@ -40,6 +41,24 @@ func correlationIDFrom(ctx context.Context) string {
 	}
 	return ""
 }
+
+// callDeadline returns when a call with ctx must end. Within a handler it leaves a reserve for the handler's own reply. A handler
+// whose call may outlive its request uses a context without the request's deadline.
+func callDeadline(ctx context.Context) (time.Time, bool) {
+	deadline, ok := ctx.Deadline()
+	caller := RequestFrom(ctx)
+	if !ok || caller == nil || deadline.After(caller.Deadline) {
+		return deadline, ok
+	}
+	last := caller.Deadline.Add(-time.Until(caller.Deadline) / reserve)
+	if last.Before(deadline) {
+		deadline = last
+	}
+	return deadline, true
+}
+
+// reserve is the part of the time left that a nested call may not use.
+const reserve = 10
 
 // traceHeaders name a trace and the place of a call in it (https://www.w3.org/TR/trace-context/).
 var traceHeaders = [...]string{"Traceparent", "Tracestate"}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"time"
 
 	"example.com/warren/pkg/rpc/internal/binding"
 	"example.com/warren/pkg/rpc/protocol"
@@ -63,6 +64,11 @@ type CallOption func(*Request)
 // WithIdempotent marks the call as safe to repeat, so that the client sends its request again when the connection is lost;
 // see [Request].
 func WithIdempotent() CallOption { return func(r *Request) { r.Idempotent = true } }
+
+// WithTimeout bounds the call, so that a handler has time left to do without the other service.
+func WithTimeout(d time.Duration) CallOption {
+	return func(r *Request) { r.Deadline = time.Now().Add(d) }
+}
 
 // Call calls a method of another service. It encodes in by the tags that [Handle] decodes by. For a reply of status 400 and
 // above the error wraps an *[Error]; the other errors are those of Client.Do. A handler may return any of them as it is: its

@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/fx"
+
+	"example.com/warren/pkg/awaittest"
+	"example.com/warren/pkg/messaging/inmem"
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/service/servicetest"
+)
+
+const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+// chain runs a gateway and the services behind it. orders.getAll calls stock.get, whose replies the test chooses, and requests
+// has what each service got.
+type chain struct {
+	url           string
+	requests      chan *rpc.Request
+	orders, stock *servicetest.Instance
+}
+
+func startChain(t *testing.T, stock func(context.Context) error) chain {
+	t.Helper()
+	broker := inmem.NewServer()
+	c := chain{requests: make(chan *rpc.Request, 3), url: freeAddr(t)}
+	run := func(name string, register func(*rpc.Server, *rpc.Client)) *servicetest.Instance {
+		s := service.Service{Name: name, Module: fx.Invoke(register)}
+		return servicetest.Run(t, s, broker.ConnectAs(name), "--log-level=debug", "--rpc-timeout=1m")
+	}
+	run("access-control", func(s *rpc.Server, _ *rpc.Client) {
+		rpc.Handle(s, "access-control.validateToken", func(ctx context.Context, _ rpc.Empty) (map[string]any, error) {
+			c.requests <- rpc.RequestFrom(ctx)
+			expiry := time.Now().Add(time.Hour).Unix()
+			return map[string]any{"active": true, "subject": "42", "scopes": []string{"orders:read"}, "expires_at": expiry}, nil
+		})
+	})
+	c.orders = run("orders", func(s *rpc.Server, client *rpc.Client) {
+		rpc.Handle(s, "orders.getAll", func(ctx context.Context, in rpc.Empty) (rpc.Empty, error) {
+			c.requests <- rpc.RequestFrom(ctx)
+			return rpc.Call[rpc.Empty, rpc.Empty](ctx, client, "stock.get", in)
+		})
+	})
+	if stock != nil {
+		c.stock = run("stock", func(s *rpc.Server, _ *rpc.Client) {
+			rpc.Handle(s, "stock.get", func(ctx context.Context, in rpc.Empty) (rpc.Empty, error) {
+				c.requests <- rpc.RequestFrom(ctx)
+				return in, stock(ctx)
+			})
+		})
+	}
+	servicetest.Run(t, New(), broker.ConnectAs("gateway"), "--gateway-addr="+c.url, "--rpc-timeout=10s")
+	return c
+}
+
+// get calls the gateway.
+func (c chain) get(t *testing.T) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.url+"/v1/orders", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer token")
+	r.Header.Set("Traceparent", trace)
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response
+}
+
+// TestCorrelationID: the ID that a client gets names its request in the log of each service that took part, and a trace reaches
+// all services behind the first.
+func TestCorrelationID(t *testing.T) {
+	c := startChain(t, func(context.Context) error { return nil })
+	id := c.get(t).Header.Get("X-Correlation-Id")
+	for _, queue := range []string{"access-control.validateToken", "orders.getAll", "stock.get"} {
+		got := awaittest.Receive(t, c.requests, "the request of "+queue)
+		if got.Queue != queue || got.CorrelationID != id || (got.ID == id) != (queue == "orders.getAll") {
+			t.Errorf("queue %s: ID %s, correlation ID %s; want %s", got.Queue, got.ID, got.CorrelationID, id)
+		}
+		if queue != "access-control.validateToken" && got.Header.Get("Traceparent") != trace {
+			t.Errorf("queue %s: headers %v, want the trace", queue, got.Header)
+		}
+	}
+	for _, i := range []*servicetest.Instance{c.orders, c.stock} {
+		i.Stop()
+		if !strings.Contains(i.Log.String(), id) {
+			t.Errorf("a log does not name %s:\n%s", id, i.Log)
+		}
+	}
+}
+
+// TestNestedFailures: what a client sees of a service that another service calls.
+func TestNestedFailures(t *testing.T) {
+	invalid := rpc.Unprocessable("no").WithFields(rpc.FieldError{Field: "sku", Message: "is sold out"})
+	tests := map[string]struct {
+		stock      func(context.Context) error // nil: it is down
+		status     int
+		retryAfter string
+		log        string // of orders
+	}{
+		"refused":     {failing(rpc.Unauthorized("no").WithHeader("WWW-Authenticate", "Bearer")), 500, "", "401 Unauthorized: no"},
+		"invalid":     {failing(invalid), 500, "", "sku is sold out"},
+		"unavailable": {failing(rpc.Unavailable("no").WithHeader("Retry-After", "7")), 503, "7", "503 Service Unavailable: no"},
+		"down":        {nil, 504, "", "call stock.get: no reply in time"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startChain(t, test.stock)
+			r := c.get(t)
+			if r.StatusCode != test.status || r.Header.Get("Retry-After") != test.retryAfter || r.Header.Get("WWW-Authenticate") != "" {
+				t.Errorf("status %d, headers %v; want %d", r.StatusCode, r.Header, test.status)
+			}
+			c.orders.Stop()
+			if !strings.Contains(c.orders.Log.String(), test.log) {
+				t.Errorf("the log of orders does not have %q:\n%s", test.log, c.orders.Log)
+			}
+		})
+	}
+}
+
+func failing(err error) func(context.Context) error {
+	return func(context.Context) error { return err }
+}
