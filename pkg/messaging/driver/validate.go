@@ -13,7 +13,7 @@ import (
 const maxHeaderDepth = 8
 
 // reservedHeaders make RabbitMQ send copies to other queues, or count deliveries. Within a nested table they are plain data.
-var reservedHeaders = [...]string{"CC", "BCC", "x-delivery-count", "x-classic-delivery-count"}
+var reservedHeaders = [...]string{"CC", "BCC", "x-delivery-count", "x-acquired-count", "x-classic-delivery-count"}
 
 // ValidateMessage returns an error that wraps messaging.ErrInvalidMessage if no broker can carry m.
 func ValidateMessage(m *messaging.Message) error {

@@ -58,7 +58,9 @@ func Run(t *testing.T, connect Connect, options Options) {
 
 		{"Redelivery", testRedelivery},
 		{"RedeliveryWithoutLimit", testRedeliveryWithoutLimit},
+		{"RedeliveryWithoutHeaders", testRedeliveryWithoutHeaders},
 		{"DeliveryLimit", testDeliveryLimit},
+		{"DeliveryLimitAfterLoss", testDeliveryLimitAfterLoss},
 		{"DeliveryLimitWithoutDeadLetter", testDeliveryLimitWithoutDeadLetter},
 		{"DeadLetterOfConsumer", testDeadLetterOfConsumer},
 		{"Reject", testReject},

@@ -78,15 +78,70 @@ func testRedelivery(t *tester) {
 	t.wantDeliveries(h, 3)
 }
 
-// testRedeliveryWithoutLimit fails more often than the default delivery limit of RabbitMQ 4, which is 20.
+// testRedeliveryWithoutLimit fails more often than the default delivery limit of RabbitMQ 4, which is 20. Which user of the
+// queue has declared it, with what limit, makes no difference.
 func testRedeliveryWithoutLimit(t *tester) {
 	const failures = 25
+	for _, declaredWith := range []int{0, 3, 20} {
+		b, q := t.connect(), t.newQueue()
+		declared := q
+		declared.DeliveryLimit = declaredWith
+		t.ensure(t.connect(), declared)
+		h := newFailing(errHandler, failures)
+		t.subscribe(b, q, h.handle)
+		t.publish(b, q, "retried")
+		t.expect(h.taken, "retried")
+		t.wantDeliveries(h, failures+1)
+	}
+}
+
+// testRedeliveryWithoutHeaders delivers a message again for all reasons. It must not show headers of the broker.
+func testRedeliveryWithoutHeaders(t *tester) {
+	for _, limit := range []int{0, 10} {
+		b, q := t.connect(), t.newQueue()
+		q.DeliveryLimit = limit
+		delivered, results := newInbox(), make(chan error)
+		t.subscribe(b, q, func(_ context.Context, m messaging.Message) error {
+			delivered <- m
+			return <-results
+		})
+		sent, want := t.fullMessage()
+		t.publishMessage(b, q, sent)
+		deliver := func(what string) {
+			t.wantHeaders(awaittest.Receive(t, delivered, "the message "+what), want.Headers)
+		}
+		deliver("at first")
+		results <- errHandler
+		deliver("after an error")
+		t.options.Interrupt(t.T, b)
+		results <- nil
+		deliver("after a lost connection")
+		results <- errHandler
+		deliver("after an error again")
+		results <- nil
+	}
+}
+
+// testDeliveryLimitAfterLoss loses the connection during the first delivery. The handler then fails until the limit.
+func testDeliveryLimitAfterLoss(t *tester) {
 	b, q := t.connect(), t.newQueue()
-	h := newFailing(errHandler, failures)
-	t.subscribe(b, q, h.handle)
-	t.publish(b, q, "retried")
-	t.expect(h.taken, "retried")
-	t.wantDeliveries(h, failures+1)
+	q.DeliveryLimit = 3
+	_, deadLetters := t.newDeadLetterQueue(t.connect(), &q)
+	h := newFailing(errHandler, always)
+	lost := make(gate)
+	t.subscribe(b, q, func(ctx context.Context, m messaging.Message) error {
+		err := h.handle(ctx, m)
+		if len(h.deliveries) == 1 {
+			return lost.pass(ctx)
+		}
+		return err
+	})
+	t.publish(b, q, "failing")
+	awaittest.Until(t, "the first delivery", func() bool { return len(h.deliveries) == 1 })
+	t.options.Interrupt(t.T, b)
+	lost.open()
+	t.expect(deadLetters, "failing")
+	t.wantDeliveries(h, q.DeliveryLimit)
 }
 
 func testDeliveryLimit(t *tester) {

@@ -63,9 +63,11 @@ func (a *acknowledger) ackAtOnce(tag uint64) {
 	a.settle(tag)
 }
 
-// requeue returns the message of tag to its queue at once.
+// requeue returns the message of tag to its queue at once. Since RabbitMQ 4.3 a quorum queue counts basic.reject as a failed
+// delivery and basic.nack not.
+// See https://github.com/rabbitmq/rabbitmq-server/discussions/18226.
 func (a *acknowledger) requeue(tag uint64) {
-	_ = a.channel.Nack(tag, false, true)
+	_ = a.channel.Reject(tag, true)
 	a.settle(tag)
 }
 

@@ -20,8 +20,8 @@ const (
 	browserQuiet = 200 * time.Millisecond
 	// windowSize is the prefetch of a cursor's consumers.
 	windowSize = 200
-	// renewAfter is the number of earlier deliveries at which a cursor replaces a message by a copy. The broker drops messages
-	// after 20 (see defaultDeliveryLimit), and each cursor that ends early adds one.
+	// renewAfter is the number of earlier deliveries at which a cursor replaces a message by a copy. Each cursor that ends early
+	// adds one, and RabbitMQ 4 drops messages after 20 from a queue that was declared without noDeliveryLimit.
 	renewAfter = 15
 )
 

@@ -103,7 +103,7 @@ func decodeReturn(r *amqp.Return) messaging.Return {
 // See https://www.rabbitmq.com/docs/sender-selected.
 func decodeHeaders(table amqp.Table) map[string]any {
 	headers := driver.ConvertHeaders[map[string]any](table, decodeScalar)
-	for _, name := range [...]string{quorumCountHeader, classicCountHeader, "CC", "BCC"} {
+	for _, name := range [...]string{countHeader, deliveryCountHeader, acquiredCountHeader, "CC", "BCC"} {
 		delete(headers, name)
 	}
 	if len(headers) == 0 {

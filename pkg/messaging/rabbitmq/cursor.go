@@ -65,13 +65,14 @@ func (c *cursor) Next(ctx context.Context) bool {
 	}
 	c.left--
 	c.message = decode(c.current)
-	c.before = quorumDeliveries(c.current) > 0
+	c.before = failedDeliveries(c.current) > 0 || c.current.Headers[acquiredCountHeader] != nil
 	return true
 }
 
-// quorumDeliveries returns how often a quorum queue delivered the message before. Classic queues do not count.
-func quorumDeliveries(d *amqp.Delivery) int64 {
-	n, _ := d.Headers[quorumCountHeader].(int64)
+// failedDeliveries returns how often the message was delivered before, as a quorum queue counts for its own limit. Classic
+// queues do not count.
+func failedDeliveries(d *amqp.Delivery) int64 {
+	n, _ := d.Headers[deliveryCountHeader].(int64)
 	return n
 }
 
@@ -170,7 +171,7 @@ func (c *cursor) leave(ctx context.Context) error {
 	if c.err != nil || c.current == nil {
 		return c.err
 	}
-	if quorumDeliveries(c.current) >= renewAfter {
+	if failedDeliveries(c.current) >= renewAfter {
 		if err := c.renew(ctx); err != nil {
 			return fmt.Errorf("renew message %s: %w", c.message.ID, err)
 		}

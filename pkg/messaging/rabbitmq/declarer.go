@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -11,8 +12,10 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// defaultDeliveryLimit is the broker's own limit for quorum queues, since RabbitMQ 4.0.
-const defaultDeliveryLimit = 20
+// noDeliveryLimit keeps a quorum queue from dropping messages. RabbitMQ 4 drops them at the 21st delivery unless the queue has
+// another limit. 3.10 does not know -1, the documented value, and drops at the first redelivery with it.
+// See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
+const noDeliveryLimit = math.MaxInt32
 
 // declarer declares queues on a channel that does nothing else: a concurrent declaration and publish on one channel
 // interleave their frames, and a refused declaration closes its channel. It remembers the queues that it has seen.
@@ -115,17 +118,14 @@ func isCode(err error, code int) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// arguments returns what all users of a queue agree on: its type and expiry. Dead-lettering is done by the consumer (see
-// consumer.handle), so that publishers, which declare queues as well, need not know of it.
+// arguments returns what all users of a queue agree on: its type and expiry. Dead-lettering and the delivery limit are left to
+// the consumer (see consumer.handle), so that publishers, which declare queues as well, need not know of them.
 func arguments(q messaging.Queue) amqp.Table {
 	// The type is explicit because a virtual host may have another default.
 	table := amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeClassic}
 	if q.Type == messaging.Quorum {
 		table[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
-		if q.DeliveryLimit >= defaultDeliveryLimit {
-			// The broker drops a message at its own limit, so the consumer's must come first.
-			table["x-delivery-limit"] = int64(q.DeliveryLimit) + defaultDeliveryLimit
-		}
+		table["x-delivery-limit"] = int64(noDeliveryLimit)
 	}
 	if q.Expiry > 0 {
 		table[amqp.QueueTTLArg] = max(q.Expiry.Milliseconds(), 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -14,25 +15,26 @@ import (
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// Quorum queues count a message's earlier deliveries in a header. Classic queues only say that there was one, so the
-// consumer keeps the count: before it handles a redelivered message, it puts the message back with the count in a header,
-// so that the count outlives the process.
+// The broker only says whether a message was delivered before: classic queues do not count, and what quorum queues count
+// differs between versions. So the consumer keeps the count: before it handles a redelivered message, it puts the message back
+// with the count in a header, so that the count outlives the process.
 //
-// Neither type of queue uses the broker's dead-lettering: it would also take every message that outlives its TTL, and a
-// request that no caller waits for is not to be dead-lettered.
+// The broker's dead-lettering is not used either: it would also take every message that outlives its TTL, and a request that no
+// caller waits for is not to be dead-lettered.
 // See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
 const (
-	quorumCountHeader  = "x-delivery-count"
-	classicCountHeader = "x-classic-delivery-count"
+	countHeader         = "x-classic-delivery-count" // older versions of this package counted only on classic queues
+	deliveryCountHeader = "x-delivery-count"         // of quorum queues: failed deliveries
+	acquiredCountHeader = "x-acquired-count"         // of quorum queues, since RabbitMQ 4.3: all earlier deliveries
 )
 
 // earlierDeliveries returns how often the message was delivered before. counted is false if its headers do not hold that
-// number yet.
-func earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
-	if n, ok := d.Headers[quorumCountHeader].(int64); ok {
-		return n, true
+// number yet. A count is believed only if this service has written it: the broker checks the user of a message.
+func (c *consumer) earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
+	if d.UserId == c.session.user {
+		n, _ = d.Headers[countHeader].(int64)
+		n = min(max(n, 0), math.MaxInt32)
 	}
-	n, _ = d.Headers[classicCountHeader].(int64)
 	if d.Redelivered {
 		return n + 1, false
 	}
@@ -43,7 +45,7 @@ func earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
 func (c *consumer) handle(d *amqp.Delivery) {
 	s := c.subscription
 	limit := int64(s.queue.DeliveryLimit)
-	earlier, counted := earlierDeliveries(d)
+	earlier, counted := c.earlierDeliveries(d)
 	m := decode(d)
 	switch {
 	case limit > 0 && earlier >= limit:
@@ -68,7 +70,7 @@ func (c *consumer) handle(d *amqp.Delivery) {
 func (c *consumer) recount(d *amqp.Delivery, m messaging.Message, earlier int64) {
 	headers := make(map[string]any, len(m.Headers)+1)
 	maps.Copy(headers, m.Headers)
-	headers[classicCountHeader] = earlier
+	headers[countHeader] = earlier
 	m.Headers = headers
 	c.move(d, c.subscription.queue, m)
 }
