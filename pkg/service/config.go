@@ -63,6 +63,12 @@ func (c *Config) instance() (name string, err error) {
 	return name, nil
 }
 
+// confirmsSends reports whether the broker is to confirm messages: without, quorum queues lose those that they refuse, and
+// classic queues those persistent ones that RabbitMQ has not written yet when it is killed, which takes it up to a second.
+func (c *Config) confirmsSends() bool {
+	return c.RPCPersistent || c.RPCQueueType == messaging.Quorum || c.RPCCallbackQueueType == messaging.Quorum
+}
+
 // Settings returns the settings of s in the order of --help: its own, then those of Config.
 func Settings(s Service) ([]settings.Setting, error) { return program(s, new(Config)).List() }
 

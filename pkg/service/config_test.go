@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/warren/pkg/messaging"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -245,6 +247,25 @@ func TestParseRejectsUnusableConfigs(t *testing.T) {
 	} {
 		if _, err := parse(ordersService(config), nil, io.Discard); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestConfirmsSends checks that messages that must not be lost with a node are confirmed.
+func TestConfirmsSends(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Config)
+		want   bool
+	}{
+		"default":               {func(*Config) {}, false},
+		"persistent":            {func(c *Config) { c.RPCPersistent = true }, true},
+		"quorum queues":         {func(c *Config) { c.RPCQueueType = messaging.Quorum }, true},
+		"quorum callback queue": {func(c *Config) { c.RPCCallbackQueueType = messaging.Quorum }, true},
+	} {
+		c := defaults()
+		test.change(&c)
+		if got := c.confirmsSends(); got != test.want {
+			t.Errorf("%s: confirmed: %t, want %t", name, got, test.want)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (c *chassis) connect() (messaging.Broker, error) {
 	}
 	options.Name = c.service.Name
 	options.Heartbeat = c.config.BrokerHeartbeat
-	options.ConfirmSends = c.config.RPCQueueType == messaging.Quorum || c.config.RPCCallbackQueueType == messaging.Quorum
+	options.ConfirmSends = c.config.confirmsSends()
 	options.Logger = c.logger
 	options.OnReconnect = c.metrics.reconnects.Inc
 	broker, err := rabbitmq.New(options)

@@ -28,9 +28,10 @@ type Options struct {
 	WriteTimeout time.Duration
 	// ConfirmSends makes the broker confirm the messages of Send too. Send does not wait for the confirm, but a message that
 	// the broker refuses is sent again, while the connection lasts and for 30 s. After that it counts as lost (see
-	// [Broker.OnLoss]) unless its TTL is over. Set it with quorum queues, which refuse messages while they have no leader;
-	// it costs about 10 % of the throughput. A message that a classic queue refused because its node was lost may have been
-	// taken, and arrive twice.
+	// [Broker.OnLoss]) unless its TTL is over. Set it with quorum queues, which refuse messages while they have no leader, and
+	// for persistent messages, which RabbitMQ may write to disk a second later than it takes them if they need no confirm. It
+	// costs about 10 % of the throughput. A message that a classic queue refused because its node was lost may have been taken,
+	// and arrive twice.
 	ConfirmSends bool
 	// TLS configures amqps:// URLs. Other URLs are refused if it is set, because they would not use it. nil uses the
 	// system's certificate authorities and no client certificate. The server's name is the host of each URL unless it is
