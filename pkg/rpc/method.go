@@ -48,13 +48,19 @@ func (m *method) subscribe(ctx context.Context) (messaging.Subscription, error) 
 func (m *method) receive(ctx context.Context, message messaging.Message) error {
 	request, err := protocol.DecodeRequest(m.queue, message)
 	if err != nil {
-		return m.refuse(ctx, message, err)
+		err = fmt.Errorf("decode request on %s: %w", m.queue, err)
+		return m.refuse(ctx, message, err, BadRequest("malformed request message"))
 	}
 	if expired(request.Deadline) {
 		notify(m.options.Observer.ExpiredRequest)
 		m.options.Logger.DebugContext(ctx, "dropped a request past its deadline",
 			"queue", m.queue, "correlation_id", request.CorrelationID)
 		return nil
+	}
+	if err := m.identities.verify(request.Identity); err != nil {
+		notify(m.options.Observer.RefusedIdentity)
+		err = fmt.Errorf("verify identity of request on %s: %w", m.queue, err)
+		return m.refuse(ctx, message, err, errUnverified)
 	}
 	reply, err := m.handle(ctx, request)
 	if err != nil || message.ReplyTo == "" {
@@ -65,16 +71,15 @@ func (m *method) receive(ctx context.Context, message messaging.Message) error {
 
 func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
 
-// refuse replies to a message that can't be decoded. Without a ReplyTo it rejects the message.
-func (m *method) refuse(ctx context.Context, message messaging.Message, err error) error {
-	err = fmt.Errorf("decode request on %s: %w", m.queue, err)
+// refuse replies with problem to a message that no handler gets, because of err. Without a ReplyTo it rejects the message.
+func (m *method) refuse(ctx context.Context, message messaging.Message, err error, problem *Error) error {
 	if message.ReplyTo == "" {
 		return messaging.Reject(err)
 	}
 	id := cmp.Or(message.ID, message.CorrelationID)
-	m.options.Logger.WarnContext(ctx, "refused a malformed request",
+	m.options.Logger.WarnContext(ctx, "refused a request",
 		"queue", m.queue, "correlation_id", id, "from", message.AppID, "error", err)
-	return m.reply(ctx, &message, &Request{ID: id, CorrelationID: id}, BadRequest("malformed request message").Reply(id))
+	return m.reply(ctx, &message, &Request{ID: id, CorrelationID: id}, problem.Reply(id))
 }
 
 // handle calls the handler under the request's deadline and makes a reply of its error. It returns an error only if the

@@ -93,6 +93,7 @@ type Observer struct {
 	// On a server.
 	ExpiredRequest  func() // a request arrived past its deadline and was dropped
 	UnroutableReply func() // a reply was returned because its callback queue is gone
+	RefusedIdentity func() // a request was refused because its identity is expired or not signed
 }
 
 // notify calls f unless it is nil.

@@ -3,11 +3,13 @@ package rpc
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,6 +33,12 @@ type ServerOptions struct {
 	DeliveryLimit int
 	// Persistent replies survive a restart of the broker.
 	Persistent bool
+
+	// IdentityKey returns the public key with an ID, or nil if there is none. Requests whose identity none of the keys has
+	// signed get status 401. Without it, an identity counts if it is not expired.
+	IdentityKey func(id string) ed25519.PublicKey
+	// IdentityLeeway is how long an identity counts after it has expired.
+	IdentityLeeway time.Duration
 
 	Logger       *slog.Logger  // default: slog.Default()
 	Interceptors []Interceptor // the first is the outermost
@@ -72,9 +80,10 @@ type Server struct {
 
 // methods is what a server and the views that With returns have in common.
 type methods struct {
-	broker  Transport
-	options ServerOptions
-	encoder protocol.Encoder
+	broker     Transport
+	options    ServerOptions
+	encoder    protocol.Encoder
+	identities *identityVerifier
 
 	mu            sync.Mutex // guards the fields below
 	started       bool
@@ -87,9 +96,10 @@ type methods struct {
 // NewServer returns a server without methods.
 func NewServer(broker Transport, options ServerOptions) *Server {
 	return &Server{methods: &methods{
-		broker:  broker,
-		options: options.withDefaults(),
-		encoder: protocol.Encoder{AppID: options.Name, Persistent: options.Persistent},
+		broker:     broker,
+		options:    options.withDefaults(),
+		encoder:    protocol.Encoder{AppID: options.Name, Persistent: options.Persistent},
+		identities: newIdentityVerifier(options.IdentityKey, options.IdentityLeeway),
 	}}
 }
 

@@ -604,7 +604,7 @@ func TestSecretOfRequests(t *testing.T) {
 	noError(t, s.Drain(stopContext(t)))
 	noError(t, b.Close(stopContext(t)))
 	for _, message := range []string{
-		"request failed", "handler panicked", "replaced a reply that can't be sent", "refused a malformed request", "rpc",
+		"request failed", "handler panicked", "replaced a reply that can't be sent", "refused a request", "rpc",
 		"dropped a reply whose callback queue is gone", "dropped a request past its deadline",
 	} {
 		if len(log.entries(t, message)) == 0 {

@@ -35,6 +35,9 @@ type Config struct {
 
 	RPCVerifyReplies bool `default:"false" help:"Accept a reply only from the broker's user that is named like the called service; needs one user per service."`
 
+	RPCIdentityKeys   string        `default:"identity-keys" help:"Directory of the public keys that verify the callers' identities in requests; empty: identities are not verified."`
+	RPCIdentityLeeway time.Duration `default:"30s" validate:"min=0s" help:"How long an identity counts after it has expired. More lets dead-lettered requests be replayed later."`
+
 	StopTimeout time.Duration `default:"20s" validate:"min=1ms,max=24h" help:"Limit of a graceful shutdown."`
 	StopDelay   time.Duration `default:"0s" validate:"min=0s,max=1h" help:"How long /readyz answers 503 before the shutdown begins, so that load balancers notice."`
 }

@@ -50,6 +50,8 @@ func defaults() Config {
 		RPCDeliveryLimit:      5,
 		RPCMaxPending:         10000,
 		RPCMaxPendingPerQueue: 2000,
+		RPCIdentityKeys:       "identity-keys",
+		RPCIdentityLeeway:     30 * time.Second,
 		StopTimeout:           20 * time.Second,
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/rpc/identitykeys"
 )
 
 // module returns the service's module with what it may depend on.
@@ -53,17 +54,24 @@ func (c *chassis) eventLogger() fxevent.Logger {
 }
 
 func (c *chassis) newServer() *rpc.Server {
-	return rpc.NewServer(c.broker, rpc.ServerOptions{
+	options := rpc.ServerOptions{
 		Name:          c.service.Name,
 		Concurrency:   c.config.RPCConcurrency,
 		Prefetch:      c.config.RPCPrefetch,
 		QueueType:     c.config.RPCQueueType,
 		DeliveryLimit: c.config.RPCDeliveryLimit,
 		Persistent:    c.config.RPCPersistent,
-		Logger:        c.logger,
-		Interceptors:  []rpc.Interceptor{c.metrics.server.interceptor(handledStatus), rpc.Logging(c.logger, slog.LevelDebug)},
-		Observer:      c.metrics.observer,
-	})
+
+		IdentityLeeway: c.config.RPCIdentityLeeway,
+
+		Logger:       c.logger,
+		Interceptors: []rpc.Interceptor{c.metrics.server.interceptor(handledStatus), rpc.Logging(c.logger, slog.LevelDebug)},
+		Observer:     c.metrics.observer,
+	}
+	if c.config.RPCIdentityKeys != "" {
+		options.IdentityKey = identitykeys.NewDirectory(c.config.RPCIdentityKeys, c.logger).Key
+	}
+	return rpc.NewServer(c.broker, options)
 }
 
 // newClient runs only if the module depends on a client: an unused client would still hold a callback queue.

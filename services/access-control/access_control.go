@@ -63,7 +63,7 @@ func newHealthCheck(store *sqlite.Store) service.HealthCheck {
 	return service.HealthCheck{Name: "database", Check: store.Check}
 }
 
-func newAccessControl(config *Config, store *sqlite.Store, logger *slog.Logger) (*app.AccessControl, error) {
+func newAccessControl(shared *service.Config, config *Config, store *sqlite.Store, logger *slog.Logger) (*app.AccessControl, error) {
 	passwords, err := bcrypt.NewHasher(config.BcryptCost)
 	if err != nil {
 		return nil, err
@@ -71,6 +71,11 @@ func newAccessControl(config *Config, store *sqlite.Store, logger *slog.Logger) 
 	keys, err := jwt.LoadKeyRing(config.Tokens)
 	if err != nil {
 		return nil, fmt.Errorf("load keys: %w", err)
+	}
+	if shared.RPCIdentityKeys != "" {
+		if err := keys.PublishIdentityKeys(shared.RPCIdentityKeys); err != nil {
+			return nil, fmt.Errorf("publish keys: %w", err)
+		}
 	}
 	logger.Info("loaded keys", "algorithm", config.Tokens.Algorithm, "signing_key", keys.SigningKeyID())
 	tokens, err := jwt.NewTokens(config.Tokens, keys, time.Now)

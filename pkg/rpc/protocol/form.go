@@ -68,6 +68,13 @@ func readForm(headers map[string]any, header string, field func(name, value stri
 	if !ok {
 		return fmt.Errorf("%s is %T, not a string", header, value)
 	}
+	if err := parseForm(s, field); err != nil {
+		return fmt.Errorf("%s: %w", header, err)
+	}
+	return nil
+}
+
+func parseForm(s string, field func(name, value string)) error {
 	for pair := range strings.SplitSeq(s, "&") {
 		if pair == "" {
 			continue
@@ -75,10 +82,10 @@ func readForm(headers map[string]any, header string, field func(name, value stri
 		name, value, _ := strings.Cut(pair, "=")
 		var err error
 		if name, err = url.QueryUnescape(name); err != nil {
-			return fmt.Errorf("%s: %w", header, err)
+			return err
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return fmt.Errorf("%s: %w", header, err)
+			return err
 		}
 		field(name, value)
 	}

@@ -15,6 +15,11 @@ type Identity struct {
 	Scopes    []string
 	TokenID   string    // the token's jti
 	ExpiresAt time.Time // the token's exp
+
+	// Assertion is the identity with the signature of its issuer, as [SignIdentity] made it; empty if it is not signed. It
+	// goes with the calls that are made for this caller in place of the other fields. Until ExpiresAt, whoever has it
+	// can act as the caller inside the system: do not log it.
+	Assertion string
 }
 
 // HasScope reports whether the identity has the scope. A nil Identity has none.
@@ -29,11 +34,16 @@ const (
 	identityScope     = "scope"
 	identityTokenID   = "token-id"
 	identityExpiresAt = "expires-at"
+	identityKey       = "key"
+	identitySignature = "signature"
 )
 
 // encodeIdentity writes the subject even if it is empty, so that the receiver refuses the identity instead of taking the
 // caller for unknown.
 func encodeIdentity(i *Identity) form {
+	if i.Assertion != "" {
+		return form(i.Assertion)
+	}
 	f := make(form, 0, 256)
 	f = f.add(identitySubject, i.Subject).addIf(identityUsername, i.Username).addIf(identityTokenID, i.TokenID)
 	for _, scope := range i.Scopes {
@@ -45,14 +55,28 @@ func encodeIdentity(i *Identity) form {
 	return f
 }
 
-var errNoSubject = errors.New(headerIdentity + " has no " + identitySubject)
+var errNoSubject = errors.New("no " + identitySubject)
 
 func decodeIdentity(headers map[string]any) (*Identity, error) {
-	if _, ok := headers[headerIdentity]; !ok {
+	value, ok := headers[headerIdentity]
+	if !ok {
 		return nil, nil //nolint:nilnil // the caller is unknown
 	}
+	s, ok := value.(string)
+	if !ok {
+		return nil, fmt.Errorf("%s is %T, not a string", headerIdentity, value)
+	}
+	i, err := ParseIdentity(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", headerIdentity, err)
+	}
+	return i, nil
+}
+
+// ParseIdentity reads an identity in the form that PROTOCOL.md describes, such as an assertion. It does not verify a signature.
+func ParseIdentity(s string) (*Identity, error) {
 	i, expiry := &Identity{}, ""
-	err := readForm(headers, headerIdentity, func(name, value string) {
+	err := parseForm(s, func(name, value string) {
 		switch name {
 		case identitySubject:
 			i.Subject = value
@@ -64,6 +88,8 @@ func decodeIdentity(headers map[string]any) (*Identity, error) {
 			i.Scopes = append(i.Scopes, value)
 		case identityExpiresAt:
 			expiry = value
+		case identitySignature:
+			i.Assertion = s
 		}
 	})
 	if err != nil {
@@ -75,7 +101,7 @@ func decodeIdentity(headers map[string]any) (*Identity, error) {
 	if expiry != "" {
 		seconds, err := strconv.ParseInt(expiry, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %s is not a number of seconds", headerIdentity, identityExpiresAt)
+			return nil, fmt.Errorf("%s is not a number of seconds", identityExpiresAt)
 		}
 		i.ExpiresAt = time.Unix(seconds, 0).UTC()
 	}

@@ -281,8 +281,8 @@ func TestDecodeMalformedRequest(t *testing.T) {
 		{"deadline of zero", map[string]any{"rpc-deadline": 0}, "rpc-deadline is 0, not after 1970"},
 		{"identity", map[string]any{"rpc-identity": true}, "rpc-identity is bool, not a string"},
 		{"null identity", map[string]any{"rpc-identity": nil}, "rpc-identity is <nil>, not a string"},
-		{"empty identity", map[string]any{"rpc-identity": ""}, "rpc-identity has no subject"},
-		{"identity without subject", map[string]any{"rpc-identity": "subject=&username=demo"}, "rpc-identity has no subject"},
+		{"empty identity", map[string]any{"rpc-identity": ""}, "rpc-identity: no subject"},
+		{"identity without subject", map[string]any{"rpc-identity": "subject=&username=demo"}, "rpc-identity: no subject"},
 		{"correlation ID", map[string]any{"rpc-correlation-id": 5}, "rpc-correlation-id is not a string of 1 to 255 bytes"},
 		{"empty correlation ID", map[string]any{"rpc-correlation-id": ""}, "rpc-correlation-id is not a string of 1 to 255 bytes"},
 		{

@@ -48,8 +48,8 @@ func Run(t testing.TB, s service.Service, broker messaging.Broker, args ...strin
 	return i
 }
 
-// Start runs s with the flags in args and returns at once. The service listens for operators on a free port unless
-// args say otherwise, and closes broker when it ends.
+// Start runs s with the flags in args and returns at once. Unless args say otherwise, the service listens for operators on
+// a free port and takes identities that are not signed. It closes broker when it ends.
 func Start(t testing.TB, s service.Service, broker messaging.Broker, args ...string) *Instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -60,7 +60,7 @@ func Start(t testing.TB, s service.Service, broker messaging.Broker, args ...str
 	go func() {
 		defer close(i.ended)
 		defer announce()
-		i.err = service.Run(ctx, s, append([]string{"--admin-addr=127.0.0.1:0"}, args...),
+		i.err = service.Run(ctx, s, append([]string{"--admin-addr=127.0.0.1:0", "--rpc-identity-keys="}, args...),
 			service.WithBroker(broker),
 			service.WithOutput(i.Log, i.Log),
 			service.WithReady(func(info service.Info) { i.info = &info; announce() }))

@@ -56,6 +56,7 @@ func (s *Suite) Start(t *testing.T, service, dir string, env ...string) *Process
 		"BROKER_URL=" + s.BrokerURL(service),
 		"ADMIN_ADDR=" + p.Admin,
 		"LOG_FORMAT=text",
+		"RPC_IDENTITY_KEYS=" + filepath.Join(dir, "identity-keys"),
 	}
 	for variable, value := range demoSettings[service] {
 		own = append(own, variable+"="+value)

@@ -83,6 +83,9 @@ func settings(s service.Service, folder string) ([]string, error) {
 				return nil, fmt.Errorf("make a folder for %s: %w", s.Name, err)
 			}
 			env = append(env, setting.Variable+"="+path)
+		case setting.Variable == "RPC_IDENTITY_KEYS":
+			// All services share one folder: one publishes keys, the others read them.
+			env = append(env, setting.Variable+"="+filepath.Join(filepath.Dir(folder), "identity-keys"))
 		case setting.Demo != "":
 			env = append(env, setting.Variable+"="+setting.Demo)
 		case setting.Variable == "DEMO_DATA":

@@ -10,6 +10,9 @@ type Claims struct {
 	Scopes    []string
 	IssuedAt  time.Time
 	ExpiresAt time.Time
+
+	// Assertion is what other services get instead of the token: the same claims, signed for them. A verified token has one.
+	Assertion string
 }
 
 // NewClaims returns the claims of a token that is issued to user at now.

@@ -153,6 +153,7 @@ func (l *lab) startService(ctx context.Context, name, program, host string, env 
 	env = append([]string{
 		"BROKER_URL=" + l.brokerURL(program, host),
 		"ADMIN_ADDR=" + admin,
+		"RPC_IDENTITY_KEYS=" + filepath.Join(l.folder, "identity-keys"),
 		"GOGC=400", // as deployments/service.yaml sets it
 	}, env...)
 	if l.profiled != nil {

@@ -14,6 +14,8 @@ type claims struct {
 	jwt.RegisteredClaims
 	Username string `json:"username"`
 	Scope    string `json:"scope"` // separated by spaces; RFC 8693, section 4.2
+
+	assertion string // not part of the token; see domain.Claims
 }
 
 func newClaims(c domain.Claims, issuer, audience string) claims {
@@ -53,5 +55,6 @@ func (c claims) domain() domain.Claims {
 		Scopes:    strings.Fields(c.Scope),
 		IssuedAt:  c.IssuedAt.UTC(),
 		ExpiresAt: c.ExpiresAt.UTC(),
+		Assertion: c.assertion,
 	}
 }

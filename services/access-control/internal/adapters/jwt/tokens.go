@@ -117,6 +117,10 @@ func (t *Tokens) parse(token string) (claims, error) {
 	if _, err := t.parser.ParseWithClaims(token, &c, t.verifyingKey); err != nil {
 		return claims{}, err
 	}
+	var err error
+	if c.assertion, err = t.keys.signIdentity(c); err != nil {
+		return claims{}, err
+	}
 	t.verified.add(token, c)
 	return c, nil
 }

@@ -10,7 +10,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"maps"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +22,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/rpc/identitykeys"
+	"example.com/warren/pkg/rpc/protocol"
 	"example.com/warren/services/access-control/internal/domain"
 )
 
@@ -169,10 +174,36 @@ func TestSignedTokenIsVerified(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			assertion := got.Assertion
+			got.Assertion = ""
 			if diff := cmp.Diff(testClaims(), got); diff != "" {
 				t.Error(diff)
 			}
+			wantAssertion(t, assertion, testClaims())
 		})
+	}
+}
+
+// wantAssertion verifies the assertion as other services do.
+func wantAssertion(t *testing.T, assertion string, want domain.Claims) {
+	t.Helper()
+	directory := filepath.Join(t.TempDir(), "identity-keys")
+	if err := testRing(t, EdDSA).PublishIdentityKeys(directory); err != nil {
+		t.Fatal(err)
+	}
+	keys := identitykeys.NewDirectory(directory, slog.New(slog.DiscardHandler))
+	if err := protocol.VerifyIdentity(assertion, keys.Key); err != nil {
+		t.Error(err)
+	}
+	got, err := protocol.ParseIdentity(assertion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&rpc.Identity{
+		Subject: want.Subject, Username: want.Username, Scopes: want.Scopes,
+		TokenID: want.TokenID, ExpiresAt: want.ExpiresAt, Assertion: assertion,
+	}, got); diff != "" {
+		t.Errorf("identity: -want +got:\n%s", diff)
 	}
 }
 

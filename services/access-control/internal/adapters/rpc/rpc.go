@@ -74,6 +74,7 @@ type introspection struct {
 	Scopes    []string `json:"scopes,omitzero"`
 	TokenID   string   `json:"token_id,omitempty"`
 	ExpiresAt int64    `json:"expires_at,omitempty"` // Unix seconds
+	Assertion string   `json:"assertion,omitempty"`  // signed, see rpc.Identity
 }
 
 func (h handlers) validateToken(ctx context.Context, in tokenInput) (introspection, error) {
@@ -91,6 +92,7 @@ func (h handlers) validateToken(ctx context.Context, in tokenInput) (introspecti
 		Scopes:    append([]string{}, claims.Scopes...), // [] rather than null
 		TokenID:   claims.TokenID,
 		ExpiresAt: claims.ExpiresAt.Unix(),
+		Assertion: claims.Assertion,
 	}, nil
 }
 

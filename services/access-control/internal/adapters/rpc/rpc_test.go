@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -156,7 +157,8 @@ func newFixture(t *testing.T) *fixture {
 	queues := inmem.NewServer()
 	broker := servicetest.Record(queues.ConnectAs("access-control"))
 	server := rpc.NewServer(broker, rpc.ServerOptions{
-		Name: "access-control", Logger: logger, Interceptors: []rpc.Interceptor{rpc.Logging(logger, slog.LevelDebug)},
+		Name: "access-control", Logger: logger, IdentityLeeway: math.MaxInt64, // the tests' time stands still
+		Interceptors: []rpc.Interceptor{rpc.Logging(logger, slog.LevelDebug)},
 	})
 	Register(server, app.NewAccessControl(app.Ports{
 		Users: w, Revocations: w, Passwords: w, Limiter: w, Tokens: tokens{},

@@ -33,6 +33,7 @@ type validateTokenOutput struct {
 	Scopes    []string `json:"scopes"`
 	TokenID   string   `json:"token_id"`
 	ExpiresAt int64    `json:"expires_at"` // Unix seconds
+	Assertion string   `json:"assertion"`  // signed, see rpc.Identity
 }
 
 // Validate implements app.TokenValidator.
@@ -54,5 +55,6 @@ func (v *TokenValidator) Validate(ctx context.Context, token string) (*rpc.Ident
 		Scopes:    out.Scopes,
 		TokenID:   out.TokenID,
 		ExpiresAt: time.Unix(out.ExpiresAt, 0),
+		Assertion: out.Assertion,
 	}, nil
 }
