@@ -117,7 +117,7 @@ func TestParse(t *testing.T) {
 					RPCQueueType: "quorum", RPCCallbackQueueType: "quorum", RPCInstance: "a",
 					RPCPersistent: true, RPCDeliveryLimit: 3, RPCMaxPending: 7, RPCMaxPendingPerQueue: 6, RPCVerifyReplies: true,
 					RPCIdentityLeeway: time.Minute,
-					StopTimeout: time.Second, StopDelay: 2 * time.Second,
+					StopTimeout:       time.Second, StopDelay: 2 * time.Second,
 				}
 				own.Mode = "fast"
 			},
