@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"example.com/warren/pkg/rpc/internal/binding"
 	"example.com/warren/pkg/rpc/protocol"
 )
@@ -23,6 +25,9 @@ type Empty struct{}
 // of these; a query or header may be a slice of them. Handle then checks the `validate` tags
 // (https://pkg.go.dev/github.com/go-playground/validator/v10). Input that can't be read gets status 400 or 415, and input
 // with wrong fields 422, with all of them named.
+//
+// Names in the body are case-sensitive, and no object may have one twice. A list is read no further than the max of its
+// validate tag allows, and one without a max has at most 1,000 items.
 //
 // Out is marshalled to JSON.
 func Handle[In, Out any](s *Server, queue string, f func(ctx context.Context, in In) (Out, error), options ...HandleOption) {
@@ -102,6 +107,9 @@ func Call[In, Out any](ctx context.Context, c *Client, queue string, in In, opti
 	}
 	if !protocol.IsJSON(reply.ContentType) {
 		return out, fmt.Errorf("call %s: %w: content type %q is not JSON", queue, ErrMalformedReply, reply.ContentType)
+	}
+	if !jsontext.Value(reply.Body).IsValid() { // encoding/json accepts names that are there twice, and invalid UTF-8
+		return out, fmt.Errorf("call %s: %w: the body is not valid JSON", queue, ErrMalformedReply)
 	}
 	if err := json.Unmarshal(reply.Body, &out); err != nil {
 		return out, fmt.Errorf("call %s: %w: %w", queue, ErrMalformedReply, err)

@@ -68,11 +68,22 @@ func IsReply(m messaging.Message) bool { return m.Type == typeReply }
 // never as one.
 func ValidStatus[T int | int64](status T) bool { return status >= 200 && status <= 599 }
 
-// IsJSON reports whether a body of the content type is JSON. A missing content type counts as JSON, since plain AMQP
-// clients rarely set one.
+// IsJSON reports whether a body of the content type is JSON in UTF-8 (RFC 8259, section 8.1). A missing content type counts as
+// JSON, since plain AMQP clients rarely set one.
 func IsJSON(contentType string) bool {
-	parsed := mediaType(contentType)
-	return contentType == "" || parsed == contentTypeJSON || strings.HasSuffix(parsed, "+json")
+	if contentType == "" || contentType == contentTypeJSON {
+		return true
+	}
+	parsed, params, err := mime.ParseMediaType(contentType)
+	if err != nil || parsed != contentTypeJSON && !strings.HasSuffix(parsed, "+json") {
+		return false
+	}
+	switch strings.ToLower(params["charset"]) {
+	case "", "utf-8", "utf8", "us-ascii":
+		return true
+	default:
+		return false
+	}
 }
 
 // mediaType returns "" for a content type that can't be parsed.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-playground/form/v4"
 
@@ -22,11 +23,8 @@ import (
 // Binding is how an input type is read from a request and written to one.
 type Binding struct {
 	typ    reflect.Type
-	body   bool    // some fields come from the body
+	body   *shape  // of the fields that come from the body; nil: none
 	fields []field // the others
-
-	// embedded are the Go names of embedded structs, which encoding/json puts into the paths of fields.
-	embedded map[string]bool
 }
 
 // field is an input field that comes from a source other than the body.
@@ -102,12 +100,15 @@ func Of(t reflect.Type) (*Binding, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("input type %s is not a struct", t)
 	}
-	b := &Binding{typ: t, embedded: map[string]bool{}}
+	b := &Binding{typ: t}
 	if err := b.addFields(t); err != nil {
 		return nil, fmt.Errorf("input type %s: %w", t, err)
 	}
 	if err := b.checkTypes(); err != nil {
 		return nil, fmt.Errorf("input type %s: %w", t, err)
+	}
+	if body := shapeOf(t, nil, map[reflect.Type]*shape{}); body.opens == 0 || len(body.fields) > 0 {
+		b.body = body
 	}
 	known.Store(t, b)
 	return b, nil
@@ -132,7 +133,6 @@ func (b *Binding) addField(f reflect.StructField) error {
 	from := sourcesOf(f)
 	switch {
 	case len(from) == 0:
-		b.body = b.body || f.IsExported() && f.Tag.Get("json") != "-"
 		return nil
 	case len(from) > 1:
 		return fmt.Errorf("both of %s and %s", from[0], from[1])
@@ -204,9 +204,6 @@ func (b *Binding) checkTypes() error {
 				if from := sourcesOf(f); !input && len(from) > 0 {
 					errs = append(errs, fmt.Errorf("field %s of %s: only the input's own fields can have a %s tag", f.Name, t, from[0]))
 				}
-				if isEmbedded(f) {
-					b.embedded[f.Name] = true
-				}
 				check(f.Type, input && isEmbedded(f))
 			}
 		}
@@ -216,85 +213,78 @@ func (b *Binding) checkTypes() error {
 }
 
 // Decode fills in, a pointer to a value of the input type, and validates it. What the caller did wrong is a
-// *protocol.Error.
+// *protocol.Error, which names all wrong fields.
 func (b *Binding) Decode(r *protocol.Request, in any) error {
-	if b.body && len(r.Body) > 0 {
-		if err := b.decodeBody(r, in); err != nil {
+	var wrong []protocol.FieldError
+	if b.body != nil && len(r.Body) > 0 {
+		var err error
+		if wrong, err = b.decodeBody(r, in); err != nil {
 			return err
 		}
 	}
-	if err := b.decodeFields(r, in); err != nil {
+	fields, err := b.decodeFields(r, in)
+	if err != nil {
 		return err
 	}
-	return b.validate(in)
+	wrong = append(wrong, fields...)
+	broken, err := b.validate(in)
+	if err != nil {
+		return err
+	}
+	for _, f := range broken {
+		// What could not be decoded is empty, and so may break rules too.
+		if !slices.ContainsFunc(wrong, func(w protocol.FieldError) bool { return contains(w.Field, f.Field) }) {
+			wrong = append(wrong, f)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return invalidInput(wrong[:min(len(wrong), maxFieldErrors)]...)
 }
 
-// decodeFields decodes the fields of all sources but the body. It gives the form library only the names of fields, since the
-// library panics on names with unbalanced brackets.
-func (b *Binding) decodeFields(r *protocol.Request, in any) error {
+// contains reports whether the path of a field is that of outer, or of a field in it.
+func contains(outer, field string) bool {
+	rest, ok := strings.CutPrefix(field, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// decodeFields decodes the fields of all sources but the body, and returns the wrong ones. It gives the form library only the
+// names of fields, since the library panics on names with unbalanced brackets.
+func (b *Binding) decodeFields(r *protocol.Request, in any) (fields []protocol.FieldError, err error) {
 	values := make(url.Values, len(b.fields))
 	for _, f := range b.fields {
 		texts := f.source.get(r, f.name)
-		if len(texts) > 1 && !f.list {
+		switch {
+		case len(texts) > 1 && !f.list:
 			// To take the first would leave the caller to guess which of them counts.
-			return invalidInput(protocol.FieldError{Field: f.name, Message: "must be given once"})
-		}
-		if len(texts) > 0 {
+			fields = append(fields, protocol.FieldError{Field: f.name, Message: "must be given once"})
+		case slices.ContainsFunc(texts, func(text string) bool { return !utf8.ValidString(text) }):
+			fields = append(fields, protocol.FieldError{Field: f.name, Message: "must be UTF-8"})
+		case len(texts) > 0:
 			values[f.key] = texts
 		}
 	}
 	if len(values) == 0 {
-		return nil
+		return fields, nil
 	}
-	err := decoder.Decode(in, values)
-	var wrong form.DecodeErrors
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &wrong):
-		return fmt.Errorf("decode the fields: %w", err)
+	err = decoder.Decode(in, values)
+	wrong, ok := errors.AsType[form.DecodeErrors](err)
+	if err != nil && !ok {
+		return nil, fmt.Errorf("decode the fields: %w", err)
 	}
-	var fields []protocol.FieldError
 	for _, f := range b.fields {
 		if wrong[f.key] != nil {
 			fields = append(fields, protocol.FieldError{Field: f.name, Message: typeMessage(f.typ)})
 		}
 	}
-	return invalidInput(fields...).WithCause(err)
-}
-
-func (b *Binding) decodeBody(r *protocol.Request, in any) error {
-	if !protocol.IsJSON(r.ContentType) {
-		return protocol.NewError(http.StatusUnsupportedMediaType, "the body is %q, not JSON", r.ContentType)
-	}
-	err := json.Unmarshal(r.Body, in)
-	var syntax *json.SyntaxError
-	var wrongType *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &syntax):
-		return protocol.NewError(http.StatusBadRequest, "malformed JSON at byte %d: %s", syntax.Offset, syntax)
-	case errors.As(err, &wrongType) && wrongType.Field == "":
-		return protocol.NewError(http.StatusUnprocessableEntity, "the body is not a JSON object").WithCause(err)
-	case errors.As(err, &wrongType):
-		message := typeMessage(wrongType.Type)
-		return invalidInput(protocol.FieldError{Field: b.path(wrongType.Field), Message: message}).WithCause(err)
-	default:
-		return protocol.NewError(http.StatusUnprocessableEntity, "the body has a value that can't be read").WithCause(err)
-	}
-}
-
-// path returns the path of a field as the caller knows it.
-func (b *Binding) path(jsonPath string) string {
-	names := strings.Split(jsonPath, ".")
-	return strings.Join(slices.DeleteFunc(names, func(name string) bool { return b.embedded[name] }), ".")
+	return fields, nil
 }
 
 // Encode writes in, a value of the input type, to a request.
 func (b *Binding) Encode(in any) (*protocol.Request, error) {
 	r := &protocol.Request{}
-	if b.body {
+	if b.body != nil {
 		body, err := json.Marshal(in)
 		if err != nil {
 			return nil, fmt.Errorf("marshal the input: %w", err)

@@ -98,7 +98,7 @@ func TestDecodeWrongInput(t *testing.T) {
 		want    *protocol.Error
 	}{
 		{"nothing at all", &protocol.Request{}, fields("shop", "is required")},
-		{"no JSON", body(`{"name":`), protocol.NewError(http.StatusBadRequest, "malformed JSON at byte 8: unexpected end of JSON input")},
+		{"no JSON", body(`{"name":`), protocol.NewError(http.StatusBadRequest, "malformed JSON at byte 8, in name: unexpected EOF")},
 		{"trailing data", body(`{} {}`),
 			protocol.NewError(http.StatusBadRequest, "malformed JSON at byte 4: invalid character '{' after top-level value")},
 		{"an array", body(`[]`), protocol.NewError(http.StatusUnprocessableEntity, "the body is not a JSON object")},
@@ -107,15 +107,32 @@ func TestDecodeWrongInput(t *testing.T) {
 		{"no content type", &protocol.Request{Params: shop, Body: []byte(`{}`)}, nil},
 		{"a JSON content type", &protocol.Request{Params: shop, ContentType: "application/merge-patch+json", Body: []byte(`{}`)}, nil},
 		{"another content type", &protocol.Request{Params: shop, ContentType: "text/plain", Body: []byte(`{}`)},
-			protocol.NewError(http.StatusUnsupportedMediaType, `the body is "text/plain", not JSON`)},
+			protocol.NewError(http.StatusUnsupportedMediaType, `the body is "text/plain", not JSON in UTF-8`)},
 		{"a broken content type", &protocol.Request{Params: shop, ContentType: "application/json; charset", Body: []byte(`{}`)},
-			protocol.NewError(http.StatusUnsupportedMediaType, `the body is "application/json; charset", not JSON`)},
+			protocol.NewError(http.StatusUnsupportedMediaType, `the body is "application/json; charset", not JSON in UTF-8`)},
 		{"another content type without a body", &protocol.Request{Params: shop, ContentType: "text/plain"}, nil},
 		{"a string for a number", body(`{"lines":[{"sku":"A","quantity":"2"}]}`),
-			fields("lines.quantity", "must be an integer of at most 64 bits")},
+			fields("lines[0].quantity", "must be an integer of at most 64 bits")},
 		{"a number for a string", body(`{"name":1}`), fields("name", "must be a string")},
 		{"an object for an array", body(`{"lines":{}}`), fields("lines", "must be an array")},
 		{"a number for a string in an embedded struct", body(`{"cursor":1}`), fields("cursor", "must be a string")},
+		{"wrong types, broken rules and wrong queries at once", &protocol.Request{
+			Params: map[string]string{"number": "x"}, Query: url.Values{"limit": {"101"}, "dry": {"a", "b"}},
+			Body: []byte(`{"name":1,"cursor":"abcdef","lines":[{"sku":"","quantity":"2"},[],{"sku":{},"quantity":1.5}],"note":[]}`),
+		}, fields(
+			"name", "must be a string",
+			"lines[0].quantity", "must be an integer of at most 64 bits",
+			"lines[1]", "must be an object",
+			"lines[2].sku", "must be a string",
+			"lines[2].quantity", "must be an integer of at most 64 bits",
+			"note", "must be a string",
+			"dry", "must be given once",
+			"number", "must be an integer of at most 64 bits",
+			"limit", "must be at most 100",
+			"cursor", "must have at most 5 characters",
+			"shop", "is required",
+			"lines[0].sku", "is required",
+		)},
 		{"broken rules", body(`{"name":"x","cursor":"abcdef","lines":[{"quantity":0},{"sku":"A","quantity":-1}]}`), fields(
 			"cursor", "must have at most 5 characters",
 			"name", "must have at least 2 characters",
@@ -138,6 +155,8 @@ func TestDecodeWrongInput(t *testing.T) {
 			fields("number", "must be an integer of at most 64 bits")},
 		{"a wrong header", &protocol.Request{Params: shop, Header: http.Header{"X-Weight": {"heavy"}}}, fields("x-weight", "must be a number")},
 		{"an empty value", query("limit", ""), nil},
+		{"a query that is not UTF-8", query("tag", "a", "tag", "\xff"), fields("tag", "must be UTF-8")},
+		{"a param that is not UTF-8", &protocol.Request{Params: map[string]string{"shop": "\xc3"}}, fields("shop", "must be UTF-8")},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -163,9 +182,11 @@ func TestFieldErrorsAreBounded(t *testing.T) {
 	b, err := Of(reflect.TypeFor[list]())
 	noError(t, err)
 	var in list
-	body := `{"lines":[{}` + strings.Repeat(",{}", 1000) + `]}`
-	if got := len(asError(t, b.Decode(&protocol.Request{Body: []byte(body)}, &in)).Fields); got != maxFieldErrors {
-		t.Errorf("%d field errors, want %d", got, maxFieldErrors)
+	for _, item := range []string{"{}", "1", `{"sku":1,"quantity":""}`} {
+		body := `{"lines":[` + strings.Repeat(item+",", maxItems-1) + item + `]}`
+		if got := len(asError(t, b.Decode(&protocol.Request{Body: []byte(body)}, &in)).Fields); got != maxFieldErrors {
+			t.Errorf("%s: %d field errors, want %d", item, got, maxFieldErrors)
+		}
 	}
 }
 
@@ -182,7 +203,7 @@ func TestRuleMessages(t *testing.T) {
 		Large    float64        `json:"large" validate:"gt=0.5"`
 		Exact    int            `json:"exact" validate:"eq=2"`
 		Set      []string       `json:"set" validate:"unique"`
-		Map      map[string]int `json:"map" validate:"max=0"`
+		Map      map[string]int `json:"map" validate:"min=2"`
 		Until    time.Time      `json:"until" validate:"gt"`
 		Other    string         `json:"other" validate:"required_with=Name"`
 		Nested   struct {
@@ -205,7 +226,7 @@ func TestRuleMessages(t *testing.T) {
 		{Field: "large", Message: "must be more than 0.5"},
 		{Field: "exact", Message: "must be exactly 2"},
 		{Field: "set", Message: "must not repeat a value"},
-		{Field: "map", Message: "must have at most 0 items"},
+		{Field: "map", Message: "must have at least 2 items"},
 		{Field: "until", Message: "is not valid"},
 		{Field: "other", Message: "is not valid"},
 		{Field: "nested.deep", Message: "is required"},

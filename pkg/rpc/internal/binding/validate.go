@@ -51,17 +51,13 @@ func checkValidation(t reflect.Type) (err error) {
 	return nil
 }
 
-// validate checks in, a pointer to a value of the input type.
-func (b *Binding) validate(in any) error {
-	err := validate.Struct(in)
-	var wrong validator.ValidationErrors
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &wrong):
-		return fmt.Errorf("validate the input: %w", err)
+// validate returns the fields of in, a pointer to a value of the input type, that break rules.
+func (b *Binding) validate(in any) (fields []protocol.FieldError, err error) {
+	err = validate.Struct(in)
+	wrong, ok := errors.AsType[validator.ValidationErrors](err)
+	if err != nil && !ok {
+		return nil, fmt.Errorf("validate the input: %w", err)
 	}
-	fields := make([]protocol.FieldError, 0, len(wrong))
 	for _, w := range wrong[:min(len(wrong), maxFieldErrors)] {
 		path := w.Namespace()
 		if name := b.typ.Name(); name != "" {
@@ -70,7 +66,7 @@ func (b *Binding) validate(in any) error {
 		path = strings.ReplaceAll(path, embeddedName+".", "")
 		fields = append(fields, protocol.FieldError{Field: path, Message: ruleMessage(w)})
 	}
-	return invalidInput(fields...)
+	return fields, nil
 }
 
 func invalidInput(fields ...protocol.FieldError) *protocol.Error {

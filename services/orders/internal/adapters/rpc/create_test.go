@@ -73,10 +73,10 @@ func TestCreateInvalid(t *testing.T) {
 		{"lower case currency", body(`"eur"`, `"tea"`, "1", "1"), 422, []string{"currency"}},
 		{"price left out", `{"currency":"EUR","items":[{"sku":"tea","quantity":1}]}`, 422, []string{"items[0].unit_price"}},
 		{"price null", body(`"EUR"`, `"tea"`, "1", "null"), 422, []string{"items[0].unit_price"}},
-		{"price with a fraction", body(`"EUR"`, `"tea"`, "1", "1.5"), 422, []string{"items.unit_price"}},
-		{"price beyond 64 bits", body(`"EUR"`, `"tea"`, "1", "9223372036854775808"), 422, []string{"items.unit_price"}},
+		{"price with a fraction", body(`"EUR"`, `"tea"`, "1", "1.5"), 422, []string{"items[0].unit_price"}},
+		{"price beyond 64 bits", body(`"EUR"`, `"tea"`, "1", "9223372036854775808"), 422, []string{"items[0].unit_price"}},
 		{"greatest 64-bit price", body(`"EUR"`, `"tea"`, "1", "9223372036854775807"), 422, []string{"items[0].unit_price"}},
-		{"quantity as text", body(`"EUR"`, `"tea"`, `"1"`, "1"), 422, []string{"items.quantity"}},
+		{"quantity as text", body(`"EUR"`, `"tea"`, `"1"`, "1"), 422, []string{"items[0].quantity"}},
 		{
 			"all at once", `{"currency":"X","items":[{"sku":"","quantity":0,"unit_price":-1},{"sku":"tea","quantity":1001,"unit_price":1}]}`,
 			422, []string{"currency", "items[0].sku", "items[0].quantity", "items[0].unit_price", "items[1].quantity"},
