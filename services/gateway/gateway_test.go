@@ -30,11 +30,12 @@ func serveFakes(t *testing.T, broker *inmem.Server) {
 	rpc.Handle(server, "access-control.validateToken", func(_ context.Context, in struct {
 		Token string `json:"token"`
 	}) (map[string]any, error) {
-		if in.Token != "good" {
+		lifetime, ok := map[string]time.Duration{"good": time.Hour, "leeway": -time.Minute}[in.Token]
+		if !ok {
 			return map[string]any{"active": false, "reason": "invalid"}, nil
 		}
 		return map[string]any{
-			"active": true, "subject": "42", "scopes": []string{"orders:read"}, "expires_at": time.Now().Add(time.Hour).Unix(),
+			"active": true, "subject": "42", "scopes": []string{"orders:read"}, "expires_at": time.Now().Add(lifetime).Unix(),
 		}, nil
 	})
 	rpc.Handle(server, "orders.getAll", func(ctx context.Context, _ rpc.Empty) (map[string]string, error) {
@@ -87,7 +88,7 @@ func TestService(t *testing.T) {
 	addr := freeAddr(t)
 	first := servicetest.Run(t, New(), broker.Connect(), "--gateway-addr="+addr)
 	url := fmt.Sprintf("http://%s/v1/orders", addr)
-	for token, want := range map[string]int{"": 401, "bad": 401, "good": 200} {
+	for token, want := range map[string]int{"": 401, "bad": 401, "good": 200, "leeway": 200} {
 		if status, body := get(t, url, token); status != want {
 			t.Errorf("token %q: status %d, want %d: %s", token, status, want, body)
 		}

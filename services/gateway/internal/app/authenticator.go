@@ -84,11 +84,8 @@ func (a *Authenticator) check(ctx context.Context, key, token string) (*rpc.Iden
 	if err != nil {
 		return nil, err
 	}
-	left := identity.ExpiresAt.Sub(a.now())
-	if left <= 0 {
-		return nil, fmt.Errorf("%w: expired", ErrInvalidToken)
-	}
-	if ttl := min(a.ttl, left); ttl > 0 {
+	// A token that has expired is valid for as long as the validator's leeway, and not cached.
+	if ttl := min(a.ttl, identity.ExpiresAt.Sub(a.now())); ttl > 0 {
 		a.remember(key, identity, ttl, forgets)
 	}
 	return identity, nil

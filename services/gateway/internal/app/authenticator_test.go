@@ -81,7 +81,9 @@ func TestAuthenticateCachesTheResult(t *testing.T) {
 		"never past the token's expiry": {
 			ttl: 5 * time.Second, lifetime: 2 * time.Second, wantCalls: 1, wantTTLs: []time.Duration{2 * time.Second},
 		},
-		"turned off: checked every time": {ttl: 0, lifetime: time.Hour, wantCalls: 3},
+		"turned off: checked every time":             {ttl: 0, lifetime: time.Hour, wantCalls: 3},
+		"within the leeway: checked every time":      {ttl: 5 * time.Second, lifetime: -29 * time.Second, wantCalls: 3},
+		"at the end of its life: checked every time": {ttl: 5 * time.Second, lifetime: 0, wantCalls: 3},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +115,6 @@ func TestAuthenticateRefuses(t *testing.T) {
 	}{
 		"no token":                      {token: "", want: ErrInvalidToken},
 		"a huge token, without a check": {token: strings.Repeat("x", rpc.MaxTokenBytes+1), want: ErrInvalidToken},
-		"an expired identity":           {token: "t", f: valid(-time.Second), want: ErrInvalidToken, wantCalls: 2},
 		"a token that can't be checked": {token: "t", f: func(context.Context, string) (*rpc.Identity, error) {
 			return nil, broken
 		}, want: broken, wantCalls: 2},
@@ -134,15 +135,24 @@ func TestAuthenticateRefuses(t *testing.T) {
 	}
 }
 
+// TestAuthenticateDoesNotTrustAnExpiredEntry: the validator decides, which may allow a leeway.
 func TestAuthenticateDoesNotTrustAnExpiredEntry(t *testing.T) {
-	clock := now
-	a := NewAuthenticator(&validator{f: valid(time.Hour)}, newCache(), time.Hour, timeout, func() time.Time { return clock })
-	if _, err := a.Authenticate(t.Context(), "token"); err != nil {
-		t.Fatal(err)
-	}
-	clock = now.Add(time.Hour)
-	if _, err := a.Authenticate(t.Context(), "token"); !errors.Is(err, ErrInvalidToken) {
-		t.Errorf("at the token's expiry: %v, want ErrInvalidToken", err)
+	for _, want := range []error{nil, ErrInvalidToken} {
+		clock, answer := now, error(nil)
+		v := &validator{f: func(ctx context.Context, token string) (*rpc.Identity, error) {
+			if answer != nil {
+				return nil, answer
+			}
+			return valid(time.Hour)(ctx, token)
+		}}
+		a := NewAuthenticator(v, newCache(), time.Hour, timeout, func() time.Time { return clock })
+		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
+			t.Fatal(err)
+		}
+		clock, answer = now.Add(time.Hour), want
+		if _, err := a.Authenticate(t.Context(), "token"); !errors.Is(err, want) || v.calls != 2 {
+			t.Errorf("at the token's expiry: %v after %d checks, want %v after 2", err, v.calls, want)
+		}
 	}
 }
 
