@@ -86,7 +86,7 @@ func TestHostileRequests(t *testing.T) {
 		"20 KiB of headers":      {head("GET", "/v1/orders", "X-Large: "+strings.Repeat(large, 20)), 431},
 		"1000 small headers":     {head("GET", "/v1/orders", many.String()+"Authorization: Bearer "+demo.Token), 200},
 		"800 headers that grow":  {head("GET", "/v1/orders", growing.String()+"Authorization: Bearer "+demo.Token), 431},
-		"a 300-byte header name": {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x"), 431},
+		"a 300-byte header name": {head("GET", "/v1/orders", "X-"+strings.Repeat("n", 300)+": x", "Authorization: Bearer "+demo.Token), 200},
 		"a control character":    {head("GET", "/v1/orders", "X-Control: a\x01b"), 400},
 		"a NUL":                  {head("GET", "/v1/orders", "X-Control: a\x00b"), 400},
 		"20 KiB of query":        {head("GET", "/v1/orders?q="+strings.Repeat(large, 20)), 431},

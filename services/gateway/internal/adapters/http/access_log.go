@@ -1,11 +1,8 @@
 package http
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,12 +17,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer s.metrics.inFlight.Dec()
 		info := &requestInfo{id: uuid.NewString(), began: time.Now()}
 		c.Set(requestInfoKey, info)
-		c.Response().Header().Set(headerCorrelationID, info.id)
+		setDefaults(c.Response().Header(), c.Request(), info.id)
 		if err := next(c); err != nil {
-			s.writeError(c, info, err) // not flushed: net/http would first wait for a body that was not read
-		} else {
-			c.Response().Flush() // the client need not wait for the log
+			s.writeError(c, info, err)
 		}
+		c.Response().Flush() // the client need not wait for the log
 		status, duration := c.Response().Status, time.Since(info.began)
 		s.metricsFor(c, info).observe(status, duration)
 		s.log(c, info, status, duration)
@@ -49,6 +45,7 @@ func (s *Server) log(c echo.Context, info *requestInfo, status int, duration tim
 	}
 	attributes := []slog.Attr{
 		slog.String("method", r.Method),
+		slog.String("route", routeLabel(c)),
 		slog.String("path", r.URL.Path),
 		slog.Int("status", status),
 		slog.Duration("duration", duration),
@@ -74,22 +71,5 @@ func levelOf(status int) slog.Level {
 		return slog.LevelError
 	default:
 		return slog.LevelInfo
-	}
-}
-
-// recover turns a panic into an error with its stack, so that it fails one request only.
-func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			r := recover()
-			if r == nil {
-				return
-			}
-			if cause, ok := r.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
-				panic(r) //nolint:forbidigo // net/http aborts the response by this panic
-			}
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-		}()
-		return next(c)
 	}
 }

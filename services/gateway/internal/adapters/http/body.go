@@ -5,19 +5,16 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 
-	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/semaphore"
 )
 
-// firstBodyBytes is the size of the first buffer of a body whose length is larger or not known.
-const firstBodyBytes = 1 << 10
-
-// errQuotaExceeded reports that the bodies of the requests in flight take all the memory that they may take.
+// errQuotaExceeded reports that the requests in flight have as many bytes in their bodies as they may have.
 var errQuotaExceeded = errors.New("quota of request bodies exceeded")
 
-// bodyQuota bounds the memory of request bodies, in bytes: those of all routes by a semaphore, and those of one route by a
+// bodyQuota bounds the bytes of request bodies: those of all routes by a semaphore, and those of one route by a
 // share of it, so that uploads to a service that hangs leave memory for the other routes.
 type bodyQuota struct {
 	all   *semaphore.Weighted // shared with the other routes
@@ -44,88 +41,62 @@ func (q *bodyQuota) release(n int64) {
 	q.used.Add(-n)
 }
 
-// requestBody is the part of a request's body that has arrived. It takes quota as bytes arrive, whatever length the client
-// announces: firstBodyBytes, or at most twice the bytes that are there.
+// requestBody reads a request's body. It takes quota for the bytes that arrive, whatever length the client announces.
 type requestBody struct {
-	bytes []byte
+	io.Reader
 	quota *bodyQuota
 	held  int64
 }
 
-// hold raises the quota that the body holds to n bytes.
-func (b *requestBody) hold(n int) error {
-	more := int64(n) - b.held
-	if more <= 0 {
-		return nil
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if !b.quota.tryAcquire(int64(n)) {
+		return 0, errQuotaExceeded
 	}
-	if !b.quota.tryAcquire(more) {
-		return errQuotaExceeded
-	}
-	b.held += more
-	return nil
+	b.held += int64(n)
+	return n, err
 }
 
-// release returns the quota. The bytes must not be used afterwards.
-func (b *requestBody) release() {
-	b.bytes = nil
-	b.quota.release(b.held)
-	b.held = 0
-}
+// release returns the quota, once nothing refers to the bytes that were read.
+func (b *requestBody) release() { b.quota.release(b.held) }
 
-// readFrom reads r to its end, which must come before size bytes: like os.ReadFile, it needs a spare byte to see the end.
-func (b *requestBody) readFrom(r io.Reader, size int64) error {
-	b.bytes = make([]byte, 0, min(size, firstBodyBytes))
-	for {
-		n, err := r.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
-		capacity := cap(b.bytes)
-		if err == nil && len(b.bytes) == capacity {
-			capacity = int(min(2*int64(capacity), size))
-		}
-		if n > 0 {
-			if err := b.hold(capacity); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if capacity > cap(b.bytes) {
-			b.bytes = append(make([]byte, 0, capacity), b.bytes...)
-		}
+// readBody reads a request's body.
+func (h *routeHandler) readBody(r *http.Request, b *requestBody) ([]byte, error) {
+	if r.ContentLength == 0 {
+		return nil, nil
 	}
-}
-
-// readBody reads a request's body. A body over the limit is a *http.MaxBytesError.
-func (h *routeHandler) readBody(c echo.Context, b *requestBody) error {
-	r, limit := c.Request(), h.server.config.MaxBodyBytes
-	if r.ContentLength == 0 || r.Body == nil {
-		return nil
+	if coding := strings.Join(r.Header["Content-Encoding"], ","); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, problems.codingUnsupported
 	}
-	if r.ContentLength > limit {
-		return &http.MaxBytesError{Limit: limit}
+	tooLarge := withDetail(problems.bodyTooLarge, "the body has more than %d bytes", h.maxBody)
+	if r.ContentLength > h.maxBody {
+		return nil, tooLarge
 	}
-	size := limit
-	if r.ContentLength > 0 {
-		size = r.ContentLength
-	}
-	err := b.readFrom(http.MaxBytesReader(c.Response(), r.Body, limit), size+1)
-	var tooLarge *http.MaxBytesError
+	b.Reader = io.LimitReader(r.Body, h.maxBody+1)
+	body, err := io.ReadAll(b)
 	switch {
-	case err == nil || errors.As(err, &tooLarge):
-		return err
+	case int64(len(body)) > h.maxBody:
+		return nil, tooLarge
+	case err == nil:
+		return body, nil
 	case errors.Is(err, errQuotaExceeded):
-		// Without it, net/http would read the rest of the body before it sends the response.
-		c.Response().Header().Set(echo.HeaderConnection, "close")
-		return problems.tooManyBodies.WithCause(err)
+		return nil, problems.tooManyBodies.WithCause(err)
 	case errors.Is(err, os.ErrDeadlineExceeded): // comes first: net/http then ends the request's context too
-		return problems.bodyTooSlow.WithCause(err)
+		return nil, problems.bodyTooSlow.WithCause(err)
 	case r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return r.Context().Err()
+		return nil, r.Context().Err()
 	default:
-		return problems.bodyUnreadable.WithCause(err)
+		return nil, problems.bodyUnreadable.WithCause(err)
 	}
+}
+
+// readRest reads what is left of the body of a refused request, and reports whether it came to its end within the limit. It
+// does not ask for the body of a client that waits for "100 Continue".
+func (s *Server) readRest(r *http.Request) bool {
+	limit := s.config.MaxBodyBytes
+	if r.ContentLength > limit || r.Header.Get("Expect") != "" {
+		return false
+	}
+	_, err := io.CopyN(io.Discard, r.Body, limit+1)
+	return errors.Is(err, io.EOF)
 }

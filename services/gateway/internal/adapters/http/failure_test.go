@@ -49,6 +49,8 @@ func failures(t *testing.T) map[string]failure {
 	tooLarge.ContentLength = 1<<20 + 1
 	slow.Body, slow.ContentLength = io.NopCloser(iotest.ErrReader(os.ErrDeadlineExceeded)), 1
 	broken.Body, broken.ContentLength = io.NopCloser(iotest.ErrReader(errors.New("a secret"))), 1
+	coded := newRequest("POST", "/v1/orders", "{}")
+	coded.Header.Set("Content-Encoding", "gzip")
 	largeHeaders := newRequest("GET", "/v1/orders", "")
 	largeHeaders.Header.Set("X-Large", strings.Repeat("x", 13<<10))
 	badPath := newRequest("GET", "/v1/orders/%2F", "")
@@ -83,9 +85,10 @@ func failures(t *testing.T) map[string]failure {
 		"malformed path":  {request: badPath, want: 400, reason: "path-malformed"},
 		"malformed query": {request: newRequest("GET", "/v1/orders?q=%zz", ""), want: 400, reason: "query-malformed"},
 		"large headers":   {request: largeHeaders, want: 431, reason: "headers-too-large"},
-		"large body":      {request: tooLarge, want: 413, reason: "body-too-large"},
-		"slow body":       {request: slow, want: 408, reason: "body-too-slow"},
-		"broken body":     {request: broken, want: 400, reason: "body-unreadable"},
+		"large body":      {request: tooLarge, want: 413, reason: "body-too-large", close: true},
+		"coded body":      {request: coded, want: 415, reason: "content-coding-unsupported"},
+		"slow body":       {request: slow, want: 408, reason: "body-too-slow", close: true},
+		"broken body":     {request: broken, want: 400, reason: "body-unreadable", close: true},
 		"client gone": {
 			request: newRequest("GET", "/v1/orders", "").WithContext(gone), f: fails(context.Canceled), want: 499, reason: "client-gone",
 		},
@@ -214,7 +217,7 @@ func TestClientGone(t *testing.T) {
 	if w.Code != statusClientGone {
 		t.Errorf("status %d: a client that only closed its sending side would take it for a success", w.Code)
 	}
-	if !strings.Contains(f.log.String(), "status=499") {
+	if !strings.Contains(f.log.String(), "route=/v1/orders ") || !strings.Contains(f.log.String(), "status=499") {
 		t.Errorf("not logged as 499: %s", f.log)
 	}
 }
@@ -241,7 +244,7 @@ func TestLimits(t *testing.T) {
 		"chunked body at the limit":    {chunked(strings.Repeat("x", 100)), 200},
 		"chunked body over the limit":  {chunked(strings.Repeat("x", 101)), 413},
 		"headers over the limit":       {withHeader("X-Large", strings.Repeat("x", 2000)), 431},
-		"a long header name":           {withHeader("X-"+strings.Repeat("n", 300), "x"), 431},
+		"a long header name":           {withHeader("X-"+strings.Repeat("n", 300), "x"), 200},
 		"query over the limit":         {newRequest(http.MethodGet, "/v1/orders?q="+strings.Repeat("x", 2000), ""), 431},
 		"a query that can't be parsed": {newRequest(http.MethodGet, "/v1/orders?q=%zz", ""), 400},
 	}
@@ -259,6 +262,53 @@ func TestLimits(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRouteBodyLimit: a route lowers the gateway's limit of bodies, and can't raise it.
+func TestRouteBodyLimit(t *testing.T) {
+	o := options()
+	o.MaxBodyBytes = 100_000
+	for target, limit := range map[string]int{"/v1/login": 4096, "/v1/orders": 65_536, "/v1/any": 100_000, "/v1/large": 100_000} {
+		f := newFixtureOf(t, o, func(api *table) {
+			routes(api)
+			v1 := api.group("/v1")
+			v1.POST("/any", proxy("any.queue"), public)
+			v1.POST("/large", proxy("any.queue"), public, maxBody(1_000_000))
+		})
+		for size, want := range map[int]int{limit: http.StatusOK, limit + 1: http.StatusRequestEntityTooLarge} {
+			r := newRequest(http.MethodPost, target, strings.Repeat("x", size))
+			chunked := newRequest(http.MethodPost, target, strings.Repeat("x", size))
+			chunked.ContentLength = -1
+			for _, r := range []*http.Request{r, chunked} {
+				if w := f.do(r); w.Code != want || want != http.StatusOK && !strings.Contains(w.Body.String(), fmt.Sprint(limit)) {
+					t.Errorf("%d bytes to %s: status %d, want %d: %s", size, target, w.Code, want, w.Body)
+				}
+			}
+		}
+	}
+}
+
+// TestRequestContentCoding: a body with a content coding is refused, because services would take it for plain JSON.
+func TestRequestContentCoding(t *testing.T) {
+	for coding, want := range map[string]int{
+		"gzip": 415, "br": 415, "GZIP": 415, "x-unknown": 415, "identity, gzip": 415, "identity": 200, "Identity": 200, "": 200,
+	} {
+		f := newFixture(t, options())
+		r := newRequest(http.MethodPost, "/v1/orders", "{}")
+		r.Header.Set("Content-Encoding", coding)
+		w := f.do(r)
+		if w.Code != want || want == http.StatusUnsupportedMediaType && w.Header().Get("Accept-Encoding") != "identity" {
+			t.Errorf("%q: status %d, Accept-Encoding %q; want %d", coding, w.Code, w.Header().Get("Accept-Encoding"), want)
+		}
+		if (f.caller.last != nil) != (want == http.StatusOK) {
+			t.Errorf("%q: passed on: %t", coding, f.caller.last != nil)
+		}
+	}
+	r := newRequest(http.MethodPost, "/v1/orders", "{}")
+	r.Header["Content-Encoding"] = []string{"identity", "gzip"}
+	if w := newFixture(t, options()).do(r); w.Code != http.StatusUnsupportedMediaType {
+		t.Errorf("in a second header: status %d", w.Code)
 	}
 }
 

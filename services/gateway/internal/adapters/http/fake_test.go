@@ -36,6 +36,8 @@ func (c *caller) Do(ctx context.Context, r *rpc.Request) (*rpc.Reply, error) {
 	if c.f == nil {
 		return &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{}`)}, nil
 	}
+	ctx, cancel := context.WithDeadline(ctx, r.Deadline)
+	defer cancel()
 	return c.f(ctx, r)
 }
 

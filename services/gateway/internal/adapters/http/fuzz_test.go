@@ -158,7 +158,7 @@ func FuzzReply(f *testing.F) {
 }
 
 // usualHeaders are in every response.
-var usualHeaders = []string{"Content-Length", "Content-Type", "Date", "X-Content-Type-Options", "X-Correlation-Id"}
+var usualHeaders = []string{"Cache-Control", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options", "X-Correlation-Id"}
 
 func checkOwnHeaders(t *testing.T, header http.Header) {
 	t.Helper()
@@ -181,6 +181,12 @@ func checkOtherHeaders(t *testing.T, header http.Header, name, value string) {
 	value = strings.Trim(value, " \t")
 	for other, values := range header {
 		if slices.Contains(usualHeaders, other) {
+			continue
+		}
+		if name == "Content-Encoding" && other == name { // less than the service has set
+			if !slices.Equal(contentCodings(values), values) {
+				t.Errorf("%s: %q in the response", name, values)
+			}
 			continue
 		}
 		if other != name || !slices.Equal(values, []string{value}) && !slices.Equal(values, []string{value, value}) {

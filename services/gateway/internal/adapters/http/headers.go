@@ -14,8 +14,6 @@ const (
 	headerForwardedFor  = "X-Forwarded-For"
 	// headerIdempotencyKey: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header
 	headerIdempotencyKey = "Idempotency-Key"
-	// maxHeaderNameBytes bounds a name in a message.
-	maxHeaderNameBytes = 255
 )
 
 // hopByHop headers are about one connection, not about the request (RFC 9110, section 7.6.1, and its predecessors).
@@ -31,11 +29,24 @@ func isHeldBack(name string) bool {
 }
 
 // ownResponse headers of a response are set by the gateway alone.
-var ownResponse = canonicalSet(headerCorrelationID, "Content-Type", "Date", "Server")
+var ownResponse = canonicalSet(headerCorrelationID, "Content-Type", "Date", "Server", "X-Content-Type-Options")
 
 // isOwnResponse reports whether only the gateway sets a header, CORS included: it alone decides which origins may read the API.
 func isOwnResponse(name string) bool {
 	return ownResponse[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Access-Control-")
+}
+
+// setDefaults sets the headers that every response has.
+func setDefaults(response http.Header, r *http.Request, id string) {
+	response.Set(headerCorrelationID, id)
+	response.Set(echo.HeaderCacheControl, "no-store")
+	// Without it, browsers guess the type, and may run a text that looks like a page.
+	response.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+		// The connection must be closed if both Transfer-Encoding and Content-Length are there, or if HTTP/1.0 has the first one
+		// (RFC 9112, section 6.1). net/http does not tell.
+		response.Set(echo.HeaderConnection, "close")
+	}
 }
 
 func canonicalSet(names ...string) map[string]bool {
@@ -56,9 +67,7 @@ func forwardable(header http.Header, forward map[string]bool, remoteIP string) h
 		}
 		out[name] = values
 	}
-	if remoteIP != "" {
-		out.Set(headerForwardedFor, remoteIP)
-	}
+	out.Set(headerForwardedFor, remoteIP)
 	return out
 }
 
@@ -70,11 +79,26 @@ func returnable(reply, response http.Header) {
 		if hopByHop[name] || dropped[name] || isOwnResponse(name) || !isWritable(name, values) {
 			continue
 		}
-		if name == echo.HeaderVary { // the CORS middleware may have set it
+		switch name {
+		case echo.HeaderVary: // the CORS middleware may have set it
 			values = append(response[name], values...)
+		case echo.HeaderContentEncoding:
+			if values = contentCodings(values); len(values) == 0 {
+				continue
+			}
 		}
 		response[name] = values
 	}
+}
+
+// codings are the content codings that are registered (RFC 9110, section 8.4.1).
+// See https://www.iana.org/assignments/http-parameters.
+var codings = []string{"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip", "x-compress", "x-gzip", "zstd"}
+
+// contentCodings returns the content codings in values. Some AMQP clients send a character set too, or instead: "gzip:UTF-8".
+func contentCodings(values []string) []string {
+	all := strings.FieldsFunc(strings.ToLower(strings.Join(values, ",")), func(r rune) bool { return strings.ContainsRune(",: \t", r) })
+	return slices.DeleteFunc(all, func(value string) bool { return !slices.Contains(codings, value) })
 }
 
 // isWritable reports whether HTTP can carry a header. Clients reject a whole response with a header that is malformed.
@@ -98,28 +122,19 @@ func namedByConnection(header http.Header) map[string]bool {
 	return canonicalSet(names...)
 }
 
-// limitHeaders refuses headers that a message can't carry, before any other work is done for the request.
+// limitHeaders refuses large headers before any other work is done for the request.
 func (s *Server) limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := checkHeaders(c.Request(), s.config.MaxHeaderBytes); err != nil {
-			return err
+		r := c.Request()
+		size := len(r.Method) + len(r.RequestURI) + len(r.Host)
+		for name, values := range r.Header {
+			for _, value := range values {
+				size += len(name) + len(": \r\n") + len(value)
+			}
+		}
+		if limit := s.config.MaxHeaderBytes; size > limit {
+			return withDetail(problems.headersTooLarge, "request line and headers have %d bytes, %d are allowed", size, limit)
 		}
 		return next(c)
 	}
-}
-
-func checkHeaders(r *http.Request, limit int) error {
-	size := len(r.Method) + len(r.RequestURI) + len(r.Host)
-	for name, values := range r.Header {
-		if len(name) > maxHeaderNameBytes {
-			return withDetail(problems.headersTooLarge, "the name of a header has %d bytes, %d are allowed", len(name), maxHeaderNameBytes)
-		}
-		for _, value := range values {
-			size += len(name) + len(value)
-		}
-	}
-	if size > limit {
-		return withDetail(problems.headersTooLarge, "request line and headers have %d bytes, %d are allowed", size, limit)
-	}
-	return nil
 }

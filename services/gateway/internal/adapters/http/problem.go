@@ -24,7 +24,7 @@ const (
 var problems = struct {
 	tokenMissing, tokenMalformed, tokenInvalid, tokenUnchecked, scopeMissing,
 	noSuchRoute, methodNotAllowed, pathMalformed, queryMalformed, requestInvalid,
-	bodyTooLarge, bodyTooSlow, bodyUnreadable, headersTooLarge, tooManyBodies, tooManyCalls,
+	bodyTooLarge, bodyTooSlow, bodyUnreadable, codingUnsupported, headersTooLarge, tooManyBodies, tooManyCalls,
 	serviceUnavailable, noReply, replyMalformed, clientGone, internalError *rpc.Error
 }{
 	// RFC 6750, section 3.1: a request without a token gets a challenge that names no error.
@@ -41,9 +41,11 @@ var problems = struct {
 	queryMalformed:   rpc.BadRequest("the query can't be parsed").WithReason("query-malformed"),
 	requestInvalid:   rpc.BadRequest("the request can't be passed on").WithReason("request-invalid"),
 
-	bodyTooLarge:    rpc.NewError(http.StatusRequestEntityTooLarge, "the body is too large"),
-	bodyTooSlow:     rpc.NewError(http.StatusRequestTimeout, "the body took too long to arrive").WithReason("body-too-slow"),
-	bodyUnreadable:  rpc.BadRequest("the body can't be read").WithReason("body-unreadable"),
+	bodyTooLarge:   rpc.NewError(http.StatusRequestEntityTooLarge, "the body is too large"),
+	bodyTooSlow:    rpc.NewError(http.StatusRequestTimeout, "the body took too long to arrive").WithReason("body-too-slow"),
+	bodyUnreadable: rpc.BadRequest("the body can't be read").WithReason("body-unreadable"),
+	codingUnsupported: rpc.NewError(http.StatusUnsupportedMediaType, "the body must not have a content coding").
+		WithReason("content-coding-unsupported").WithHeader(echo.HeaderAcceptEncoding, "identity"),
 	headersTooLarge: rpc.NewError(http.StatusRequestHeaderFieldsTooLarge, "request line and headers are too large"),
 	tooManyBodies:   retry(rpc.Unavailable("too many large requests are in flight")).WithReason("too-many-bodies"),
 	tooManyCalls:    retry(rpc.Unavailable("too many requests are in flight")).WithReason("too-many-calls"),
@@ -97,15 +99,12 @@ func (s *Server) problem(err error) *rpc.Error {
 	var (
 		known   *rpc.Error
 		routing *echo.HTTPError
-		body    *http.MaxBytesError
 	)
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &routing):
 		return routingProblem(routing.Code).WithCause(err)
-	case errors.As(err, &body):
-		return withDetail(problems.bodyTooLarge, "the body has more than %d bytes", body.Limit)
 	}
 	for _, p := range problemOf {
 		if errors.Is(err, p.err) {
@@ -137,8 +136,9 @@ func (s *Server) writeError(c echo.Context, info *requestInfo, err error) {
 	if c.Response().Committed {
 		return
 	}
-	if errors.Is(err, rpc.ErrTooManyPending) {
-		// Close the connection: a rejected keep-alive client would keep holding one of Config.MaxConnections.
+	// Under overload, a rejected keep-alive client would keep holding one of Config.MaxConnections.
+	overload := errors.Is(err, rpc.ErrTooManyPending) || errors.Is(err, errQuotaExceeded)
+	if overload || !s.readRest(c.Request()) {
 		c.Response().Header().Set(echo.HeaderConnection, "close")
 	}
 	// A client that has gone gets a response too: it may have closed only its sending side, and must not take an empty

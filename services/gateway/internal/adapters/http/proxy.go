@@ -25,7 +25,8 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 		return nil, problems.queryMalformed.WithCause(err)
 	}
 	began := time.Now()
-	if err := h.readBody(c, body); err != nil {
+	bytes, err := h.readBody(r, body)
+	if err != nil {
 		return nil, err
 	}
 	info.deadline = info.deadline.Add(time.Since(began)) // a slow upload leaves the service its time
@@ -33,7 +34,7 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 	return &rpc.Request{
 		Queue:       h.Queue,
 		ID:          info.id,
-		Method:      r.Method,
+		Method:      h.Method, // also of a HEAD request
 		Path:        r.URL.Path,
 		Route:       h.Path,
 		Params:      params,
@@ -41,9 +42,9 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 		Header:      header,
 		Identity:    info.identity,
 		ContentType: r.Header.Get(echo.HeaderContentType),
-		Body:        body.bytes,
+		Body:        bytes,
 		Deadline:    info.deadline,
-		Idempotent:  isIdempotent(r.Method, header),
+		Idempotent:  isIdempotent(h.Method, header),
 	}, nil
 }
 
@@ -91,8 +92,6 @@ func writeReply(c echo.Context, reply *rpc.Reply) error {
 		return nil
 	}
 	header.Set(echo.HeaderContentType, contentType(reply))
-	// Without it, browsers guess the type, and may run a text that looks like a page.
-	header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	response.WriteHeader(reply.Status)
 	if _, err := response.Write(body); err != nil {
 		return fmt.Errorf("write response: %w", err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +212,56 @@ func TestReplyMapping(t *testing.T) {
 				t.Error("a service set the correlation id")
 			}
 		})
+	}
+}
+
+// TestDefaultHeaders are in every response: none is stored by caches unless its service allows it, none is sniffed.
+func TestDefaultHeaders(t *testing.T) {
+	replies := map[string]struct {
+		request *http.Request
+		reply   rpc.Reply
+		want    string // Cache-Control
+	}{
+		"a reply":              {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 200, Body: []byte("{}")}, "no-store"},
+		"a reply without body": {newRequest("POST", "/v1/orders", "{}"), rpc.Reply{Status: 204}, "no-store"},
+		"not modified":         {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 304}, "no-store"},
+		"a service's error":    {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 404}, "no-store"},
+		"the service says so": {newRequest("GET", "/v1/orders", ""), rpc.Reply{
+			Status: 200, Header: http.Header{"cache-control": {"private, max-age=60"}, "X-Content-Type-Options": {"sniff"}},
+		}, "private, max-age=60"},
+		"malformed":          {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 200, Header: http.Header{"Cache-Control": {"a\r\n"}}}, "no-store"},
+		"a refusal":          {httptest.NewRequest("GET", "/v1/orders", nil), rpc.Reply{}, "no-store"},
+		"no such route":      {newRequest("GET", "/nowhere", ""), rpc.Reply{}, "no-store"},
+		"no such method":     {newRequest("PUT", "/v1/orders", ""), rpc.Reply{}, "no-store"},
+		"options":            {newRequest("OPTIONS", "/v1/orders", ""), rpc.Reply{}, "no-store"},
+		"options of the API": {newRequest("OPTIONS", "*", ""), rpc.Reply{}, "no-store"},
+	}
+	for name, test := range replies {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, options())
+			f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &test.reply, nil }
+			w := f.do(test.request)
+			if got := w.Header()["Cache-Control"]; !slices.Equal(got, []string{test.want}) {
+				t.Errorf("Cache-Control %q, want %q", got, test.want)
+			}
+			if got := w.Header()["X-Content-Type-Options"]; !slices.Equal(got, []string{"nosniff"}) {
+				t.Errorf("X-Content-Type-Options %q", got)
+			}
+		})
+	}
+}
+
+// TestAllow names HEAD where GET is served.
+func TestAllow(t *testing.T) {
+	for target, want := range map[string]string{
+		"PUT /v1/orders": "OPTIONS, GET, HEAD, POST", "OPTIONS /v1/orders": "OPTIONS, GET, HEAD, POST",
+		"POST /v1/orders/7": "OPTIONS, GET, HEAD", "HEAD /v1/login": "OPTIONS, POST",
+	} {
+		method, path, _ := strings.Cut(target, " ")
+		w := newFixture(t, options()).do(newRequest(method, path, ""))
+		if got := w.Header().Get("Allow"); got != want {
+			t.Errorf("%s: status %d, Allow %q, want %q", target, w.Code, got, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package http
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 type routeHandler struct {
 	Route
 	server       *Server
-	timeout      time.Duration   // for the token check and the call together
+	timeout      time.Duration // for the token check and the call together
+	maxBody      int64
 	forward      map[string]bool // the canonical names of Route.Forward
 	scopeMissing *rpc.Error
 	bodies       *bodyQuota
@@ -27,6 +29,7 @@ func (s *Server) newRouteHandler(r Route) *routeHandler {
 		Route:        r,
 		server:       s,
 		timeout:      cmp.Or(r.Timeout, s.callTimeout),
+		maxBody:      min(cmp.Or(r.MaxBody, s.config.MaxBodyBytes), s.config.MaxBodyBytes),
 		forward:      canonicalSet(r.Forward...),
 		scopeMissing: scopeMissing(r.Scope),
 		bodies:       s.newBodyQuota(),
@@ -55,6 +58,7 @@ func (h *routeHandler) serve(c echo.Context) error {
 }
 
 // call makes the call. It releases the body before the response is written, because a slow client may take long to read it.
+// A client that leaves does not end the call: it counts until it is answered or expires, as the broker holds it for as long.
 func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, error) {
 	body := &requestBody{quota: h.bodies}
 	defer body.release()
@@ -62,8 +66,9 @@ func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, erro
 	if err != nil {
 		return nil, err
 	}
-	reply, err := h.server.caller.Do(c.Request().Context(), request)
-	if err != nil {
+	ctx := c.Request().Context()
+	reply, err := h.server.caller.Do(context.WithoutCancel(ctx), request)
+	if err = cmp.Or(ctx.Err(), err); err != nil {
 		return nil, err
 	}
 	if reply.Status >= http.StatusBadRequest && len(reply.Body) == 0 {

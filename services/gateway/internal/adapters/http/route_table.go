@@ -20,6 +20,7 @@ type Route struct {
 
 	Scope       string        // the scope that the token must carry; empty: any valid token will do
 	Timeout     time.Duration // the limit for token check and call together; 0: the gateway's default
+	MaxBody     int64         // the largest body in bytes, within the gateway's limit; 0: that limit
 	Forward     []string      // headers that are passed on here although they are held back by default
 	ForgetToken bool          // drop what is cached about the token after the call
 }
@@ -61,6 +62,11 @@ func scope(name string) option {
 // within replaces the default limit for the token check and the call together.
 func within(limit time.Duration) option {
 	return option{"within", func(r *Route) { r.Timeout = limit }}
+}
+
+// maxBody lowers the limit of the body's bytes.
+func maxBody(limit int64) option {
+	return option{"maxBody", func(r *Route) { r.MaxBody = limit }}
 }
 
 // forwarding passes on headers that are held back by default, e.g. Cookie.
@@ -126,6 +132,7 @@ func mistakes(r Route, given map[string]bool) []string {
 	check(!r.Public || !r.ForgetToken, "forgetToken contradicts public")
 	check(!given["scope"] || scopeForm.MatchString(r.Scope), "scope %q is not of the form orders:read", r.Scope)
 	check(!given["within"] || r.Timeout > 0, "within %s is not positive", r.Timeout)
+	check(!given["maxBody"] || r.MaxBody > 0, "maxBody %d is not positive", r.MaxBody)
 	check(!given["forwarding"] || len(r.Forward) > 0, "forwarding names no header")
 	for _, name := range r.Forward {
 		name := http.CanonicalHeaderKey(name)

@@ -70,12 +70,12 @@ func TestEachRouteChecksItsCaller(t *testing.T) {
 // TestRoutesThatTheREADMEDocuments pins the API that the README's requests use.
 func TestRoutesThatTheREADMEDocuments(t *testing.T) {
 	want := []Route{
-		{Method: "POST", Path: "/v1/login", Queue: "access-control.login", Public: true, Timeout: 10 * time.Second},
-		{Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true},
+		{Method: "POST", Path: "/v1/login", Queue: "access-control.login", Public: true, Timeout: 10 * time.Second, MaxBody: 4096},
+		{Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true, MaxBody: 4096},
 		{Method: "GET", Path: "/v1/orders", Queue: "orders.getAll", RequireToken: true, Scope: "orders:read"},
-		{Method: "POST", Path: "/v1/orders", Queue: "orders.create", RequireToken: true, Scope: "orders:write"},
+		{Method: "POST", Path: "/v1/orders", Queue: "orders.create", RequireToken: true, Scope: "orders:write", MaxBody: 65536},
 		{Method: "GET", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read"},
-		{Method: "POST", Path: "/v1/orders/:id/cancel", Queue: "orders.cancel", RequireToken: true, Scope: "orders:write"},
+		{Method: "POST", Path: "/v1/orders/:id/cancel", Queue: "orders.cancel", RequireToken: true, Scope: "orders:write", MaxBody: 4096},
 	}
 	got := slices.DeleteFunc(routeTable(t), func(r Route) bool {
 		return !slices.ContainsFunc(want, func(w Route) bool { return w.String() == r.String() })
@@ -87,11 +87,11 @@ func TestRoutesThatTheREADMEDocuments(t *testing.T) {
 
 func TestOptionsTakeAnyOrder(t *testing.T) {
 	options := []option{
-		proxy("orders.get"), requireToken, scope("orders:read"), within(time.Second), forwarding("cookie"), forgetToken,
+		proxy("orders.get"), requireToken, scope("orders:read"), within(time.Second), forwarding("cookie"), forgetToken, maxBody(9),
 	}
 	want := []Route{{
 		Method: "GET", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read", Timeout: time.Second,
-		Forward: []string{"cookie"}, ForgetToken: true,
+		Forward: []string{"cookie"}, ForgetToken: true, MaxBody: 9,
 	}}
 	for range options {
 		options = append(options[1:], options[0])
@@ -138,6 +138,9 @@ func TestMistakenRoutesDoNotStart(t *testing.T) {
 		"an empty queue":                  {get(proxy(""), requireToken), `queue "" is not of the form service.method`},
 		"no time":                         {protected(within(0)), "within 0s is not positive"},
 		"negative time":                   {protected(within(-time.Second)), "within -1s is not positive"},
+		"no body":                         {protected(maxBody(0)), "maxBody 0 is not positive"},
+		"a negative body":                 {protected(maxBody(-1)), "maxBody -1 is not positive"},
+		"maxBody twice":                   {protected(maxBody(1), maxBody(2)), "maxBody is given twice"},
 		"no header to forward":            {protected(forwarding()), "forwarding names no header"},
 		"a header of the connection":      {protected(forwarding("te")), "forwarding has no effect on Te"},
 		"a header that is forwarded":      {protected(forwarding("Accept")), "forwarding has no effect on Accept"},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +27,9 @@ import (
 // Config.MaxHeaderBytes get a problem.
 const parseableHeaderBytes = 64 << 10
 
+// lingerBytes bounds how much of a refused body is read after the response.
+const lingerBytes = 64 << 20
+
 // Caller makes calls; *rpc.Client implements it.
 type Caller interface {
 	Do(ctx context.Context, request *rpc.Request) (*rpc.Reply, error)
@@ -41,8 +45,8 @@ type Authenticator interface {
 type Config struct {
 	Addr           string `default:"127.0.0.1:8080" validate:"hostport" help:"Address of the HTTP API."`
 	TimeoutStatus  int    `default:"502" validate:"oneof=502 504" help:"Status of a call without a reply in time."`
-	MaxBodyBytes   int64  `default:"1048576" validate:"min=0,max=16777216" help:"Largest request body; above it 413."`
-	MaxBodiesBytes int64  `default:"268435456" help:"Memory for the bodies of all requests in flight, of which one route takes at most half; above it 503."`
+	MaxBodyBytes   int64  `default:"1048576" validate:"min=0,max=16777216" help:"Largest request body, of routes that set no lower limit; above it 413."`
+	MaxBodiesBytes int64  `default:"268435456" help:"Bytes of the bodies of all requests in flight, of which one route takes at most half; above it 503."`
 	MaxHeaderBytes int    `default:"12288" validate:"min=1024,max=16384" help:"Largest request line and headers together; above it 431."`
 	MaxConnections int    `default:"10000" validate:"min=1" help:"Client connections served at once; more wait until one is closed. Each takes a file descriptor."`
 
@@ -63,7 +67,7 @@ type Server struct {
 	authenticator Authenticator
 	logger        *slog.Logger
 	metrics       *metrics
-	bodies        *semaphore.Weighted // bytes of all request bodies in memory
+	bodies        *semaphore.Weighted // bytes of all request bodies in memory or at the broker
 	http          *http.Server
 	fail          func(error)
 
@@ -111,6 +115,8 @@ func newServer(declare func(*table), config Config, callTimeout time.Duration, c
 		WriteTimeout:      config.WriteTimeout,
 		IdleTimeout:       config.IdleTimeout,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true, // its responses have no correlation ID
 	}
 	return s, nil
 }
@@ -128,7 +134,13 @@ func (s *Server) handler(routes []Route) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.config.TrustedProxies)
-	e.Use(s.observe, s.recover)
+	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
+		DisableStackAll:     true,
+		DisableErrorHandler: true,
+		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
+			return fmt.Errorf("panic: %w\n%s", err, stack)
+		},
+	}))
 	if len(s.config.CORSOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.config.CORSOrigins,
@@ -138,20 +150,24 @@ func (s *Server) handler(routes []Route) http.Handler {
 	}
 	e.Use(s.limitHeaders)
 	for _, r := range routes {
-		e.Add(r.Method, r.Path, s.newRouteHandler(r).serve)
+		handler := s.newRouteHandler(r)
+		e.Add(r.Method, r.Path, handler.serve)
+		if r.Method == http.MethodGet { // net/http leaves the body out of the response
+			e.Add(http.MethodHead, r.Path, handler.serve)
+		}
 	}
-	return headAsGet(e)
+	return s.linger(e)
 }
 
-// headAsGet routes a HEAD request as a GET (RFC 9110, section 9.3.2). net/http leaves the body out, because it looks at its
-// own copy of the request. Log and metrics count a GET.
-func headAsGet(next http.Handler) http.Handler {
+// linger reads on after a response that ends the connection, for the read time-out at most, while the client still sends the
+// body: a client that reads only afterwards would lose the response (RFC 9112, section 9.6).
+func (s *Server) linger(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead {
-			r = r.WithContext(r.Context())
-			r.Method = http.MethodGet
-		}
 		next.ServeHTTP(w, r)
+		if w.Header().Get(echo.HeaderConnection) == "close" {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.config.ReadTimeout))
+			_, _ = io.CopyN(io.Discard, r.Body, lingerBytes)
+		}
 	})
 }
 

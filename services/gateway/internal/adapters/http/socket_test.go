@@ -96,24 +96,56 @@ func TestBrokenClients(t *testing.T) {
 	}
 }
 
-// TestDisconnectEndsTheCall: calls of clients that have gone must not fill the registry of pending calls.
-func TestDisconnectEndsTheCall(t *testing.T) {
-	f := newFixture(t, options())
-	called, ended := make(chan struct{}), make(chan error, 1)
-	f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
-		close(called)
-		<-ctx.Done()
-		ended <- ctx.Err()
-		return nil, ctx.Err()
+// lines is a log of requests, line by line.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("msg=request")) {
+		l <- string(p)
 	}
+	return len(p), nil
+}
+
+// TestAbandonedCallsCount until they are answered: the broker holds their requests although the clients have gone.
+func TestAbandonedCallsCount(t *testing.T) {
+	const size = 20_000
+	f := newFixtureOf(t, quotaOf(2*(size+1), size), func(api *table) { api.group("/v1").POST("/any", proxy("any.queue"), public) })
+	log := make(lines, 10)
+	f.logger = slog.New(slog.NewTextHandler(log, nil))
+	called, finish := make(chan struct{}, 2), make(chan struct{})
+	f.caller.f = func(ctx context.Context, _ *rpc.Request) (*rpc.Reply, error) {
+		called <- struct{}{}
+		select {
+		case <-finish:
+		case <-ctx.Done():
+			t.Errorf("the call ended: %v", ctx.Err())
+		}
+		return &rpc.Reply{Status: http.StatusNoContent}, nil
+	}
+	noticed := make(chan struct{}, 2) // that a client has gone
+	handler := f.http.Handler
+	f.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer context.AfterFunc(r.Context(), func() { noticed <- struct{}{} })()
+		handler.ServeHTTP(w, r)
+	})
 	f.start(t)
-	conn := f.dial(t)
-	if _, err := io.WriteString(conn, head("GET", "/v1/orders")); err != nil {
+	upload := head("POST", "/v1/any", "Content-Length: 20000") + strings.Repeat("x", size)
+	gone := f.dial(t)
+	if _, err := io.WriteString(gone, upload); err != nil {
 		t.Fatal(err)
 	}
-	<-called
-	_ = conn.Close()
-	awaittest.Receive(t, ended, "end of the call without its client")
+	awaittest.Receive(t, called, "the call")
+	_ = gone.Close()
+	awaittest.Receive(t, noticed, "end of the request's context")
+	if status, _ := roundTrip(t, f.Addr(), upload); status != http.StatusServiceUnavailable {
+		t.Errorf("status %d while an abandoned call uses the quota of the route, want 503", status)
+	}
+	awaittest.Receive(t, log, "log line of the refusal")
+	close(finish)
+	if line := awaittest.Receive(t, log, "log line of the abandoned request"); !strings.Contains(line, "status=499") {
+		t.Errorf("log %q, want status=499", line)
+	}
+	f.awaitQuota(t)
 }
 
 // TestSlowUpload: the time that a client takes to send its body does not shorten the call.
@@ -161,6 +193,52 @@ func TestHead(t *testing.T) {
 		if response.StatusCode != http.StatusOK || (len(body) > 0) != (method == http.MethodGet) {
 			t.Errorf("%s: status %d, body %q", method, response.StatusCode, body)
 		}
+	}
+}
+
+// TestConnectionCloses after requests whose framing another server on the way may have read differently (RFC 9112, section 6.1):
+// what follows them is not another request.
+func TestConnectionCloses(t *testing.T) {
+	const chunks, smuggled = "2\r\n{}\r\n0\r\n\r\n", "GET /v1/orders HTTP/1.1\r\nHost: warren\r\n\r\n"
+	both := head("POST", "/v1/orders", "Content-Length: 2", "Transfer-Encoding: chunked")
+	tests := map[string]struct {
+		request   string
+		wantClose bool
+	}{
+		"both":                  {both + chunks, true},
+		"both, in other order":  {head("POST", "/v1/orders", "Transfer-Encoding: chunked", "Content-Length: 2") + chunks, true},
+		"both, refused":         {strings.Replace(both, validToken, "x", 1) + chunks, true},
+		"both, no such route":   {strings.Replace(both, "orders", "nowhere", 1) + chunks, true},
+		"both, on GET":          {strings.Replace(both, "POST", "GET", 1) + chunks, true},
+		"HTTP/1.0 with chunked": {strings.Replace(both, "HTTP/1.1", "HTTP/1.0\r\nConnection: keep-alive", 1) + "{}", true},
+		"a length":              {head("POST", "/v1/orders", "Content-Length: 2") + "{}", false},
+		"neither":               {head("GET", "/v1/orders"), false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, options())
+			f.start(t)
+			conn := f.dial(t)
+			if _, err := io.WriteString(conn, test.request+smuggled); err != nil {
+				t.Fatal(err)
+			}
+			reader := bufio.NewReader(conn)
+			response, err := http.ReadResponse(reader, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, response.Body); err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			next, err := http.ReadResponse(reader, nil)
+			if response.Close != test.wantClose || (err != nil) != test.wantClose {
+				t.Errorf("connection closed: %t, want %t; after it: %v", response.Close, test.wantClose, err)
+			}
+			if err == nil {
+				_ = next.Body.Close()
+			}
+		})
 	}
 }
 

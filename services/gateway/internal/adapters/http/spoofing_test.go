@@ -189,6 +189,11 @@ func variants(name string) []string {
 	return out
 }
 
+// headerVariants returns those that the gateway does not refuse as a header.
+func headerVariants(name string) []string {
+	return slices.DeleteFunc(variants(name), func(v string) bool { return http.CanonicalHeaderKey(v) == "Content-Encoding" })
+}
+
 // TestSpoofing: no name with a meaning inside the system has a meaning in a client's request. It sends each name in every place
 // of a request, and compares the message that a service gets with the one of the same request without the name.
 func TestSpoofing(t *testing.T) {
@@ -219,7 +224,7 @@ func TestSpoofing(t *testing.T) {
 func (f spoofing) spoofHeaders(t *testing.T, r clientRequest, honest delivery, name string) {
 	t.Helper()
 	sent := map[string][]string{}
-	for _, v := range variants(name) {
+	for _, v := range headerVariants(name) {
 		values := []string{spoofValue, `{"subject":"` + spoofValue + `"}`, "&subject=" + spoofValue}
 		for _, value := range values {
 			r = r.with(v + ": " + value)
@@ -235,7 +240,7 @@ func (f spoofing) spoofHeaders(t *testing.T, r clientRequest, honest delivery, n
 // spoofNamedHeaders also names the headers in Connection, which may remove what the client itself has sent and nothing else.
 func (f spoofing) spoofNamedHeaders(t *testing.T, r clientRequest, honest delivery, name string) {
 	t.Helper()
-	for _, v := range variants(name) {
+	for _, v := range headerVariants(name) {
 		r = r.with("Connection: "+v, v+": "+spoofValue)
 	}
 	wantSame(t, "in headers that Connection names", honest, f.send(t, r))
