@@ -26,11 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serveFakes serves the methods that the gateway calls in these tests.
 func serveFakes(t *testing.T, broker *inmem.Server) {
 	t.Helper()
-	server := rpc.NewServer(broker.Connect(), rpc.ServerOptions{Name: "fakes"})
+	server := rpc.NewServer(broker.Connect(), rpc.ServerOptions{Name: "fakes", IdentityLeeway: 30 * time.Second})
 	rpc.Handle(server, "access-control.validateToken", func(_ context.Context, in struct {
 		Token string `json:"token"`
 	}) (map[string]any, error) {
-		lifetime, ok := map[string]time.Duration{"good": time.Hour, "leeway": -time.Minute}[in.Token]
+		lifetime, ok := map[string]time.Duration{"good": time.Hour, "leeway": -10 * time.Second}[in.Token]
 		if !ok {
 			return map[string]any{"active": false, "reason": "invalid"}, nil
 		}
