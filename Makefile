@@ -129,12 +129,17 @@ rabbitmq: ## Make RabbitMQ available, unless it is installed or AMQP_URL is set;
 	@scripts/install-rabbitmq.sh
 
 .PHONY: up
-up: ## Run the whole system in containers
-	@scripts/compose.sh up --build --detach --wait
+up: ## Run the whole system in containers, as a demo
+	@scripts/compose.sh demo up --build --detach --wait
 
 .PHONY: down
-down: ## Stop the containers and remove their data
-	@scripts/compose.sh down --volumes
+down: ## Stop the containers of the demo and remove their data
+	@scripts/compose.sh demo down --volumes
+
+.PHONY: secrets
+secrets: ## Write a broker password for each service to deployments/secrets/, for containers that are no demo
+	@$(TOOLS) go run ./generate --secrets deployments/secrets
+	@echo "Put this into deployments/.env: BROKER_DEFINITIONS=./secrets/definitions and BROKER_URLS=./secrets/urls"
 
 .PHONY: clean
 clean: ## Remove the built programs

@@ -3,8 +3,10 @@
 package deployments
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,18 +19,23 @@ import (
 
 const folder = "../../deployments"
 
-// load returns the project that scripts/compose.sh runs, with env as its environment.
+// load returns the project that scripts/compose.sh demo runs, with env as its environment.
 func load(t *testing.T, env ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions(composeFiles(t), cli.WithEnv(env))
-	if err != nil {
-		t.Fatal(err)
-	}
-	project, err := options.LoadProject(t.Context())
+	project, err := tryLoad(t, cli.WithEnv(env), cli.WithEnvFiles(filepath.Join(folder, "demo.env")), cli.WithDotEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return project
+}
+
+func tryLoad(t *testing.T, options ...cli.ProjectOptionsFn) (*types.Project, error) {
+	t.Helper()
+	o, err := cli.NewProjectOptions(composeFiles(t), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.LoadProject(t.Context())
 }
 
 // composeFiles returns the files that scripts/compose.sh names, in its order: the last wins.
@@ -40,7 +47,7 @@ func composeFiles(t *testing.T) []string {
 	}
 	var files []string
 	for word := range strings.FieldsSeq(string(script)) {
-		if name, ok := strings.CutPrefix(strings.Trim(word, `"`), "$folder/"); ok {
+		if name, ok := strings.CutPrefix(strings.Trim(word, `"`), "$folder/"); ok && strings.HasSuffix(name, ".yaml") {
 			files = append(files, filepath.Join(folder, name))
 		}
 	}
@@ -98,19 +105,19 @@ func TestContainers(t *testing.T) {
 
 // TestEnvironment checks what the services' containers are told: the generated file, service.yaml and compose.yaml together.
 func TestEnvironment(t *testing.T) {
-	project := load(t, "LOG_LEVEL=debug", "GATEWAY_TOKEN_CACHE=1s", "ORDERS_BROKER_URL=amqps://a:b@elsewhere/")
+	project := load(t, "LOG_LEVEL=debug", "GATEWAY_TOKEN_CACHE=1s")
 	for service, want := range map[string]map[string]string{
 		"gateway": {
-			"BROKER_URL":          "amqp://gateway:gateway-development@rabbitmq:5672/",
+			"BROKER_URL_FILE":     "/run/secrets/broker-url",
 			"GATEWAY_ADDR":        "0.0.0.0:8080",
 			"GATEWAY_TOKEN_CACHE": "1s",
 			"LOG_LEVEL":           "debug",
 			"RPC_VERIFY_REPLIES":  "true",
 		},
 		"orders": {
-			"BROKER_URL": "amqps://a:b@elsewhere/",
-			"DEMO_DATA":  "true",
-			"LOG_LEVEL":  "debug",
+			"BROKER_URL_FILE": "/run/secrets/broker-url",
+			"DEMO_DATA":       "true",
+			"LOG_LEVEL":       "debug",
 		},
 	} {
 		environment := project.Services[service].Environment
@@ -120,18 +127,142 @@ func TestEnvironment(t *testing.T) {
 			}
 		}
 		for name, value := range environment {
-			if value == nil && (name == "BROKER_URL" || name == "GATEWAY_ADDR") {
+			if value == nil && name == "GATEWAY_ADDR" {
 				t.Errorf("%s: %s is not set", service, name)
 			}
 		}
 	}
-	// A service sees no other's password.
+}
+
+// TestSecrets checks that a service has its own password alone, as a file.
+func TestSecrets(t *testing.T) {
+	project := load(t)
+	entries, err := os.ReadDir(filepath.Join(folder, "rabbitmq", "urls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !slices.Contains(system.Services, entry.Name()) {
+			t.Errorf("no service has the password in deployments/rabbitmq/urls/%s: remove the file", entry.Name())
+		}
+	}
+	for _, name := range system.Services {
+		secrets := project.Services[name].Secrets
+		if len(secrets) != 1 || "/run/secrets/"+secrets[0].Target != *project.Services[name].Environment["BROKER_URL_FILE"] {
+			t.Fatalf("%s: secrets %v", name, secrets)
+		}
+		text, err := os.ReadFile(project.Secrets[secrets[0].Source].File)
+		if err != nil {
+			t.Error(err)
+		}
+		if want := "amqp://" + name + ":" + name + "-development@rabbitmq:5672/\n"; string(text) != want {
+			t.Errorf("%s has the secret %q", name, text)
+		}
+	}
+}
+
+// TestOnlyTheDemoHasKnownPasswords: without the demo's settings, nothing starts with a password or user that is published.
+func TestOnlyTheDemoHasKnownPasswords(t *testing.T) {
+	own := []string{"BROKER_DEFINITIONS=/own/definitions", "BROKER_URLS=/own/urls"}
+	for i, setting := range own {
+		name, _, _ := strings.Cut(setting, "=")
+		if _, err := tryLoad(t, cli.WithEnv(slices.Delete(slices.Clone(own), i, i+1))); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+	project, err := tryLoad(t, cli.WithEnv(own))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secret := range project.Secrets {
+		if !strings.HasPrefix(secret.File, "/own/urls/") {
+			t.Errorf("secret %s is in %s", name, secret.File)
+		}
+	}
+	for _, v := range project.Services["rabbitmq"].Volumes {
+		if v.Target == "/etc/rabbitmq/definitions" && v.Source != "/own/definitions" {
+			t.Errorf("the broker's users are those of %s", v.Source)
+		}
+	}
 	for name, c := range project.Services {
-		for variable := range c.Environment {
-			if strings.HasSuffix(variable, "BROKER_URL") && variable != "BROKER_URL" {
-				t.Errorf("%s has %s", name, variable)
+		if data := c.Environment["DEMO_DATA"]; data != nil && *data != "false" {
+			t.Errorf("%s has demo users", name)
+		}
+	}
+	if demo := load(t).Name; demo == project.Name {
+		t.Errorf("the demo is the project %s too: its volumes have demo users", demo)
+	}
+}
+
+// TestAdminListeners checks that probes and metrics are reachable from the network internal alone.
+func TestAdminListeners(t *testing.T) {
+	for name, c := range load(t).Services {
+		if _, outside := c.Networks["edge"]; !outside {
+			continue
+		}
+		addr := c.Environment["ADMIN_ADDR"]
+		if addr == nil {
+			t.Errorf("%s: the admin listener is in all networks", name)
+			continue
+		}
+		host, _, _ := strings.Cut(*addr, ":")
+		for network, options := range c.Networks {
+			if named := options != nil && slices.Contains(options.Aliases, host); named != (network == "internal") {
+				t.Errorf("%s: the admin listener at %s is in the network %s: %t", name, host, network, named)
 			}
 		}
+	}
+}
+
+// TestImagesAreExact: a build of today and one of next month have the same base.
+func TestImagesAreExact(t *testing.T) {
+	dockerfile, err := os.ReadFile(filepath.Join(folder, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := []string{load(t).Services["rabbitmq"].Image}
+	for line := range strings.Lines(string(dockerfile)) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "FROM" && words[1] != "scratch" {
+			images = append(images, words[1])
+		}
+	}
+	if len(images) < 2 {
+		t.Errorf("found only the images %v", images)
+	}
+	for _, image := range images {
+		if !regexp.MustCompile(`^[a-z]+:[0-9]+\.[0-9]+\.[0-9]+(-[a-z]+)?(@sha256:[0-9a-f]{64})?$`).MatchString(image) {
+			t.Errorf("the image %s is not exact", image)
+		}
+	}
+}
+
+// TestLimits checks that no container can use up the machine, and that its program knows its limit.
+func TestLimits(t *testing.T) {
+	project := load(t)
+	for name, c := range project.Services {
+		if c.Deploy == nil || c.Deploy.Resources.Limits == nil {
+			t.Errorf("%s has no limits", name)
+			continue
+		}
+		limits := c.Deploy.Resources.Limits
+		if limits.Pids == 0 || limits.MemoryBytes == 0 {
+			t.Errorf("%s: limits %+v", name, limits)
+		}
+		if name == "rabbitmq" {
+			continue
+		}
+		var gib int64
+		if _, err := fmt.Sscanf(*c.Environment["GOMEMLIMIT"], "%dGiB", &gib); err != nil || gib<<30 > int64(limits.MemoryBytes)*9/10 {
+			t.Errorf("%s: GOMEMLIMIT=%s, limit %d", name, *c.Environment["GOMEMLIMIT"], limits.MemoryBytes)
+		}
+	}
+	conf, err := os.ReadFile(filepath.Join(folder, "rabbitmq", "rabbitmq.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(conf), "\ntotal_memory_available_override_value = 2GB\n") ||
+		project.Services["rabbitmq"].Deploy.Resources.Limits.MemoryBytes != 2<<30 {
+		t.Error("rabbitmq.conf and the container differ about the broker's memory")
 	}
 }
 

@@ -56,7 +56,7 @@ const (
 
 // brokerDefinitions returns a user for each service, who reads that service's queues alone. A user may also declare the
 // request queues of the services that its own service calls, since it may be the first to need one.
-func brokerDefinitions(services []description) ([]byte, error) {
+func brokerDefinitions(services []description, password func(description) string) ([]byte, error) {
 	d := definitions{Comment: header, VirtualHosts: []virtualHost{{Name: defaultVirtualHost}}}
 	for _, s := range services {
 		own := "^" + regexp.QuoteMeta(s.Name) + `\.`
@@ -72,7 +72,7 @@ func brokerDefinitions(services []description) ([]byte, error) {
 			p.Configure = own + `|^(` + strings.Join(called, "|") + `)\.[^.]+$`
 		}
 		d.Users = append(d.Users, user{
-			Name: s.Name, PasswordHash: hash(s.Name, s.password()),
+			Name: s.Name, PasswordHash: hash(s.Name, password(s)),
 			HashingAlgorithm: "rabbit_password_hashing_sha256", Tags: []string{},
 		})
 		d.Permissions = append(d.Permissions, p)
@@ -93,7 +93,7 @@ const saltBytes = 4
 
 // hash returns password's hash as RabbitMQ computes it (https://www.rabbitmq.com/docs/passwords#computing-password-hash).
 // The salt comes from the user's name instead of chance, so that generating again changes nothing. That is good enough for
-// a password that is public anyway.
+// a password that is public anyway, or random.
 func hash(user, password string) string {
 	salt := sha256.Sum256([]byte("salt of " + user))
 	sum := sha256.Sum256(append(salt[:saltBytes:saltBytes], password...))

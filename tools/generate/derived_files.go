@@ -57,8 +57,13 @@ func (d description) variablePrefix() string {
 	return strings.ToUpper(strings.ReplaceAll(d.Name, "-", "_")) + "_"
 }
 
-// password is what the service's broker user has in development and in tests.
-func (d description) password() string { return d.Name + "-development" }
+// developmentPassword is what the service's broker user has in the demo and in tests. Anyone can read it here.
+func (d description) developmentPassword() string { return d.Name + "-development" }
+
+// brokerURL returns the BROKER_URL of the service in the containers.
+func (d description) brokerURL(password string) string {
+	return fmt.Sprintf("amqp://%s:%s@rabbitmq:5672/\n", d.Name, password)
+}
 
 // describeServices asks cmd/warren, which must compile.
 func describeServices(ctx context.Context, root string) ([]description, error) {
@@ -89,7 +94,7 @@ func checkNames(folders []service, services []description) error {
 
 // derivedFiles returns what is made from the services' descriptions.
 func derivedFiles(services []description) ([]file, error) {
-	definitions, err := brokerDefinitions(services)
+	definitions, err := brokerDefinitions(services, description.developmentPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -97,12 +102,17 @@ func derivedFiles(services []description) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []file{
+	files := []file{
 		{path: "deployments/compose.services.yaml", content: composeServices(services)},
 		{path: "deployments/rabbitmq/definitions/services.json", content: definitions},
 		{path: "docs/settings.md", content: settingsReference(services)},
 		{path: "test/internal/system/services.go", content: tests},
-	}, nil
+	}
+	for _, s := range services {
+		url := file{path: "deployments/rabbitmq/urls/" + s.Name, content: []byte(s.brokerURL(s.developmentPassword()))}
+		files = append(files, url)
+	}
+	return files, nil
 }
 
 // composeServices returns a container for each service. They extend the hand-written service.yaml, and the hand-written
@@ -120,13 +130,14 @@ func composeServices(services []description) []byte {
 		write("    build:")
 		write("      args: {SERVICE: %s}", s.Name)
 		write("    environment:")
-		write("      BROKER_URL: ${%sBROKER_URL:-amqp://%s:%s@rabbitmq:5672/}", s.variablePrefix(), s.Name, s.password())
+		write("      BROKER_URL_FILE: /run/secrets/broker-url")
 		for _, setting := range s.own() {
 			// Files are below the image's working directory, DEMO_DATA is in service.yaml.
 			if !setting.File && strings.HasPrefix(setting.Variable, s.variablePrefix()) {
 				write("      %s:", setting.Variable)
 			}
 		}
+		write("    secrets: [{source: %s-broker-url, target: broker-url}]", s.Name)
 		if len(s.files()) > 0 {
 			write(`    volumes: ["%s:/data"]`, s.Name)
 		}
@@ -139,6 +150,11 @@ func composeServices(services []description) []byte {
 		}
 		write("")
 	}
+	write("secrets:")
+	for _, s := range services {
+		write(`  %s-broker-url: {file: "${BROKER_URLS:?run make secrets, or make up for a demo}/%[1]s"}`, s.Name)
+	}
+	write("")
 	write("volumes:")
 	for _, s := range services {
 		if len(s.files()) > 0 {

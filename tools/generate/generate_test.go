@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,7 +179,7 @@ func TestNamesOfServices(t *testing.T) {
 
 func TestDefinitions(t *testing.T) {
 	services := []description{{Name: "bulk-mail"}, {Name: "gateway", Calls: []string{"bulk-mail", "orders"}}, {Name: "orders"}}
-	text, err := brokerDefinitions(services)
+	text, err := brokerDefinitions(services, description.developmentPassword)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,9 +193,45 @@ func TestDefinitions(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
 	}
-	again, err := brokerDefinitions(services)
+	again, err := brokerDefinitions(services, description.developmentPassword)
 	if err != nil || !bytes.Equal(again, text) {
 		t.Errorf("generating again changes the definitions: %v", err)
+	}
+}
+
+// TestSecrets: a second run keeps the passwords and adds those of new services.
+func TestSecrets(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "secrets")
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if err := secretFiles([]description{{Name: "orders"}}, folder); err != nil {
+		t.Fatal(err)
+	}
+	orders := read("urls/orders")
+	if err := secretFiles([]description{{Name: "orders"}, {Name: "stock"}}, folder); err != nil {
+		t.Fatal(err)
+	}
+	if again := read("urls/orders"); again != orders {
+		t.Errorf("the password of orders was changed")
+	}
+	definitions := read("definitions/services.json")
+	for _, name := range []string{"orders", "stock"} {
+		u, err := url.Parse(strings.TrimSpace(read("urls/" + name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		password, _ := u.User.Password()
+		if len(password) < 20 || u.User.Username() != name || !strings.Contains(definitions, hash(name, password)) {
+			t.Errorf("the definitions do not have the user of %s, or its password has %d characters", name, len(password))
+		}
+	}
+	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("mode %v, %v, want that only the owner opens the folder", info.Mode(), err)
 	}
 }
 

@@ -5,6 +5,9 @@
 // It works in two stages. The first reads the folders and writes what the go command needs to build cmd/warren: go.work,
 // cmd/warren's go.mod and its list of services. This program imports no service, so that it still compiles when a folder
 // was just added or removed. The second runs cmd/warren, which knows each service's settings, and writes the rest.
+//
+// With --secrets it writes random passwords and the broker's definitions with their hashes into a folder instead, which
+// git ignores. make secrets runs it so.
 package main
 
 import (
@@ -23,8 +26,13 @@ import (
 func main() {
 	root := flag.String("root", "..", "the repository's folder")
 	check := flag.Bool("check", false, "write nothing; fail if a file is stale")
+	secrets := flag.String("secrets", "", "write passwords into this folder of the repository, and nothing else")
 	flag.Parse()
-	if err := generate(context.Background(), *root, *check); err != nil {
+	run := generate
+	if *secrets != "" {
+		run = func(ctx context.Context, root string, _ bool) error { return writeSecrets(ctx, root, *secrets) }
+	}
+	if err := run(context.Background(), *root, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
