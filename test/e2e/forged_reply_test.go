@@ -3,39 +3,76 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/rpc"
 )
 
-// TestForgedReply has a stolen broker user, access-control, reply to a call to orders with the right correlation ID. The
-// gateway drops the reply because the call is not to access-control, and waits for the genuine one.
+// TestForgedReply has a stolen broker user, access-control, reply to a call to orders. It knows all that is public of the call,
+// and it can have orders send messages that the broker vouches for. The gateway drops them and waits for the genuine reply.
 func TestForgedReply(t *testing.T) {
 	s := suite.StartSystem(t)
-	user := s.API.Login(t, "demo")
 	s.Orders.Stop(t)
+	gateway, user := suite.StartGateway(t, s.Dir, "RPC_INSTANCE=patient", "RPC_TIMEOUT=5m", "GATEWAY_WRITE_TIMEOUT=10m")
+	gateway.AwaitReady(t)
+	user = user.Login(t, "demo")
 	thief, orders := connectAs(t, "access-control"), connectAs(t, "orders")
-	reply := func(request messaging.Message, body string) messaging.Message {
-		return messaging.Message{
-			Type: "rpc.reply", AppID: "orders", UserID: "orders", CorrelationID: request.CorrelationID,
-			ContentType: "application/json", Body: []byte(body),
-		}
-	}
-	consume(t, orders, "orders.getAll", func(ctx context.Context, m messaging.Message) error {
-		if err := thief.Send(ctx, m.ReplyTo, reply(m, `"forged"`)); err != nil {
-			return err
-		}
-		awaittest.Success(t, "the forged reply dropped", func(context.Context) error {
-			if n := s.Gateway.Metric(t, "rpc_client_forged_replies_total"); n != 1 {
-				return fmt.Errorf("%v forged replies", n)
-			}
-			return nil
-		})
-		return orders.Send(ctx, m.ReplyTo, reply(m, `"genuine"`))
+	server := rpc.NewServer(orders, rpc.ServerOptions{Name: "orders", Logger: slog.New(slog.DiscardHandler)})
+	server.Handle("orders.get", func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
+		return &rpc.Reply{ContentType: "application/json", Body: r.Body}, nil
 	})
-	if r := user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", ""); string(r.Body) != `"genuine"` {
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const orphans, forgeries = "rpc_client_orphan_replies_total", "rpc_client_forged_replies_total"
+	var secret string
+	consume(t, orders, "orders.getAll", func(ctx context.Context, m messaging.Message) error {
+		secret = m.CorrelationID
+		forged := messaging.Message{
+			Type: "rpc.reply", AppID: "orders", UserID: "orders", ID: m.ID, CorrelationID: m.ID,
+			ContentType: "application/json", Body: []byte(`"forged"`),
+		}
+		question, leaked := forged, forged
+		question.Type, question.ReplyTo = "rpc.request", m.ReplyTo // orders.get replies with the question
+		leaked.CorrelationID = secret
+		tries := []struct {
+			name    string
+			from    messaging.Broker
+			queue   string
+			message messaging.Message
+			counter string
+		}{
+			{"a reply with the public ID", thief, m.ReplyTo, forged, orphans},
+			{"an honest reply to another question", thief, "orders.get", question, orphans},
+			{"a message that orders moved", orders, m.ReplyTo, forged, orphans},
+			{"a reply with the secret", thief, m.ReplyTo, leaked, forgeries},
+		}
+		for _, try := range tries {
+			before := gateway.Metric(t, try.counter)
+			if err := try.from.Send(ctx, try.queue, try.message); err != nil {
+				return err
+			}
+			awaittest.Success(t, try.name+" dropped", func(context.Context) error {
+				if n := gateway.Metric(t, try.counter); n != before+1 {
+					return fmt.Errorf("%s is %v, was %v", try.counter, n, before)
+				}
+				return nil
+			})
+		}
+		genuine := forged
+		genuine.CorrelationID, genuine.Body = secret, []byte(`"genuine"`)
+		return orders.Send(ctx, m.ReplyTo, genuine)
+	})
+	r := user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	if string(r.Body) != `"genuine"` {
 		t.Errorf("the client got %s", r.Body)
+	}
+	if log := gateway.Output(); strings.Contains(log, secret) || !strings.Contains(log, r.Header.Get("X-Correlation-Id")) {
+		t.Errorf("the gateway's log should name the call, and not its secret %s", secret)
 	}
 }
