@@ -2,12 +2,13 @@ package messaging
 
 import (
 	"context"
+	"time"
 
 	"example.com/warren/pkg/messaging/internal/seam"
 )
 
 // Handler handles one message. Nil acknowledges the message. After an error it is delivered again, until the queue's delivery
-// limit, unless [Reject] marks the error. The context ends when the time of Drain or Close is up. A lost connection does not
+// limit and after a pause (see [WithRetryDelay]), unless [Reject] marks the error. The context ends when the time of Drain or Close is up. A lost connection does not
 // end it.
 type Handler func(ctx context.Context, m Message) error
 
@@ -80,6 +81,13 @@ func WithPrefetch(n int) SubscribeOption { return func(o *seam.SubscribeOptions)
 // WithConcurrency bounds the handlers that run at once. With 1, the default, messages are handled in the queue's order.
 func WithConcurrency(n int) SubscribeOption {
 	return func(o *seam.SubscribeOptions) { o.Concurrency = n }
+}
+
+// WithRetryDelay sets how long a message waits after its handler returned an error: first after its first delivery, and twice
+// as long after each further one, but at most last. Default: one second and 30 seconds. Other messages are delivered meanwhile,
+// and the prefetch does not count those that wait. When the subscription drains, they return to the queue at once.
+func WithRetryDelay(first, last time.Duration) SubscribeOption {
+	return func(o *seam.SubscribeOptions) { o.FirstRetry, o.LastRetry = first, last }
 }
 
 // WithExclusive makes this the queue's only consumer: Subscribe fails with ErrQueueInUse if the queue has another one, and

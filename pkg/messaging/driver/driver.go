@@ -16,6 +16,7 @@ package driver
 
 import (
 	"errors"
+	"time"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/internal/seam"
@@ -31,15 +32,24 @@ const defaultPrefetch = 50
 const maxPrefetch = 1<<16 - 1
 
 // ResolveSubscribeOptions returns the settings that options ask for. Defaults: a prefetch of 50, one handler at a time, not
-// exclusive. The prefetch is at least the concurrency, because more handlers could never run.
+// exclusive, retries after 1 s up to 30 s. The prefetch is at least the concurrency, because more handlers could never run.
 func ResolveSubscribeOptions(options ...messaging.SubscribeOption) SubscribeOptions {
-	o := SubscribeOptions{Prefetch: defaultPrefetch}
+	o := SubscribeOptions{Prefetch: defaultPrefetch, FirstRetry: time.Second, LastRetry: 30 * time.Second}
 	for _, option := range options {
 		option(&o)
 	}
 	o.Concurrency = max(o.Concurrency, 1)
 	o.Prefetch = min(max(o.Prefetch, o.Concurrency), maxPrefetch)
 	return o
+}
+
+// RetryDelay returns how long a message waits for its next delivery, after a number of deliveries without success.
+func RetryDelay(o SubscribeOptions, deliveries int64) time.Duration {
+	delay := max(o.FirstRetry, time.Millisecond)
+	for n := int64(1); n < deliveries && delay < o.LastRetry; n++ {
+		delay *= 2
+	}
+	return min(delay, o.LastRetry)
 }
 
 // IsRejection reports whether messaging.Reject marked err as final.

@@ -25,6 +25,7 @@ type subscription struct {
 	// Guarded by the server's mutex.
 	waiting  []*message            // delivered, in order, and not with a handler yet
 	handling map[*message]struct{} // with a handler
+	retrying map[*message]struct{} // failed, and not in the queue again yet
 	workers  int
 	draining bool
 
@@ -35,7 +36,7 @@ func newSubscription(b *Broker, q *queue, settings messaging.Queue, h messaging.
 	o driver.SubscribeOptions) *subscription {
 	s := &subscription{
 		broker: b, queue: q, settings: settings, handler: h, options: o,
-		handling: map[*message]struct{}{}, idle: make(chan struct{}),
+		handling: map[*message]struct{}{}, retrying: map[*message]struct{}{}, idle: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -67,10 +68,7 @@ func (s *subscription) stop() {
 	}
 	s.draining = true
 	s.queue.removeConsumer(s)
-	for _, m := range s.waiting {
-		s.queue.putBack(m)
-	}
-	s.waiting = nil
+	s.putBackIdle()
 	s.queue.dispatch()
 	s.endIfIdle()
 }
@@ -84,25 +82,52 @@ func (s *subscription) endIfIdle() {
 	close(s.idle)
 }
 
-// putBackAll returns all messages to the queue, including those with a handler.
-func (s *subscription) putBackAll() {
+// putBackIdle returns all messages to the queue but those with a handler.
+func (s *subscription) putBackIdle() {
 	for _, m := range s.waiting {
 		s.queue.putBack(m)
 	}
-	for m := range s.handling {
-		s.retry(m)
+	for m := range s.retrying {
+		s.queue.putBack(m)
 	}
 	s.waiting = nil
+	clear(s.retrying)
+}
+
+// putBackAll returns all messages to the queue, including those with a handler.
+func (s *subscription) putBackAll() {
+	s.putBackIdle()
+	for m := range s.handling {
+		s.retry(m, s.queue.putBack)
+	}
 	clear(s.handling)
 }
 
-// retry returns a message to the queue, or gives it up at the delivery limit.
-func (s *subscription) retry(m *message) {
+// retry has a message put back, or gives it up at the delivery limit.
+func (s *subscription) retry(m *message, putBack func(*message)) {
 	if s.settings.DeliveryLimit > 0 && m.deliveries >= s.settings.DeliveryLimit {
 		s.giveUp(m, deadletter.ReasonDeliveryLimit)
 		return
 	}
-	s.queue.putBack(m)
+	putBack(m)
+}
+
+// putBackLater returns a message to the queue after a pause, or at once if the subscription drains.
+func (s *subscription) putBackLater(m *message) {
+	if s.draining {
+		s.queue.putBack(m)
+		return
+	}
+	s.retrying[m] = struct{}{}
+	time.AfterFunc(driver.RetryDelay(s.options, int64(m.deliveries)), func() {
+		s.broker.server.mu.Lock()
+		defer s.broker.server.mu.Unlock()
+		if _, held := s.retrying[m]; held {
+			delete(s.retrying, m)
+			s.queue.putBack(m)
+			s.queue.dispatch()
+		}
+	})
 }
 
 // giveUp moves a message to the dead-letter queue, or drops it.
@@ -164,7 +189,7 @@ func (s *subscription) settle(m *message, err error) {
 	case driver.IsRejection(err):
 		s.giveUp(m, deadletter.ReasonRejected)
 	default:
-		s.retry(m)
+		s.retry(m, s.putBackLater)
 	}
 	s.queue.dispatch()
 }

@@ -144,6 +144,74 @@ func testDeliveryLimitAfterLoss(t *tester) {
 	t.wantDeliveries(h, q.DeliveryLimit)
 }
 
+// testRetryDelay measures the pauses before a message is delivered again.
+func testRetryDelay(t *tester) {
+	const first, last = 100 * time.Millisecond, 200 * time.Millisecond
+	for _, limit := range []int{0, 10} {
+		b, q := t.connect(), t.newQueue()
+		q.DeliveryLimit = limit
+		pauses := make(chan time.Duration, 3)
+		var failed time.Time // guarded by the concurrency of 1
+		t.subscribe(b, q, func(context.Context, messaging.Message) error {
+			if !failed.IsZero() {
+				pauses <- time.Since(failed)
+			}
+			if len(pauses) == cap(pauses) {
+				return nil
+			}
+			failed = time.Now()
+			return errHandler
+		}, messaging.WithRetryDelay(first, last))
+		t.publish(b, q, "failing")
+		for i := range cap(pauses) {
+			if pause := awaittest.Receive(t, pauses, "the next delivery"); pause < min(first<<i, last) {
+				t.Errorf("with limit %d, pause %d was %s, want at least %s", limit, i+1, pause, min(first<<i, last))
+			}
+		}
+	}
+}
+
+// testRetryDelayOthers has more messages wait for their retry than the prefetch allows. Others are delivered meanwhile, and a
+// drain gives the waiting ones to another consumer.
+func testRetryDelayOthers(t *tester) {
+	for _, limit := range []int{0, 3} {
+		for _, test := range []struct{ prefetch, failing int }{{1, 5}, {20, 100}} {
+			b, q := t.connect(), t.newQueue()
+			q.DeliveryLimit = limit
+			taken := newInbox()
+			s := t.subscribe(b, q, func(ctx context.Context, m messaging.Message) error {
+				if string(m.Body) == "marker" {
+					return taken.handle(ctx, m)
+				}
+				return errHandler
+			}, messaging.WithPrefetch(test.prefetch), messaging.WithRetryDelay(time.Hour, time.Hour))
+			t.publish(b, q, numbers(test.failing)...)
+			t.publish(b, q, "marker")
+			t.expect(taken, "marker")
+			t.drain(s)
+			left := newInbox()
+			t.subscribe(t.connect(), q, left.handle)
+			t.expectEachOnce(left, numbers(test.failing))
+		}
+	}
+}
+
+// testRetryMany has many messages fail with the smallest prefetch, again and again.
+func testRetryMany(t *tester) {
+	const n, failures = 50, 3
+	b, q := t.connect(), t.newQueue()
+	taken, failed := newInbox(), map[string]int{} // guarded by the concurrency of 1
+	t.subscribe(b, q, func(ctx context.Context, m messaging.Message) error {
+		if text := string(m.Body); failed[text] < failures {
+			failed[text]++
+			return errHandler
+		}
+		return taken.handle(ctx, m)
+	}, messaging.WithPrefetch(1))
+	t.publish(b, q, numbers(n)...)
+	t.expectEachOnce(taken, numbers(n))
+}
+
 func testDeliveryLimit(t *tester) {
 	for _, limit := range []int{1, 3} {
 		b, q := t.connect(), t.newQueue()

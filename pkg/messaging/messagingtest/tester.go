@@ -63,9 +63,11 @@ func (t *tester) ensure(b messaging.Broker, q messaging.Queue) {
 	}
 }
 
+// subscribe subscribes with short pauses before retries, unless options say otherwise.
 func (t *tester) subscribe(b messaging.Broker, q messaging.Queue, h messaging.Handler,
 	options ...messaging.SubscribeOption) messaging.Subscription {
 	t.Helper()
+	options = append([]messaging.SubscribeOption{messaging.WithRetryDelay(time.Millisecond, 10*time.Millisecond)}, options...)
 	s, err := b.Subscribe(t.ctx, q, h, options...)
 	if err != nil {
 		t.Fatalf("Subscribe: %v", err)

@@ -24,6 +24,10 @@ type consumer struct {
 	ctx  context.Context // ends when no more deliveries come
 	over context.CancelFunc
 
+	waiting atomic.Int64  // messages to retry; see retry
+	crowded chan struct{} // closed when another consumer is to replace this one
+	retired atomic.Bool   // crowded is closed: the end of the deliveries does not end ctx
+
 	workers   sync.WaitGroup
 	started   atomic.Int64  // workers so far
 	idle      atomic.Int64  // workers that wait for a delivery
@@ -50,7 +54,7 @@ func (s *subscription) consume() (*consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
-	c := &consumer{subscription: s, session: sess, tag: uuid.NewString(), channel: ch}
+	c := &consumer{subscription: s, session: sess, tag: uuid.NewString(), channel: ch, crowded: make(chan struct{})}
 	if err := c.start(); err != nil {
 		_ = ch.Close()
 		return nil, fmt.Errorf("consume from queue %s: %w", s.queue.Name, err)
@@ -100,6 +104,10 @@ func (c *consumer) serve() {
 			_ = c.channel.Close() // it ends the deliveries, which the workers wait for
 		}
 		s.ended.Go(c.finish)
+	case <-c.crowded:
+		c.unlock()
+		_ = c.channel.Cancel(c.tag, false)
+		s.ended.Go(c.finish)
 	case <-c.ctx.Done():
 		s.ended.Go(c.finish)
 	}
@@ -123,6 +131,16 @@ func (c *consumer) finish() {
 	c.unlock()
 	_ = c.channel.Close()
 	c.over()
+	if c.retired.Load() {
+		<-c.subscription.replaced
+	}
+}
+
+// drained ends the consumer when its deliveries have ended, unless messages wait for their retry.
+func (c *consumer) drained() {
+	if !c.retired.Load() {
+		c.over()
+	}
 }
 
 // addWorker starts one more worker, up to the concurrency. Workers start as they are needed, because most of many queues
@@ -150,7 +168,7 @@ func (c *consumer) work() {
 		select {
 		case d, ok := <-c.deliveries:
 			if !ok {
-				c.over()
+				c.drained()
 				return
 			}
 			if c.idle.Add(-1) == 0 {

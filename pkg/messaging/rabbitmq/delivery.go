@@ -62,7 +62,7 @@ func (c *consumer) handle(d *amqp.Delivery) {
 	case driver.IsRejection(err):
 		c.deadLetter(d, m, deadletter.ReasonRejected)
 	default:
-		c.acknowledger.requeue(d.DeliveryTag)
+		c.retry(d, earlier+1)
 	}
 }
 

@@ -22,7 +22,8 @@ type subscription struct {
 
 	// slots bound the handlers of all consumers together: those of a lost connection may still run when the next consumer
 	// starts.
-	slots chan struct{}
+	slots    chan struct{}
+	replaced chan struct{} // one for each consumer that another has replaced, while it waits for messages to retry
 
 	accepting context.Context // ends when the drain begins
 	drain     context.CancelFunc
@@ -36,12 +37,13 @@ type subscription struct {
 
 func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o driver.SubscribeOptions) *subscription {
 	s := &subscription{
-		broker:  b,
-		queue:   q,
-		handler: h,
-		options: o,
-		slots:   make(chan struct{}, o.Concurrency),
-		stopped: make(chan struct{}),
+		broker:   b,
+		queue:    q,
+		handler:  h,
+		options:  o,
+		slots:    make(chan struct{}, o.Concurrency),
+		replaced: make(chan struct{}, maxReplaced),
+		stopped:  make(chan struct{}),
 	}
 	s.accepting, s.drain = context.WithCancel(context.Background())
 	s.handling, s.cutOff = context.WithCancel(context.Background())
