@@ -13,6 +13,8 @@ VERSIONS ?= 3.10 4.0 4.3
 BROKER ?= inmem
 # Where the demo's HTTP API listens.
 ADDR ?= 127.0.0.1:8080
+# Of the services in the demo. Default: info for the gateway, warn for the others.
+LOG_LEVEL ?=
 # Added to go test, e.g. TESTFLAGS='-run TestOrders -count=1'.
 TESTFLAGS ?=
 # How long each fuzz target runs.
@@ -21,6 +23,7 @@ FUZZTIME ?= 30s
 BENCHFLAGS ?=
 
 MODULES = $(patsubst $(CURDIR)/%,./%,$(shell go list -m -f '{{.Dir}}'))
+# What make test and make lint check. Default: all modules of the workspace.
 PACKAGES = $(addsuffix /...,$(MODULES))
 BENCHMARKS = $(shell grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
@@ -37,23 +40,29 @@ TOOLS := cd tools && GOWORK=off
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "At the root, ./... matches nothing, because the root is not a module:"
+	@echo "  go build work, go vet work, go test work               everything; go test needs RabbitMQ: make rabbitmq"
+	@echo "  go test ./services/orders/...                          one service"
+	@echo "  make test PACKAGES=./services/orders/...               the same as in make test; also make lint"
+	@echo "  make test PACKAGES=./pkg/rpc/... TESTFLAGS='-run Call' some tests of a package"
 
 .PHONY: build
 build: ## Build the services and the warren tool into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)' -o bin/ $(MAINS)
+	CGO_ENABLED=0 go build -v -trimpath -ldflags '$(STAMP)' -o bin/ $(MAINS)
 
 .PHONY: demo
 demo: AMQP_URL = # the demo's node is its own
 demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the system until Ctrl-C; BROKER=rabbitmq: one process per service, over RabbitMQ
-	@exec bin/warren demo --broker=$(BROKER) --addr=$(ADDR)
+	@exec bin/warren demo --broker=$(BROKER) --addr=$(ADDR) $(if $(LOG_LEVEL),--log-level=$(LOG_LEVEL))
 
 .PHONY: bin/warren
 bin/warren:
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)' -o bin/ ./cmd/warren
+	CGO_ENABLED=0 go build -v -trimpath -ldflags '$(STAMP)' -o bin/ ./cmd/warren
 
 .PHONY: test
 test: rabbitmq ## Run all tests but the long ones with the race detector, on private RabbitMQ nodes or on AMQP_URL's
-	@$(TOOLS) go test $(TESTFLAGS) ./...
+	@$(if $(filter file,$(origin PACKAGES)),$(TOOLS) go test $(TESTFLAGS) ./...)
 	go test -race -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: test-broker

@@ -12,9 +12,10 @@ import (
 
 // Command is warren demo.
 type Command struct {
-	Broker string `enum:"inmem,rabbitmq" default:"inmem" help:"inmem: all services run in this process. rabbitmq: each service is its own process, over a private RabbitMQ node."`
-	Addr   string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the HTTP API (${default}); port 0 chooses a free one."`
-	Bin    string `placeholder:"FOLDER" help:"With rabbitmq: folder of the built services (default: that of warren itself)."`
+	Broker   string `enum:"inmem,rabbitmq" default:"inmem" help:"inmem: all services run in this process. rabbitmq: each service is its own process, over a private RabbitMQ node."`
+	Addr     string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the HTTP API (${default}); port 0 chooses a free one."`
+	LogLevel string `enum:",debug,info,warn,error" default:"" help:"Least severe log entries of all services: debug, info, warn or error (default: info for the gateway, warn for the others)."`
+	Bin      string `placeholder:"FOLDER" help:"With rabbitmq: folder of the built services (default: that of warren itself)."`
 }
 
 // Run runs the system until ctx ends or a service fails.
@@ -27,7 +28,7 @@ func (c *Command) run(ctx context.Context, out, logs io.Writer) (err error) {
 		return fmt.Errorf("create a folder for the demo's data: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	specs, url, err := newSpecs(ctx, folder, c.Addr)
+	specs, url, err := newSpecs(ctx, folder, c.Addr, c.LogLevel)
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,26 @@ func TestInProcess(t *testing.T) {
 	assertEmpty(t, temp)
 }
 
+func TestLogLevel(t *testing.T) {
+	const orders = `level=INFO msg="service started" service=orders`
+	for level, all := range map[string]bool{"": false, "info": true} {
+		t.Run(level, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			r := start(ctx, Command{Broker: "inmem", Addr: "127.0.0.1:0", LogLevel: level})
+			r.logs.await(t, `level=INFO msg="service started" service=gateway`, r.ended)
+			r.out.await(t, "All services run in this process", r.ended)
+			if logs := r.logs.String(); strings.Contains(logs, orders) != all {
+				t.Errorf("LOG_LEVEL=%s: orders logs at info: %t, want %t", level, !all, all)
+			}
+			cancel()
+			if err := r.await(t); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // wantListing runs the arguments of warren dead list, as the guide prints them.
 func wantListing(t *testing.T, args, want string) {
 	t.Helper()

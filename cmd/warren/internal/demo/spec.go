@@ -33,7 +33,7 @@ type spec struct {
 
 // newSpecs returns the services in the order in which they stop: the gateway first, so that requests in flight still find
 // the services that reply to them. Their files are below folder. url is where the gateway will serve.
-func newSpecs(ctx context.Context, folder, addr string) (specs []spec, url string, err error) {
+func newSpecs(ctx context.Context, folder, addr, logLevel string) (specs []spec, url string, err error) {
 	addr, err = checkFree(ctx, addr)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: choose another address with --addr", err)
@@ -44,10 +44,10 @@ func newSpecs(ctx context.Context, folder, addr string) (specs []spec, url strin
 			return nil, "", err
 		}
 		if each.Name == gateway {
-			// Its log has a line for each request.
-			s.env = append(s.env, "GATEWAY_ADDR="+addr, "LOG_LEVEL=info")
+			// At info, its log has a line for each request.
+			s.env = append(s.env, "GATEWAY_ADDR="+addr, "LOG_LEVEL="+cmp.Or(logLevel, "info"))
 		} else {
-			s.env = append(s.env, "LOG_LEVEL=warn")
+			s.env = append(s.env, "LOG_LEVEL="+cmp.Or(logLevel, "warn"))
 		}
 		specs = append(specs, s)
 	}

@@ -38,7 +38,7 @@ func TestReachable(t *testing.T) {
 
 // TestSpecsOrder: the gateway stops first, so that its requests in flight still get their replies.
 func TestSpecsOrder(t *testing.T) {
-	specs, _, err := newSpecs(t.Context(), t.TempDir(), "127.0.0.1:0")
+	specs, _, err := newSpecs(t.Context(), t.TempDir(), "127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
 	}
