@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/keyring"
 	"example.com/warren/pkg/service"
 	"example.com/warren/services/access-control/internal/adapters/bcrypt"
 	"example.com/warren/services/access-control/internal/adapters/jwt"
@@ -47,6 +48,7 @@ var Module = fx.Module("access-control",
 	fx.Provide(
 		fx.Private, // other services in the same process provide the same types
 		newStore,
+		newKeyRing,
 		newAccessControl,
 	),
 	service.ProvideHealthCheck(newHealthCheck),
@@ -63,22 +65,25 @@ func newHealthCheck(store *sqlite.Store) service.HealthCheck {
 	return service.HealthCheck{Name: "database", Check: store.Check}
 }
 
-func newAccessControl(shared *service.Config, config *Config, store *sqlite.Store, logger *slog.Logger) (*app.AccessControl, error) {
+func newKeyRing(
+	shared *service.Config, config *Config, logger *slog.Logger, lifecycle fx.Lifecycle,
+) (*keyring.Ring, error) {
+	keys, err := jwt.OpenKeys(config.Tokens, shared.RPCIdentityKeys, logger)
+	if err != nil {
+		return nil, fmt.Errorf("load keys: %w", err)
+	}
+	lifecycle.Append(fx.StartStopHook(keys.Start, keys.Stop))
+	return keys, nil
+}
+
+func newAccessControl(
+	config *Config, store *sqlite.Store, keys *keyring.Ring, logger *slog.Logger,
+) (*app.AccessControl, error) {
 	passwords, err := bcrypt.NewHasher(config.BcryptCost)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := jwt.LoadKeyRing(config.Tokens)
-	if err != nil {
-		return nil, fmt.Errorf("load keys: %w", err)
-	}
-	if shared.RPCIdentityKeys != "" {
-		if err := keys.PublishIdentityKeys(shared.RPCIdentityKeys); err != nil {
-			return nil, fmt.Errorf("publish keys: %w", err)
-		}
-	}
-	logger.Info("loaded keys", "algorithm", config.Tokens.Algorithm, "signing_key", keys.SigningKeyID())
-	tokens, err := jwt.NewTokens(config.Tokens, keys, time.Now)
+	tokens, err := jwt.NewTokens(config.Tokens, keys, logger, time.Now)
 	if err != nil {
 		return nil, err
 	}

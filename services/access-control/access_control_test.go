@@ -3,6 +3,7 @@ package accesscontrol
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
@@ -285,6 +287,128 @@ func TestLoginRenewsHash(t *testing.T) {
 	service.Stop()
 }
 
+// replica is one of several instances of the service, with a client of its own.
+type replica struct {
+	*servicetest.Instance
+	client *rpc.Client
+	keys   string // directory
+}
+
+func runReplica(t *testing.T, keys string) replica {
+	t.Helper()
+	t.Setenv("ACCESS_CONTROL_KEYS", keys)
+	queues := inmem.NewServer()
+	client := servicetest.NewClient(t, queues)
+	return replica{run(t, queues), client, keys}
+}
+
+// awaitKeys returns when the replica's last read found these files.
+func (r replica) awaitKeys(t *testing.T, files ...string) {
+	t.Helper()
+	// The header of this token names a key that does not exist: the replica looks for it in the directory.
+	const token = "eyJhbGciOiJFZERTQSIsImtpZCI6InVua25vd24iLCJ0eXAiOiJKV1QifQ.e30.AAAA"
+	awaittest.Until(t, "keys in use", func() bool {
+		validate(t, r.client, token)
+		loaded := r.Log.Entries("loaded keys")
+		return fmt.Sprint(loaded[len(loaded)-1]["files"]) == fmt.Sprint(files)
+	})
+}
+
+// Two replicas have directories of their own, which an operator changes one after the other. Each accepts the tokens of the
+// other at any time.
+func TestKeyRotation(t *testing.T) {
+	directory := t.TempDir()
+	setEnvironment(t, testEnvironment(directory))
+	one := runReplica(t, filepath.Join(directory, "keys"))
+	defer one.Stop()
+	const oldFile, nextFile, newFile = "0001-eddsa.pem", "0002-eddsa.next.pem", "0002-eddsa.pem"
+	young, err := os.MkdirTemp(directory, "young")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := runReplica(t, young) // makes the next key
+	other.Stop()
+	copyKey(t, filepath.Join(one.keys, oldFile), filepath.Join(directory, "two", oldFile))
+	two := runReplica(t, filepath.Join(directory, "two"))
+	defer two.Stop()
+
+	replicas := []replica{one, two}
+	var tokens []string
+	check := func() {
+		t.Helper()
+		for _, r := range replicas {
+			tokens = append(tokens, login(t, r.client, "demo", "demo"))
+		}
+		for _, r := range replicas {
+			for _, token := range tokens {
+				if got := validate(t, r.client, token); !got.Active {
+					t.Errorf("a token is %s: %s", got.Reason, strings.Split(token, ".")[0])
+				}
+			}
+		}
+	}
+	check()
+	for _, r := range replicas {
+		copyKey(t, filepath.Join(young, oldFile), filepath.Join(r.keys, nextFile))
+		r.awaitKeys(t, oldFile, nextFile)
+		check()
+	}
+	for _, r := range replicas {
+		if err := os.Rename(filepath.Join(r.keys, nextFile), filepath.Join(r.keys, newFile)); err != nil {
+			t.Fatal(err)
+		}
+		r.awaitKeys(t, oldFile, newFile)
+		check()
+	}
+	for _, r := range replicas {
+		if err := os.Remove(filepath.Join(r.keys, oldFile)); err != nil {
+			t.Fatal(err)
+		}
+		r.awaitKeys(t, newFile)
+		for i, token := range tokens[len(tokens)-2:] {
+			if got := validate(t, r.client, token); !got.Active {
+				t.Errorf("new token %d is %s", i, got.Reason)
+			}
+		}
+		if got := validate(t, r.client, tokens[0]); got.Active {
+			t.Error("a token of the removed key is active")
+		}
+	}
+}
+
+func copyKey(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The log of replicas that do not share their keys says so.
+func TestReplicasWithTheirOwnKeys(t *testing.T) {
+	directory := t.TempDir()
+	setEnvironment(t, testEnvironment(directory))
+	one, two := runReplica(t, filepath.Join(directory, "one")), runReplica(t, filepath.Join(directory, "two"))
+	defer one.Stop()
+	defer two.Stop()
+	token := login(t, one.client, "demo", "demo")
+	for range 3 {
+		if got := validate(t, two.client, token); got.Active || got.Reason != "invalid" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	warnings := two.Log.Entries("rejected a token of an unknown key; replicas must share their keys")
+	if len(warnings) != 1 || warnings[0]["level"] != "WARN" {
+		t.Errorf("logged %v", warnings)
+	}
+}
+
 func TestAlgorithmOfTheFirstKey(t *testing.T) {
 	directory := t.TempDir()
 	setEnvironment(t, testEnvironment(directory))
@@ -361,13 +485,8 @@ func TestStartFails(t *testing.T) {
 		want  string
 	}{
 		{"a key that others can read", func(t *testing.T, directory string) {
-			if err := os.Mkdir(filepath.Join(directory, "keys"), 0o700); err != nil {
-				t.Fatal(err)
-			}
 			path := filepath.Join(directory, "keys", "0001-eddsa.pem")
-			if err := os.WriteFile(path, nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			copyKey(t, os.DevNull, path)
 			if err := os.Chmod(path, 0o644); err != nil {
 				t.Fatal(err)
 			}

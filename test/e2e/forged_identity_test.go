@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net/http"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +25,12 @@ func TestForgedIdentity(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	const signed = "subject=admin&scope=orders%3Aall&scope=orders%3Aread&key=0001-eddsa&signature=" +
+	keys, err := filepath.Glob(filepath.Join(s.Dir, "identity-keys", "*.pem"))
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("published keys: %v, %v", keys, err)
+	}
+	known := strings.TrimSuffix(filepath.Base(keys[0]), ".pem")
+	signed := "subject=admin&scope=orders%3Aall&scope=orders%3Aread&key=" + known + "&signature=" +
 		"W8Ftw1PDj0r5bq3tE3M6RvNhdCnO8abL_oKHls39CaxVVl-LX5sUSFQjwwpGHQEb3H4v3kGG_koDP3a6Dl6ZAA"
 	for name, identity := range map[string]*rpc.Identity{
 		"not signed":              {Subject: "admin", Scopes: []string{"orders:all", "orders:read"}},

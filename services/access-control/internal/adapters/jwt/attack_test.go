@@ -13,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"example.com/warren/pkg/keyring"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/access-control/internal/domain"
 )
@@ -33,9 +34,9 @@ func errorIs(err, target error) bool {
 
 // TestAttacks tries every attack with either algorithm configured.
 func TestAttacks(t *testing.T) {
-	for _, configured := range []Algorithm{EdDSA, RS256} {
+	for _, configured := range []keyring.Algorithm{keyring.EdDSA, keyring.RS256} {
 		t.Run(string(configured), func(t *testing.T) {
-			tokens := testTokens(t, testRing(t, configured))
+			tokens := testTokens(t, configured)
 			for _, attack := range attacks(t) {
 				t.Run(attack.name, func(t *testing.T) {
 					if _, err := tokens.Verify(goodToken()); err != nil {
@@ -97,15 +98,15 @@ func algorithmAttacks(t testing.TB) []attack {
 		{"HS256 with the public key", makeToken(hs256, payload, byHS256(eddsaKey.Public().(ed25519.PublicKey))), invalid, confusion},
 		{"HS256 with the public key in DER", makeToken(hs256, payload, byHS256(der)), invalid, confusion},
 		{"HS256 with the public key in PEM", makeToken(hs256, payload, byHS256(asPEM(der))), invalid, confusion},
-		{"HS256 with the RSA public key in DER", makeToken(with(hs256, "kid", rs256ID), payload, byHS256(rsaDER)), invalid, confusion},
-		{"HS256 with the RSA public key in PEM", makeToken(with(hs256, "kid", rs256ID), payload, byHS256(asPEM(rsaDER))), invalid, confusion},
+		{"HS256 with the RSA public key in DER", makeToken(with(hs256, "kid", rs256ID()), payload, byHS256(rsaDER)), invalid, confusion},
+		{"HS256 with the RSA public key in PEM", makeToken(with(hs256, "kid", rs256ID()), payload, byHS256(asPEM(rsaDER))), invalid, confusion},
 		{"HS256 with an empty secret", makeToken(hs256, payload, byHS256(nil)), invalid, confusion},
 		{"HS256 with the attacker's secret", makeToken(hs256, payload, byHS256(bytes.Repeat([]byte{9}, 32))), invalid, confusion},
 		{"RS256 with the kid of an EdDSA key", makeToken(with(header, "alg", "RS256"), payload, byRS256(rsaKey())), invalid, errOtherAlgorithm},
-		{"EdDSA with the kid of an RSA key", makeToken(with(header, "kid", rs256ID), payload, byEdDSA(eddsaKey)), invalid, errOtherAlgorithm},
-		{"RS512 with the RSA key", makeToken(object{"alg": "RS512", "kid": rs256ID, "typ": "JWT"}, payload, byRS256(rsaKey())), invalid,
+		{"EdDSA with the kid of an RSA key", makeToken(with(header, "kid", rs256ID()), payload, byEdDSA(eddsaKey)), invalid, errOtherAlgorithm},
+		{"RS512 with the RSA key", makeToken(object{"alg": "RS512", "kid": rs256ID(), "typ": "JWT"}, payload, byRS256(rsaKey())), invalid,
 			jwt.ErrTokenSignatureInvalid},
-		{"PS256 with the RSA key", makeToken(object{"alg": "PS256", "kid": rs256ID, "typ": "JWT"}, payload, byRS256(rsaKey())), invalid,
+		{"PS256 with the RSA key", makeToken(object{"alg": "PS256", "kid": rs256ID(), "typ": "JWT"}, payload, byRS256(rsaKey())), invalid,
 			jwt.ErrTokenSignatureInvalid},
 		{"alg in lower case", makeToken(with(header, "alg", "eddsa"), payload, byEdDSA(eddsaKey)), invalid, jwt.ErrTokenUnverifiable},
 		{"alg missing", makeToken(without(header, "alg"), payload, byEdDSA(eddsaKey)), invalid, jwt.ErrTokenUnverifiable},
@@ -306,7 +307,7 @@ func FuzzVerify(f *testing.F) {
 			f.Add(attack.token)
 		}
 	}
-	tokens := testTokens(f, testRing(f, EdDSA))
+	tokens := testTokens(f, keyring.EdDSA)
 	f.Fuzz(func(t *testing.T, token string) {
 		claims, err := tokens.Verify(token)
 		switch {

@@ -3,12 +3,14 @@ package jwt
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"example.com/warren/pkg/keyring"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/access-control/internal/domain"
 )
@@ -23,24 +25,25 @@ var (
 
 // Config holds the settings of tokens and of their keys.
 type Config struct {
-	Keys      string        `default:"keys" validate:"required" file:"" help:"Directory of the keys that sign tokens. A key is made at the first start."`
-	Algorithm Algorithm     `default:"EdDSA" validate:"oneof=EdDSA RS256" help:"How tokens are signed."`
-	Issuer    string        `default:"warren" validate:"required" help:"Issuer (iss) of the tokens."`
-	Audience  string        `default:"warren" validate:"required" help:"Audience (aud) of the tokens."`
-	Leeway    time.Duration `default:"5s" validate:"min=0s,max=30s" help:"Allowed difference between clocks, at most 30s."`
+	Keys      string            `default:"keys" validate:"required" file:"" help:"Directory of the keys that sign tokens, which all replicas share. A key is made at the first start."`
+	Algorithm keyring.Algorithm `default:"EdDSA" validate:"oneof=EdDSA RS256" help:"How tokens are signed."`
+	Issuer    string            `default:"warren" validate:"required" help:"Issuer (iss) of the tokens."`
+	Audience  string            `default:"warren" validate:"required" help:"Audience (aud) of the tokens."`
+	Leeway    time.Duration     `default:"5s" validate:"min=0s,max=30s" help:"Allowed difference between clocks, at most 30s."`
 }
 
 // Tokens issues and verifies tokens. It implements app.Tokens.
 type Tokens struct {
-	keys      *KeyRing
+	keys      *keyring.Ring
 	config    Config
 	parser    *jwt.Parser
 	validator *jwt.Validator // checks the claims as parser does
 	verified  *verifiedTokens
+	unknown   *unknownKeys
 }
 
 // NewTokens returns the Tokens of keys. It rejects settings that would disable a check.
-func NewTokens(config Config, keys *KeyRing, now func() time.Time) (*Tokens, error) {
+func NewTokens(config Config, keys *keyring.Ring, logger *slog.Logger, now func() time.Time) (*Tokens, error) {
 	if config.Issuer == "" || config.Audience == "" {
 		return nil, errors.New("verify tokens: issuer and audience are required")
 	}
@@ -48,7 +51,7 @@ func NewTokens(config Config, keys *KeyRing, now func() time.Time) (*Tokens, err
 		return nil, fmt.Errorf("verify tokens: leeway %s is not in 0s to %s", config.Leeway, domain.MaxLeeway)
 	}
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods([]string{string(EdDSA), string(RS256)}),
+		jwt.WithValidMethods([]string{string(keyring.EdDSA), string(keyring.RS256)}),
 		jwt.WithStrictDecoding(),
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(),
@@ -63,15 +66,16 @@ func NewTokens(config Config, keys *KeyRing, now func() time.Time) (*Tokens, err
 		parser:    jwt.NewParser(options...),
 		validator: jwt.NewValidator(options...),
 		verified:  newVerifiedTokens(),
+		unknown:   newUnknownKeys(logger),
 	}, nil
 }
 
 // Sign implements app.Tokens.
 func (t *Tokens) Sign(c domain.Claims) (string, error) {
-	key := t.keys.signing
-	token := jwt.NewWithClaims(key.method, newClaims(c, t.config.Issuer, t.config.Audience))
-	token.Header["kid"] = key.id
-	signed, err := token.SignedString(key.private)
+	key := t.keys.Signing(t.config.Algorithm)
+	token := jwt.NewWithClaims(jwt.GetSigningMethod(string(key.Algorithm)), newClaims(c, t.config.Issuer, t.config.Audience))
+	token.Header["kid"] = key.ID
+	signed, err := token.SignedString(key.Private)
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
@@ -107,22 +111,29 @@ func isTokenRune(r rune) bool {
 }
 
 func (t *Tokens) parse(token string) (claims, error) {
-	if c, ok := t.verified.get(token); ok {
-		if err := t.validator.Validate(c); err != nil {
+	identityKey := t.keys.Signing(identityAlgorithm)
+	if v, ok := t.verified.get(token); ok && v.identityKey == identityKey.ID && t.isKnown(v.key) {
+		if err := t.validator.Validate(v.claims); err != nil {
 			return claims{}, fmt.Errorf("%w: %w", jwt.ErrTokenInvalidClaims, err)
 		}
-		return c, nil
+		return v.claims, nil
 	}
 	var c claims
-	if _, err := t.parser.ParseWithClaims(token, &c, t.verifyingKey); err != nil {
+	parsed, err := t.parser.ParseWithClaims(token, &c, t.verifyingKey)
+	if err != nil {
 		return claims{}, err
 	}
-	var err error
-	if c.assertion, err = t.keys.signIdentity(c); err != nil {
+	if c.assertion, err = signIdentity(c, identityKey); err != nil {
 		return claims{}, err
 	}
-	t.verified.add(token, c)
+	id, _ := parsed.Header["kid"].(string)
+	t.verified.add(token, verifiedToken{claims: c, key: id, identityKey: identityKey.ID})
 	return c, nil
+}
+
+func (t *Tokens) isKnown(id string) bool {
+	_, ok := t.keys.Find(id)
+	return ok
 }
 
 // verifyingKey returns the public key that the header names. The header is not trusted: it selects one of our keys and
@@ -138,14 +149,15 @@ func (t *Tokens) verifyingKey(token *jwt.Token) (any, error) {
 		return nil, errHeader
 	}
 	id, _ := token.Header["kid"].(string)
-	k, ok := t.keys.byID[id]
+	k, ok := t.keys.Find(id)
 	if !ok {
+		t.unknown.warn(id)
 		return nil, errUnknownKey
 	}
-	if k.method.Alg() != token.Method.Alg() {
+	if string(k.Algorithm) != token.Method.Alg() {
 		return nil, errOtherAlgorithm
 	}
-	return k.private.Public(), nil
+	return k.Private.Public(), nil
 }
 
 // domainError returns the domain's error for err, which may join several errors of the parser. Permanent faults come

@@ -10,24 +10,30 @@ import (
 const maxVerifiedTokens = 10_000
 
 // verifiedTokens caches the claims of tokens with a valid signature, because verifying it takes longer than the rest of
-// a check. A signature stays valid: keys are read at start only. The caller must check what changes with time, above
-// all the expiry. The cache holds hashes of tokens, not the tokens.
+// a check. The caller must check what changes with time: the expiry, and the keys. The cache holds hashes of tokens, not the
+// tokens.
 type verifiedTokens struct {
-	cache *ttlcache.Cache[[sha256.Size]byte, claims]
+	cache *ttlcache.Cache[[sha256.Size]byte, verifiedToken]
+}
+
+type verifiedToken struct {
+	claims      claims
+	key         string // ID of the key that signed the token
+	identityKey string // the same, of its assertion
 }
 
 func newVerifiedTokens() *verifiedTokens {
-	return &verifiedTokens{ttlcache.New(ttlcache.WithCapacity[[sha256.Size]byte, claims](maxVerifiedTokens))}
+	return &verifiedTokens{ttlcache.New(ttlcache.WithCapacity[[sha256.Size]byte, verifiedToken](maxVerifiedTokens))}
 }
 
-func (v *verifiedTokens) get(token string) (claims, bool) {
+func (v *verifiedTokens) get(token string) (verifiedToken, bool) {
 	item := v.cache.Get(sha256.Sum256([]byte(token)))
 	if item == nil {
-		return claims{}, false
+		return verifiedToken{}, false
 	}
 	return item.Value(), true
 }
 
-func (v *verifiedTokens) add(token string, c claims) {
-	v.cache.Set(sha256.Sum256([]byte(token)), c, ttlcache.NoTTL)
+func (v *verifiedTokens) add(token string, verified verifiedToken) {
+	v.cache.Set(sha256.Sum256([]byte(token)), verified, ttlcache.NoTTL)
 }

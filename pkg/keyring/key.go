@@ -1,4 +1,4 @@
-package jwt
+package keyring
 
 import (
 	"bytes"
@@ -6,18 +6,18 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // Algorithm names a signature algorithm (RFC 7518, section 3.1; RFC 8037, section 3.1).
 type Algorithm string
 
-// Algorithms that tokens are signed with.
+// Algorithms of keys.
 const (
 	EdDSA Algorithm = "EdDSA" // with Ed25519
 	RS256 Algorithm = "RS256"
@@ -29,14 +29,16 @@ const (
 	pemPrivateKey = "PRIVATE KEY"
 )
 
-// key signs and verifies tokens with one algorithm, whatever a token's header asks for.
-type key struct {
-	id      string
-	method  jwt.SigningMethod
-	private crypto.Signer
+// Key signs and verifies with one algorithm.
+type Key struct {
+	ID        string // the hash of the public key
+	Algorithm Algorithm
+	Private   crypto.Signer
+
+	file string
 }
 
-func generateKey(algorithm Algorithm) (private crypto.Signer, err error) {
+func generate(algorithm Algorithm) (private crypto.Signer, err error) {
 	switch algorithm {
 	case EdDSA:
 		_, private, err = ed25519.GenerateKey(rand.Reader)
@@ -48,7 +50,7 @@ func generateKey(algorithm Algorithm) (private crypto.Signer, err error) {
 	return private, err
 }
 
-func encodeKey(private crypto.Signer) ([]byte, error) {
+func encode(private crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return nil, err
@@ -56,24 +58,33 @@ func encodeKey(private crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: pemPrivateKey, Bytes: der}), nil
 }
 
-func decodeKey(id string, content []byte) (key, error) {
+func decode(content []byte) (Key, error) {
 	block, rest := pem.Decode(content)
 	if block == nil || block.Type != pemPrivateKey || len(bytes.TrimSpace(rest)) > 0 {
-		return key{}, errors.New("not one PKCS#8 private key in PEM")
+		return Key{}, errors.New("not one PKCS#8 private key in PEM")
 	}
 	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return key{}, err
+		return Key{}, err
 	}
 	switch private := private.(type) {
 	case ed25519.PrivateKey:
-		return key{id: id, method: jwt.SigningMethodEdDSA, private: private}, nil
+		return newKey(EdDSA, private)
 	case *rsa.PrivateKey:
 		if bits := private.N.BitLen(); bits < minRSABits {
-			return key{}, fmt.Errorf("an RSA key of %d bits, want at least %d", bits, minRSABits)
+			return Key{}, fmt.Errorf("an RSA key of %d bits, want at least %d", bits, minRSABits)
 		}
-		return key{id: id, method: jwt.SigningMethodRS256, private: private}, nil
+		return newKey(RS256, private)
 	default:
-		return key{}, fmt.Errorf("neither an Ed25519 nor an RSA key: %T", private)
+		return Key{}, fmt.Errorf("neither an Ed25519 nor an RSA key: %T", private)
 	}
+}
+
+func newKey(algorithm Algorithm, private crypto.Signer) (Key, error) {
+	public, err := x509.MarshalPKIXPublicKey(private.Public())
+	if err != nil {
+		return Key{}, err
+	}
+	hash := sha256.Sum256(public)
+	return Key{ID: base64.RawURLEncoding.EncodeToString(hash[:]), Algorithm: algorithm, Private: private}, nil
 }

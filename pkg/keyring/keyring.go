@@ -1,0 +1,26 @@
+// Package keyring keeps private keys in a directory, and follows the changes of its files while the service runs.
+//
+// # Files
+//
+// A file named *.pem holds one Ed25519 or RSA private key, as PKCS#8 in PEM. The owner and the group may read it, other
+// users must not. No other user may write to the directory, unless its sticky bit is set and root or the service's user owns
+// all key files: so Kubernetes mounts a Secret. Files whose names begin with a dot are ignored.
+//
+// The ID of a key is the SHA-256 hash of its public key. Keys of different replicas therefore never have the same ID, and a
+// file may be renamed.
+//
+// # Replicas
+//
+// All replicas must have the same keys: mount one directory, or one Secret, into each of them. [Open] makes a key if there is
+// none; replicas that start at the same time in one directory make one key.
+//
+// # Rotation
+//
+// Every key verifies, with its own algorithm only. Of the keys of the configured algorithm, the one whose file name sorts last
+// signs, but never a file named *.next.pem. Replicas read the directory every 10 seconds, and when they see an unknown ID. So
+// a key is replaced without a restart, and verifies everywhere before it signs anywhere:
+//
+//  1. Add the key as 0002-eddsa.next.pem. Each replica logs that it has loaded it.
+//  2. Rename the file to 0002-eddsa.pem. From then on the key signs.
+//  3. Remove the old file when all that the old key signed has expired.
+package keyring
