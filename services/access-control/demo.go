@@ -9,18 +9,21 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// demoUsers have fixed IDs, because the demo data of other services refers to them.
+// demoUsers have fixed IDs, because the demo data of other services refers to them. Their passwords are their names, which
+// everyone knows and remembers, and shorter than those that users may choose.
 var demoUsers = []app.Registration{
 	{
 		ID:       "0190a6d0-0000-7000-8000-000000000001",
 		Username: "demo",
 		Password: "demo",
+		Demo:     true,
 		Scopes:   []string{"orders:read", "orders:write"},
 	},
 	{
 		ID:       "0190a6d0-0000-7000-8000-000000000002",
 		Username: "admin",
 		Password: "admin",
+		Demo:     true,
 		Scopes:   []string{"orders:all", "orders:read", "orders:write"},
 	},
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,7 +74,22 @@ func TestLogout(t *testing.T) {
 func TestRegister(t *testing.T) {
 	users := newFakeUsers()
 	access := newAccessControl(Ports{Users: users})
-	in := Registration{ID: "user-1", Username: "ann", Password: "secret", Scopes: []string{"orders:read"}}
+	in := Registration{ID: "user-1", Username: "ann", Password: "long secret", Scopes: []string{"orders:read"}}
+	if err := access.Register(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	want := ann()
+	want.PasswordHash = "hash of long secret"
+	if diff := cmp.Diff(map[string]domain.User{"ann": want}, users.users); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The demo's passwords are shorter than those that users may choose.
+func TestRegisterDemoUser(t *testing.T) {
+	users := newFakeUsers()
+	access := newAccessControl(Ports{Users: users})
+	in := Registration{ID: "user-1", Username: "ann", Password: "secret", Scopes: []string{"orders:read"}, Demo: true}
 	if err := access.Register(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +99,7 @@ func TestRegister(t *testing.T) {
 }
 
 func TestRegisterRefuses(t *testing.T) {
-	good := Registration{ID: "user-2", Username: "bob", Password: "secret"}
+	good := Registration{ID: "user-2", Username: "bob", Password: "long secret"}
 	tests := []struct {
 		name   string
 		change func(*Registration)
@@ -92,7 +108,10 @@ func TestRegisterRefuses(t *testing.T) {
 		{"taken", func(r *Registration) { r.Username = "ann" }, domain.ErrUsernameTaken},
 		{"bad name", func(r *Registration) { r.Username = "b b" }, domain.ErrInvalidUser},
 		{"bad scope", func(r *Registration) { r.Scopes = []string{"a b"} }, domain.ErrInvalidUser},
-		{"bad password", func(r *Registration) { r.Password = "" }, domain.ErrInvalidPassword},
+		{"no password", func(r *Registration) { r.Password = "" }, domain.ErrInvalidPassword},
+		{"short password", func(r *Registration) { r.Password = "1234567" }, domain.ErrInvalidPassword},
+		{"long password", func(r *Registration) { r.Password = strings.Repeat("x", domain.MaxPasswordBytes+1) }, domain.ErrInvalidPassword},
+		{"no password in the demo", func(r *Registration) { r.Password, r.Demo = "", true }, domain.ErrInvalidPassword},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -110,7 +129,7 @@ func TestRegisterRefuses(t *testing.T) {
 }
 
 func TestRegisterFails(t *testing.T) {
-	in := Registration{ID: "user-1", Username: "ann", Password: "secret"}
+	in := Registration{ID: "user-1", Username: "ann", Password: "long secret"}
 	err := newAccessControl(Ports{Users: &fakeUsers{err: errBroken}}).Register(t.Context(), in)
 	if !errors.Is(err, errBroken) {
 		t.Errorf("users: got %v", err)
@@ -125,7 +144,7 @@ func TestRegisterFails(t *testing.T) {
 func TestRegisterOfTakenNameHashesNothing(t *testing.T) {
 	passwords := &fakePasswords{}
 	access := newAccessControl(Ports{Users: newFakeUsers(ann()), Passwords: passwords})
-	err := access.Register(t.Context(), Registration{ID: "user-2", Username: "ann", Password: "secret"})
+	err := access.Register(t.Context(), Registration{ID: "user-2", Username: "ann", Password: "long secret"})
 	if !errors.Is(err, domain.ErrUsernameTaken) || passwords.hashed != 0 {
 		t.Errorf("got %v after %d hashes", err, passwords.hashed)
 	}

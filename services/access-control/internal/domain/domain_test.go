@@ -64,6 +64,31 @@ func TestValidatePassword(t *testing.T) {
 	}
 }
 
+func TestValidateNewPassword(t *testing.T) {
+	tests := []struct {
+		password string
+		ok       bool
+	}{
+		{"12345678", true},
+		{"pässwört", true}, // 8 characters in 10 bytes
+		{"日本語日本語日本", true},
+		{strings.Repeat("x", MaxPasswordBytes), true},
+		{"", false},
+		{"x", false},
+		{"demo", false},
+		{"1234567", false},
+		{"日本語日本", false}, // 5 characters in 15 bytes
+		{"1234567\x00", false},
+		{strings.Repeat("x", MaxPasswordBytes+1), false},
+	}
+	for _, test := range tests {
+		err := ValidateNewPassword(test.password)
+		if test.ok && err != nil || !test.ok && !errors.Is(err, ErrInvalidPassword) {
+			t.Errorf("%q: got %v", test.password, err)
+		}
+	}
+}
+
 func TestNewUser(t *testing.T) {
 	got, err := NewUser("user-1", "ann", "hash", []string{"b:write", "a:read", "b:write"}, now)
 	if err != nil {
