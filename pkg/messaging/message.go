@@ -9,8 +9,8 @@ const (
 	MaxHeaderNameBytes = 255
 	// MaxLifetime bounds a message's TTL and a queue's Expiry.
 	MaxLifetime = 10 * 365 * 24 * time.Hour
-	// MaxHeadersBytes bounds the headers of a message in AMQP's encoding.
-	MaxHeadersBytes = 16 << 10
+	// MaxHeadersBytes bounds the headers of a message in AMQP's encoding. They must fit one frame, which has 128 KiB by default.
+	MaxHeadersBytes = 112 << 10
 	// MaxBodyBytes bounds a body. It is the default limit of RabbitMQ 4.
 	MaxBodyBytes = 16 << 20
 )

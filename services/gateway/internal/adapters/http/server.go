@@ -41,7 +41,8 @@ type Authenticator interface {
 	Forget(token string)
 }
 
-// Config holds the settings of a Server. The upper bounds are messaging.MaxBodyBytes and messaging.MaxHeadersBytes.
+// Config holds the settings of a Server. The upper bounds are messaging.MaxBodyBytes, and a seventh of messaging.MaxHeadersBytes:
+// a message carries a path twice, as path and parameter, each byte as three, and beside it the identity.
 type Config struct {
 	Addr           string `default:"127.0.0.1:8080" validate:"hostport" help:"Address of the HTTP API."`
 	TimeoutStatus  int    `default:"502" validate:"oneof=502 504" help:"Status of a call without a reply in time."`
