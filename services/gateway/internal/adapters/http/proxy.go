@@ -30,7 +30,6 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 		return nil, err
 	}
 	info.deadline = info.deadline.Add(time.Since(began)) // a slow upload leaves the service its time
-	header := forwardable(r.Header, h.forward, c.RealIP())
 	return &rpc.Request{
 		Queue:       h.Queue,
 		ID:          info.id,
@@ -39,19 +38,13 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 		Route:       h.Path,
 		Params:      params,
 		Query:       query,
-		Header:      header,
+		Header:      forwardable(r.Header, h.forward, c.RealIP()),
 		Identity:    info.identity,
 		ContentType: r.Header.Get(echo.HeaderContentType),
 		Body:        bytes,
 		Deadline:    info.deadline,
-		Idempotent:  isIdempotent(h.Method, header),
+		Idempotent:  h.Idempotent,
 	}, nil
-}
-
-// isIdempotent reports whether a call may be made twice: its method allows it (RFC 9110, section 9.2.2), or it carries a key
-// by which the service recognizes the second call.
-func isIdempotent(method string, forwarded http.Header) bool {
-	return method == http.MethodGet || method == http.MethodHead || forwarded.Get(headerIdempotencyKey) != ""
 }
 
 // params returns the route's parameters. The router leaves them escaped if the path was escaped in an unusual way.

@@ -41,7 +41,6 @@ func TestRequestMapping(t *testing.T) {
 		Identity:    &rpc.Identity{Subject: "42", Username: "demo", Scopes: user.Scopes, TokenID: "jti", ExpiresAt: user.ExpiresAt},
 		ContentType: "application/json; charset=utf-8",
 		Body:        []byte(`{"reason":"late"}`),
-		Idempotent:  true,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(rpc.Request{}, "ID", "Deadline")); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -57,35 +56,32 @@ func TestRequestMapping(t *testing.T) {
 	}
 }
 
-// TestIdempotent: a call may be sent twice only if its method or a key makes that safe.
+// TestIdempotent: the method or the route says whether a call may be sent twice, and nothing that a client sends.
 func TestIdempotent(t *testing.T) {
-	const key = "Idempotency-Key"
-	tests := map[string]struct {
-		method string
-		header http.Header
-		want   bool
-	}{
-		"GET":                         {"GET", nil, true},
-		"HEAD":                        {"HEAD", nil, true},
-		"POST":                        {"POST", nil, false},
-		"POST with a key":             {"POST", http.Header{key: {"k"}}, true},
-		"POST with an empty key":      {"POST", http.Header{key: {""}}, false},
-		"POST with a key kept back":   {"POST", http.Header{key: {"k"}, "Connection": {"close, idempotency-key"}}, false},
-		"POST with another's key":     {"POST", http.Header{"X-" + key: {"k"}}, false},
-		"POST that claims to be GET":  {"POST", http.Header{"X-Http-Method-Override": {"GET"}}, false},
-		"GET with a key":              {"GET", http.Header{key: {"k"}}, true},
-		"POST with a key in capitals": {"POST", http.Header{http.CanonicalHeaderKey("IDEMPOTENCY-KEY"): {"k"}}, true},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			f := newFixture(t, options())
-			r := newRequest(test.method, "/v1/orders", "")
-			maps.Copy(r.Header, test.header)
+	for target, want := range map[string]bool{
+		"GET /v1/any": true, "HEAD /v1/any": true, "PUT /v1/any": true, "DELETE /v1/any": true,
+		"POST /v1/any": false, "PATCH /v1/any": false, "POST /v1/safe": true, "PATCH /v1/safe": true,
+	} {
+		for _, header := range []http.Header{
+			{}, {"Idempotency-Key": {"k"}}, {"X-Idempotency-Key": {"k"}}, {"X-Http-Method-Override": {"GET"}},
+			{"Idempotency-Key": {"k"}, "Connection": {"idempotency-key"}}, {"Idempotent": {"true"}},
+		} {
+			f := newFixtureOf(t, options(), func(api *table) {
+				v1 := api.group("/v1")
+				for _, add := range []func(string, ...option){v1.GET, v1.PUT, v1.DELETE, v1.POST, v1.PATCH} {
+					add("/any", proxy("any.queue"), public)
+				}
+				v1.POST("/safe", proxy("any.queue"), public, idempotent)
+				v1.PATCH("/safe", proxy("any.queue"), idempotent, public)
+			})
+			method, path, _ := strings.Cut(target, " ")
+			r := newRequest(method, path+"?idempotent=true", "")
+			maps.Copy(r.Header, header)
 			f.do(r)
-			if got := f.caller.last.Idempotent; got != test.want {
-				t.Errorf("idempotent: %t, want %t", got, test.want)
+			if got := f.caller.last.Idempotent; got != want {
+				t.Errorf("%s with %v: idempotent: %t, want %t", target, header, got, want)
 			}
-		})
+		}
 	}
 }
 

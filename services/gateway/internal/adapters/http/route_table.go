@@ -23,6 +23,7 @@ type Route struct {
 	MaxBody     int64         // the largest body in bytes, within the gateway's limit; 0: that limit
 	Forward     []string      // headers that are passed on here although they are held back by default
 	ForgetToken bool          // drop what is cached about the token after the call
+	Idempotent  bool          // the call may be made twice, because its method (RFC 9110, section 9.2.2) or the service allows it
 }
 
 // String returns the method and the path.
@@ -47,6 +48,8 @@ var (
 	requireToken = option{"requireToken", func(r *Route) { r.RequireToken = true }}
 	// forgetToken drops what is cached about the caller's token after the call, so that the next request has it checked.
 	forgetToken = option{"forgetToken", func(r *Route) { r.ForgetToken = true }}
+	// idempotent has the call made again if the connection to the broker was lost, as GET, PUT and DELETE are without it.
+	idempotent = option{"idempotent", func(r *Route) { r.Idempotent = true }}
 )
 
 // proxy names the queue that requests go to.
@@ -90,6 +93,7 @@ func record(declare func(*table)) ([]Route, error) {
 
 func (t *table) add(method, path string, options []option) {
 	r := Route{Method: method, Path: path}
+	r.Idempotent = method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
 	given := map[string]bool{}
 	for _, o := range options {
 		if given[o.name] {

@@ -71,10 +71,10 @@ func TestEachRouteChecksItsCaller(t *testing.T) {
 func TestRoutesThatTheREADMEDocuments(t *testing.T) {
 	want := []Route{
 		{Method: "POST", Path: "/v1/login", Queue: "access-control.login", Public: true, Timeout: 10 * time.Second, MaxBody: 4096},
-		{Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true, MaxBody: 4096},
-		{Method: "GET", Path: "/v1/orders", Queue: "orders.getAll", RequireToken: true, Scope: "orders:read"},
-		{Method: "POST", Path: "/v1/orders", Queue: "orders.create", RequireToken: true, Scope: "orders:write", MaxBody: 65536},
-		{Method: "GET", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read"},
+		{Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true, MaxBody: 4096, Idempotent: true},
+		{Method: "GET", Path: "/v1/orders", Queue: "orders.getAll", RequireToken: true, Scope: "orders:read", Idempotent: true},
+		{Method: "POST", Path: "/v1/orders", Queue: "orders.create", RequireToken: true, Scope: "orders:write", MaxBody: 65536, Idempotent: true},
+		{Method: "GET", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read", Idempotent: true},
 		{Method: "POST", Path: "/v1/orders/:id/cancel", Queue: "orders.cancel", RequireToken: true, Scope: "orders:write", MaxBody: 4096},
 	}
 	got := slices.DeleteFunc(routeTable(t), func(r Route) bool {
@@ -87,16 +87,16 @@ func TestRoutesThatTheREADMEDocuments(t *testing.T) {
 
 func TestOptionsTakeAnyOrder(t *testing.T) {
 	options := []option{
-		proxy("orders.get"), requireToken, scope("orders:read"), within(time.Second), forwarding("cookie"), forgetToken, maxBody(9),
+		proxy("orders.get"), requireToken, scope("orders:read"), within(time.Second), forwarding("cookie"), forgetToken, maxBody(9), idempotent,
 	}
 	want := []Route{{
-		Method: "GET", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read", Timeout: time.Second,
-		Forward: []string{"cookie"}, ForgetToken: true, MaxBody: 9,
+		Method: "POST", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read", Timeout: time.Second,
+		Forward: []string{"cookie"}, ForgetToken: true, MaxBody: 9, Idempotent: true,
 	}}
 	for range options {
 		options = append(options[1:], options[0])
 		for _, order := range [][]option{options, reversed(options)} {
-			got, err := record(func(api *table) { api.group("/v1").GET("/orders/:id", order...) })
+			got, err := record(func(api *table) { api.group("/v1").POST("/orders/:id", order...) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,6 +140,7 @@ func TestMistakenRoutesDoNotStart(t *testing.T) {
 		"negative time":                   {protected(within(-time.Second)), "within -1s is not positive"},
 		"no body":                         {protected(maxBody(0)), "maxBody 0 is not positive"},
 		"a negative body":                 {protected(maxBody(-1)), "maxBody -1 is not positive"},
+		"idempotent twice":                {protected(idempotent, idempotent), "idempotent is given twice"},
 		"maxBody twice":                   {protected(maxBody(1), maxBody(2)), "maxBody is given twice"},
 		"no header to forward":            {protected(forwarding()), "forwarding names no header"},
 		"a header of the connection":      {protected(forwarding("te")), "forwarding has no effect on Te"},
