@@ -22,23 +22,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			s.writeError(c, info, err)
 		}
 		c.Response().Flush() // the client need not wait for the log
-		status, duration := c.Response().Status, time.Since(info.began)
-		s.metricsFor(c, info).observe(status, duration)
-		s.log(c, info, status, duration)
+		duration := time.Since(info.began)
+		s.metrics.observe(c, duration)
+		s.log(c, info, duration)
 		return nil
 	}
 }
 
-// metricsFor returns the metrics of the request's route. They are only looked up for requests that reached no route.
-func (s *Server) metricsFor(c echo.Context, info *requestInfo) routeMetrics {
-	if info.route != nil {
-		return info.route.metrics
-	}
-	return s.metrics.of(methodLabel(c.Request().Method), routeLabel(c))
-}
-
-func (s *Server) log(c echo.Context, info *requestInfo, status int, duration time.Duration) {
-	r := c.Request()
+func (s *Server) log(c echo.Context, info *requestInfo, duration time.Duration) {
+	r, status := c.Request(), c.Response().Status
 	level := levelOf(status)
 	if !s.logger.Enabled(r.Context(), level) {
 		return

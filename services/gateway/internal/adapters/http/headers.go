@@ -97,7 +97,7 @@ var codings = []string{"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "
 
 // contentCodings returns the content codings in values. Some AMQP clients send a character set too, or instead: "gzip:UTF-8".
 func contentCodings(values []string) []string {
-	all := strings.FieldsFunc(strings.ToLower(strings.Join(values, ",")), func(r rune) bool { return strings.ContainsRune(",: \t", r) })
+	all := elements(strings.Split(strings.ToLower(strings.Join(values, ",")), ":"))
 	return slices.DeleteFunc(all, func(value string) bool { return !slices.Contains(codings, value) })
 }
 
@@ -109,17 +109,12 @@ func isWritable(name string, values []string) bool {
 
 // namedByConnection returns the headers that the sender declares as hop-by-hop.
 func namedByConnection(header http.Header) map[string]bool {
-	connection := header["Connection"]
-	if len(connection) == 0 {
-		return nil
-	}
-	var names []string
-	for _, value := range connection {
-		for name := range strings.SplitSeq(value, ",") {
-			names = append(names, strings.TrimSpace(name))
-		}
-	}
-	return canonicalSet(names...)
+	return canonicalSet(elements(header["Connection"])...)
+}
+
+// elements returns the elements of a header whose values are lists.
+func elements(values []string) []string {
+	return strings.FieldsFunc(strings.Join(values, ","), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 }
 
 // limitHeaders refuses large headers before any other work is done for the request.

@@ -31,22 +31,10 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	return m, errors.Join(registerer.Register(m.requests), registerer.Register(m.durations), registerer.Register(m.inFlight))
 }
 
-// routeMetrics are the metrics of one HTTP method and route.
-type routeMetrics struct {
-	requests *prometheus.CounterVec // by status
-	duration prometheus.Observer
-}
-
-func (m *metrics) of(method, route string) routeMetrics {
-	return routeMetrics{
-		requests: m.requests.MustCurryWith(prometheus.Labels{"method": method, "route": route}),
-		duration: m.durations.WithLabelValues(method, route),
-	}
-}
-
-func (m routeMetrics) observe(status int, duration time.Duration) {
-	m.requests.WithLabelValues(strconv.Itoa(status)).Inc()
-	m.duration.Observe(duration.Seconds())
+func (m *metrics) observe(c echo.Context, duration time.Duration) {
+	method, route := methodLabel(c.Request().Method), routeLabel(c)
+	m.requests.WithLabelValues(method, route, strconv.Itoa(c.Response().Status)).Inc()
+	m.durations.WithLabelValues(method, route).Observe(duration.Seconds())
 }
 
 // routeLabel returns the pattern of the path. Paths themselves would make an unbounded number of series.

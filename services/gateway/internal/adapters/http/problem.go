@@ -76,11 +76,13 @@ func withDetail(e *rpc.Error, format string, args ...any) *rpc.Error {
 	return &c
 }
 
-// problemOf maps the errors of a call to the problem that the client gets. The first one that matches counts.
+// problemOf maps the errors of router and calls to the problem that the client gets. The first one that matches counts.
 var problemOf = []struct {
 	err     error
 	problem *rpc.Error
 }{
+	{echo.ErrNotFound, problems.noSuchRoute},
+	{echo.ErrMethodNotAllowed, problems.methodNotAllowed},
 	{context.Canceled, problems.clientGone},
 	{rpc.ErrTimeout, problems.noReply},
 	{rpc.ErrMalformedReply, problems.replyMalformed},
@@ -96,15 +98,9 @@ var problemOf = []struct {
 
 // problem returns the problem that the client gets for err. The cause is only logged.
 func (s *Server) problem(err error) *rpc.Error {
-	var (
-		known   *rpc.Error
-		routing *echo.HTTPError
-	)
-	switch {
-	case errors.As(err, &known):
+	var known *rpc.Error
+	if errors.As(err, &known) {
 		return known
-	case errors.As(err, &routing):
-		return routingProblem(routing.Code).WithCause(err)
 	}
 	for _, p := range problemOf {
 		if errors.Is(err, p.err) {
@@ -116,18 +112,6 @@ func (s *Server) problem(err error) *rpc.Error {
 		}
 	}
 	return problems.internalError.WithCause(err)
-}
-
-// routingProblem returns the problem of a request that the router refused.
-func routingProblem(status int) *rpc.Error {
-	switch status {
-	case http.StatusNotFound:
-		return problems.noSuchRoute
-	case http.StatusMethodNotAllowed:
-		return problems.methodNotAllowed
-	default:
-		return rpc.NewError(status, "%s", http.StatusText(status))
-	}
 }
 
 // writeError responds to a request that failed.

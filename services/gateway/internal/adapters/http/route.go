@@ -21,7 +21,6 @@ type routeHandler struct {
 	forward      map[string]bool // the canonical names of Route.Forward
 	scopeMissing *rpc.Error
 	bodies       *bodyQuota
-	metrics      routeMetrics
 }
 
 func (s *Server) newRouteHandler(r Route) *routeHandler {
@@ -33,14 +32,12 @@ func (s *Server) newRouteHandler(r Route) *routeHandler {
 		forward:      canonicalSet(r.Forward...),
 		scopeMissing: scopeMissing(r.Scope),
 		bodies:       s.newBodyQuota(),
-		metrics:      s.metrics.of(r.Method, r.Path),
 	}
 }
 
 // serve checks the token, makes the call and writes the response.
 func (h *routeHandler) serve(c echo.Context) error {
 	info := infoOf(c)
-	info.route = h
 	info.deadline = info.began.Add(h.timeout)
 	if h.RequireToken {
 		if err := h.authorize(c.Request(), info); err != nil {
@@ -82,10 +79,9 @@ func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, erro
 
 // requestInfo is what the gateway knows about one request, beside the request itself.
 type requestInfo struct {
-	id       string        // the correlation ID, in the response and in every message
-	began    time.Time     // when the headers had arrived
-	route    *routeHandler // nil until the route's handler runs
-	deadline time.Time     // for the token check and the call together
+	id       string    // the correlation ID, in the response and in every message
+	began    time.Time // when the headers had arrived
+	deadline time.Time // for the token check and the call together
 	token    string
 	identity *rpc.Identity // nil: public route, or not checked yet
 	err      error         // the cause of the response's status, for the log

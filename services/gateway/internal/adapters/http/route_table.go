@@ -53,14 +53,10 @@ var (
 )
 
 // proxy names the queue that requests go to.
-func proxy(queue string) option {
-	return option{"proxy", func(r *Route) { r.Queue = queue }}
-}
+func proxy(queue string) option { return option{"proxy", func(r *Route) { r.Queue = queue }} }
 
 // scope refuses callers whose token does not carry the scope.
-func scope(name string) option {
-	return option{"scope", func(r *Route) { r.Scope = name }}
-}
+func scope(name string) option { return option{"scope", func(r *Route) { r.Scope = name }} }
 
 // within replaces the default limit for the token check and the call together.
 func within(limit time.Duration) option {
@@ -68,9 +64,7 @@ func within(limit time.Duration) option {
 }
 
 // maxBody lowers the limit of the body's bytes.
-func maxBody(limit int64) option {
-	return option{"maxBody", func(r *Route) { r.MaxBody = limit }}
-}
+func maxBody(limit int64) option { return option{"maxBody", func(r *Route) { r.MaxBody = limit }} }
 
 // forwarding passes on headers that are held back by default, e.g. Cookie.
 func forwarding(headers ...string) option {
@@ -165,22 +159,12 @@ type group struct {
 
 func (t *table) group(prefix string) *group { return &group{t, prefix} }
 
-func (g *group) GET(path string, options ...option) {
-	g.table.add(http.MethodGet, g.prefix+path, options)
+func (g *group) add(method, path string, options []option) {
+	g.table.add(method, g.prefix+path, options)
 }
 
-func (g *group) POST(path string, options ...option) {
-	g.table.add(http.MethodPost, g.prefix+path, options)
-}
-
-func (g *group) PUT(path string, options ...option) {
-	g.table.add(http.MethodPut, g.prefix+path, options)
-}
-
-func (g *group) PATCH(path string, options ...option) {
-	g.table.add(http.MethodPatch, g.prefix+path, options)
-}
-
-func (g *group) DELETE(path string, options ...option) {
-	g.table.add(http.MethodDelete, g.prefix+path, options)
-}
+func (g *group) GET(path string, o ...option)    { g.add(http.MethodGet, path, o) }
+func (g *group) POST(path string, o ...option)   { g.add(http.MethodPost, path, o) }
+func (g *group) PUT(path string, o ...option)    { g.add(http.MethodPut, path, o) }
+func (g *group) PATCH(path string, o ...option)  { g.add(http.MethodPatch, path, o) }
+func (g *group) DELETE(path string, o ...option) { g.add(http.MethodDelete, path, o) }

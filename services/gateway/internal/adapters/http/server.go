@@ -71,9 +71,7 @@ type Server struct {
 	bodies        *semaphore.Weighted // bytes of all request bodies in memory or at the broker
 	http          *http.Server
 	fail          func(error)
-
-	listener net.Listener  // nil before Start
-	served   chan struct{} // closed when the server has stopped accepting connections
+	listener      net.Listener // nil before Start
 }
 
 // NewServer returns a server of the API's routes. A call may take callTimeout, unless its route says otherwise.
@@ -103,9 +101,12 @@ func newServer(declare func(*table), config Config, callTimeout time.Duration, c
 		metrics:       m,
 		bodies:        semaphore.NewWeighted(config.MaxBodiesBytes),
 		fail:          func(error) {},
-		served:        make(chan struct{}),
 	}
-	if longest := s.longestCall(routes); config.WriteTimeout <= longest {
+	longest := callTimeout
+	for _, r := range routes {
+		longest = max(longest, r.Timeout)
+	}
+	if config.WriteTimeout <= longest {
 		return nil, fmt.Errorf("the write time-out %s is not longer than the longest call, %s", config.WriteTimeout, longest)
 	}
 	s.http = &http.Server{
@@ -120,14 +121,6 @@ func newServer(declare func(*table), config Config, callTimeout time.Duration, c
 		DisableGeneralOptionsHandler: true, // its responses have no correlation ID
 	}
 	return s, nil
-}
-
-func (s *Server) longestCall(routes []Route) time.Duration {
-	longest := s.callTimeout
-	for _, r := range routes {
-		longest = max(longest, r.Timeout)
-	}
-	return longest
 }
 
 // handler returns the API with the middleware that every request passes, the outermost first.
@@ -184,7 +177,6 @@ func (s *Server) Start(ctx context.Context) error {
 	s.listener = netutil.LimitListener(listener, s.config.MaxConnections)
 	s.logger.InfoContext(ctx, "serving HTTP", "addr", s.Addr().String())
 	go func() {
-		defer close(s.served)
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			s.fail(fmt.Errorf("serve HTTP: %w", err))
 		}
@@ -197,13 +189,9 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Stop accepts no more requests and waits for those in flight. When ctx ends first, their connections are closed.
 func (s *Server) Stop(ctx context.Context) error {
-	if s.listener == nil {
-		return nil
-	}
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop serving HTTP: %w", err), s.http.Close())
 	}
-	<-s.served
 	return err
 }
