@@ -86,7 +86,7 @@ func failures(t *testing.T) map[string]failure {
 		"malformed query": {request: newRequest("GET", "/v1/orders?q=%zz", ""), want: 400, reason: "query-malformed"},
 		"large headers":   {request: largeHeaders, want: 431, reason: "headers-too-large"},
 		"large body":      {request: tooLarge, want: 413, reason: "body-too-large", close: true},
-		"coded body":      {request: coded, want: 415, reason: "content-coding-unsupported"},
+		"coded body":      {request: coded, want: 415, reason: "unsupported-media-type"},
 		"slow body":       {request: slow, want: 408, reason: "body-too-slow", close: true},
 		"broken body":     {request: broken, want: 400, reason: "body-unreadable", close: true},
 		"client gone": {

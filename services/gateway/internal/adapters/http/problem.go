@@ -45,7 +45,7 @@ var problems = struct {
 	bodyTooSlow:    rpc.NewError(http.StatusRequestTimeout, "the body took too long to arrive").WithReason("body-too-slow"),
 	bodyUnreadable: rpc.BadRequest("the body can't be read").WithReason("body-unreadable"),
 	codingUnsupported: rpc.NewError(http.StatusUnsupportedMediaType, "the body must not have a content coding").
-		WithReason("content-coding-unsupported").WithHeader(echo.HeaderAcceptEncoding, "identity"),
+		WithHeader(echo.HeaderAcceptEncoding, "identity"),
 	headersTooLarge: rpc.NewError(http.StatusRequestHeaderFieldsTooLarge, "request line and headers are too large"),
 	tooManyBodies:   retry(rpc.Unavailable("too many large requests are in flight")).WithReason("too-many-bodies"),
 	tooManyCalls:    retry(rpc.Unavailable("too many requests are in flight")).WithReason("too-many-calls"),
