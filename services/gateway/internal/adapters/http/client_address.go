@@ -18,7 +18,7 @@ func clientAddress(trustedProxies []netip.Prefix) echo.IPExtractor {
 	}
 	return func(r *http.Request) string {
 		addr := parseAddress(r.RemoteAddr)
-		forwarded := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
+		forwarded := strings.Split(strings.Join(r.Header[echo.HeaderXForwardedFor], ","), ",")
 		for _, element := range slices.Backward(forwarded) {
 			if element = strings.TrimSpace(element); element == "" {
 				continue

@@ -11,7 +11,6 @@ import (
 
 const (
 	headerCorrelationID = "X-Correlation-Id"
-	headerForwardedFor  = "X-Forwarded-For"
 	// headerIdempotencyKey: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header
 	headerIdempotencyKey = "Idempotency-Key"
 )
@@ -67,7 +66,7 @@ func forwardable(header http.Header, forward map[string]bool, remoteIP string) h
 		}
 		out[name] = values
 	}
-	out.Set(headerForwardedFor, remoteIP)
+	out.Set(echo.HeaderXForwardedFor, remoteIP)
 	return out
 }
 

@@ -12,12 +12,8 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
-const (
-	headerChallenge = "WWW-Authenticate"
-
-	// statusClientGone is logged for a client that closed its connection before the response.
-	statusClientGone = 499
-)
+// statusClientGone is logged for a client that closed its connection before the response.
+const statusClientGone = 499
 
 // problems are the failures that the gateway itself reports. Clients depend on the status and the reason; the text is for
 // people and may change.
@@ -63,7 +59,7 @@ func challenge(e *rpc.Error, code string) *rpc.Error {
 	if code != "" {
 		value += fmt.Sprintf(", error=%q", code)
 	}
-	return e.WithHeader(headerChallenge, value)
+	return e.WithHeader(echo.HeaderWWWAuthenticate, value)
 }
 
 // retry adds when to try again.

@@ -134,7 +134,7 @@ func mistakes(r Route, given map[string]bool) []string {
 	check(!given["forwarding"] || len(r.Forward) > 0, "forwarding names no header")
 	for _, name := range r.Forward {
 		name := http.CanonicalHeaderKey(name)
-		check(isHeldBack(name) && !hopByHop[name] && name != headerForwardedFor, "forwarding has no effect on %s", name)
+		check(isHeldBack(name) && !hopByHop[name] && name != "X-Forwarded-For", "forwarding has no effect on %s", name)
 	}
 	return out
 }

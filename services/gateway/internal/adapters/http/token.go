@@ -41,7 +41,7 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 // scopeMissing names the scope in the challenge, so that a client can ask for a token with it (RFC 6750, section 3).
 func scopeMissing(scope string) *rpc.Error {
 	problem := withDetail(problems.scopeMissing, "the scope %s is required", scope)
-	return problem.WithHeader(headerChallenge, problem.Header.Get(headerChallenge)+fmt.Sprintf(", scope=%q", scope))
+	return problem.WithHeader(echo.HeaderWWWAuthenticate, problem.Header.Get(echo.HeaderWWWAuthenticate)+fmt.Sprintf(", scope=%q", scope))
 }
 
 // bearerToken returns the one token of the Authorization header (RFC 6750, section 2.1).
