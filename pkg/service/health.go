@@ -29,27 +29,23 @@ func ProvideHealthCheck(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(healthCheckGroup)))
 }
 
-// phase is how far a service has come.
-type phase string
-
+// How far a service has come. While a start hook waits, its error follows starting.
 const (
-	starting phase = "starting"
-	running  phase = "running"
-	stopping phase = "stopping"
+	starting = "starting"
+	running  = "running"
+	stopping = "stopping"
 )
 
 // health answers /livez and /readyz.
 type health struct {
-	broker  messaging.Broker
-	checks  []HealthCheck // set before the phase is running
-	phase   atomic.Value  // phase
-	waiting atomic.Value  // string: why the start waits; empty: it does not
+	broker messaging.Broker
+	checks []HealthCheck // set before the phase is running
+	phase  atomic.Value  // string
 }
 
 func newHealth(b messaging.Broker) *health {
 	h := &health{broker: b}
 	h.phase.Store(starting)
-	h.waiting.Store("")
 	return h
 }
 
@@ -60,17 +56,14 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	if err := h.broker.Ready(); err != nil {
 		reasons["broker"] = err.Error()
 	}
-	switch p := h.phase.Load().(phase); p {
-	case running:
-		for _, c := range h.checks {
-			if err := c.run(r.Context()); err != nil {
-				reasons[c.Name] = err.Error()
-			}
-		}
-	default:
-		reasons["service"] = string(p)
-		if why := h.waiting.Load().(string); why != "" {
-			reasons["service"] += ": " + why
+	if p, _ := h.phase.Load().(string); p != running {
+		reasons["service"] = p
+		writeHealth(w, reasons)
+		return
+	}
+	for _, c := range h.checks {
+		if err := c.run(r.Context()); err != nil {
+			reasons[c.Name] = err.Error()
 		}
 	}
 	writeHealth(w, reasons)

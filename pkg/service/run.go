@@ -146,12 +146,12 @@ func (c *chassis) startHook(hook func(context.Context) error) error {
 	for {
 		err := hook(c.startContext)
 		if t, ok := errors.AsType[temporary](err); !ok || !t.Temporary() {
-			c.health.waiting.Store("")
+			c.health.phase.Store(starting)
 			return err
 		}
 		wait := pause.NextBackOff()
 		c.logger.Warn("start failed", "error", err, "retry_in", wait)
-		c.health.waiting.Store(err.Error())
+		c.health.phase.Store(starting + ": " + err.Error())
 		select {
 		case <-time.After(wait):
 		case <-c.startContext.Done():
