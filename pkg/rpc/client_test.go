@@ -785,7 +785,7 @@ func TestCallbackQueue(t *testing.T) {
 		t.Run(test.want.Name, func(t *testing.T) {
 			b := &subscribed{Broker: newBroker(t)}
 			startClient(t, b, test.options)
-			want := driver.SubscribeOptions{Prefetch: 1000, Concurrency: 1, Exclusive: true}
+			want := driver.ResolveSubscribeOptions(messaging.WithPrefetch(1000), messaging.WithConcurrency(1), messaging.WithExclusive())
 			if b.queue != test.want || b.options != want {
 				t.Errorf("got %+v %+v", b.queue, b.options)
 			}
