@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
@@ -164,6 +165,33 @@ func ExampleCall() {
 	// Output:
 	// the caller is demo
 	// 201 "invoice for order 42"
+}
+
+// A handler that can do without another service bounds its call, and has time left for the rest.
+func ExampleWithTimeout() {
+	ctx := context.Background()
+	broker := inmem.New()
+	server := rpc.NewServer(broker, rpc.ServerOptions{Name: "orders"})
+	client := rpc.NewClient(broker, rpc.ClientOptions{Name: "orders"})
+
+	rpc.Handle(server, "orders.get", func(ctx context.Context, in GetOrder) (Order, error) {
+		// The service "parcels" is down.
+		status, err := rpc.Call[GetOrder, string](ctx, client, "parcels.getStatus", in, rpc.WithTimeout(10*time.Millisecond))
+		if err != nil {
+			status = "unknown for now"
+		}
+		return Order{ID: in.ID, Status: status}, nil
+	})
+	defer start(ctx, server, client)()
+
+	order, err := rpc.Call[GetOrder, Order](ctx, client, "orders.get", GetOrder{ID: "42"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(order.Status)
+
+	// Output:
+	// unknown for now
 }
 
 // An interceptor sees every call of its server, or of its client.
