@@ -102,12 +102,15 @@ func TestGolden(t *testing.T) {
 		ContentType: "application/json", Body: []byte(`{"id":"42"}`),
 	}
 	minimal := &Request{ID: testID, Deadline: testDeadline}
+	gateway := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}
+	persistent := gateway
+	persistent.Persistent = true
 	tests := []struct {
 		name    string
 		message messaging.Message
 	}{
-		{"full_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)},
-		{"minimal_request", Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(minimal, testSecret, testNow)},
+		{"full_request", persistent.Request(fullRequest(), testSecret, testNow)},
+		{"minimal_request", gateway.Request(minimal, testSecret, testNow)},
 		{"reply", Encoder{AppID: "orders"}.Reply(created, minimal, testSecret, testNow)},
 		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), minimal, testSecret, testNow)},
 	}
