@@ -154,6 +154,9 @@ func TestCallOutputs(t *testing.T) {
 	s.Handle("none", reply(Reply{Status: 204}))
 	s.Handle("json", reply(Reply{ContentType: "application/hal+json", Body: []byte(`{"sku":"A"}`)}))
 	s.Handle("text", reply(Reply{ContentType: "text/plain", Body: []byte(`{}`)}))
+	s.Handle("twice", reply(Reply{Body: []byte(`{"sku":"A","sku":"B"}`)}))
+	s.Handle("latin", reply(Reply{Body: []byte("{\"sku\":\"\xe9\"}")}))
+	s.Handle("charset", reply(Reply{ContentType: "application/json; charset=iso-8859-1", Body: []byte(`{}`)}))
 	s.Handle("odd", reply(Reply{ContentType: "application/json", Body: []byte(`{"sku":1}`)}))
 	start(t, s)
 	c := startClient(t, b, ClientOptions{})
@@ -163,7 +166,7 @@ func TestCallOutputs(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", queue, got, err)
 		}
 	}
-	for _, queue := range []string{"text", "odd"} {
+	for _, queue := range []string{"text", "odd", "twice", "latin", "charset"} {
 		_, err := Call[Empty, line](t.Context(), c, queue, Empty{})
 		wantError(t, err, ErrMalformedReply)
 	}

@@ -221,8 +221,9 @@ func (r *reader) read(s *shape) error {
 		if n >= s.limit {
 			return r.tooMany(n, s.limit)
 		}
-		item, err := s.elem, error(nil)
+		item := s.elem
 		if kind == '{' {
+			var err error
 			if item, err = r.readName(s); err != nil {
 				return err
 			}

@@ -32,21 +32,21 @@ type shapes struct {
 	base
 	*Line
 
-	Hidden  string                        `json:"hidden"`
-	Lists   [][]int                       `json:"lists" validate:"max=3,dive,lte=2"`
-	Prices  map[string]int                `json:"prices" validate:"len=2,dive,keys,max=1,endkeys,max=9"`
-	Sets    map[string][]int              `json:"sets" validate:"dive,keys,max=1,endkeys"`
-	Pair    [2]int                        `json:"pair"`
-	Wait    time.Duration                 `json:"wait"`
-	At      *time.Time                    `json:"at"`
-	Quoted  int                           `json:"quoted,string"`
-	Bytes   []byte                        `json:"bytes"`
-	Any     any                           `json:"any"`
-	Raw     json.RawMessage               `json:"raw"`
-	Next    *shapes                       `json:"next"`
-	Nested  map[string]map[string]*base   `json:"nested"`
-	Ignored []int                         `json:"-"`
-	_       struct{ Unexported []string } //nolint:unused // must be ignored
+	Hidden  string                      `json:"hidden"`
+	Lists   [][]int                     `json:"lists" validate:"max=3,dive,lte=2"`
+	Prices  map[string]int              `json:"prices" validate:"len=2,dive,keys,max=1,endkeys,max=9"`
+	Sets    map[string][]int            `json:"sets" validate:"dive,keys,max=1,endkeys"`
+	Pair    [2]int                      `json:"pair"`
+	Wait    time.Duration               `json:"wait"`
+	At      *time.Time                  `json:"at"`
+	Quoted  int                         `json:"quoted,string"`
+	Bytes   []byte                      `json:"bytes"`
+	Any     any                         `json:"any"`
+	Raw     json.RawMessage             `json:"raw"`
+	Next    *shapes                     `json:"next"`
+	Nested  map[string]map[string]*base `json:"nested"`
+	Ignored []int                       `json:"-"`
+	_       struct{ Unexported []string }
 }
 
 func TestBodies(t *testing.T) {
@@ -129,8 +129,8 @@ func TestBodies(t *testing.T) {
 		{"too deep", `{"x":` + nested(maxDepth) + `}`, 400, "the body is nested more than 100 deep at byte 105"},
 
 		// All values of wrong types
-		{"wrong types", `{"hidden":1,"Plain":[1,"2"],"sku":[],"lists":[[1,"x"],2,{}],"prices":{"a":"","b":[]},"sets":[],"pair":[1,true],"wait":"5s",
-			"at":"now","bytes":"-","raw":"","next":{"next":"x","Plain":{}},"nested":{"a":{"b":{"hidden":""},"c":0},"b":null}}`, 422,
+		{"wrong types", `{"hidden":1,"Plain":[1,"2"],"sku":[],"lists":[[1,"x"],2,{}],"prices":{"a":"","b":[]},
+			"sets":[],"pair":[1,true],"wait":"5s","at":"now","bytes":"-","raw":"","next":{"next":"x","Plain":{}},"nested":{"a":{"b":{"hidden":""},"c":0},"b":null}}`, 422,
 			"hidden: must be a string; Plain[1]: must be an integer of at most 64 bits; sku: must be a string; " +
 				"lists[0][1]: must be an integer of at most 64 bits; lists[1]: must be an array; lists[2]: must be an array; " +
 				"prices[a]: must be an integer of at most 64 bits; prices[b]: must be an integer of at most 64 bits; " +
