@@ -160,7 +160,7 @@ func (c *Client) Pending() int { return c.pending.len() }
 // Do sends a request and waits for its reply, which may have any status. Its errors are
 //
 //   - ErrTimeout past the deadline: the request's, or Timeout from now if it has none, or ctx's if that is earlier. With a
-//     handler's context, the deadline is earlier by a tenth of what the handler has left, so that it can still reply;
+//     handler's context, the deadline is earlier by a tenth of what the handler had, so that it can still reply;
 //   - ctx's error as soon as ctx is cancelled;
 //   - ErrTooManyPending at a limit of ClientOptions;
 //   - ErrMalformedReply for a reply that can't be decoded;

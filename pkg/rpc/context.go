@@ -9,9 +9,14 @@ import (
 
 // handling is what a handler's context carries.
 type handling struct {
-	request *Request
-	header  http.Header
+	request  *Request
+	header   http.Header
+	callsEnd time.Time // the deadline of the handler's own calls; see reserve
 }
+
+// reserve is the part of a handler's time that its own calls may not use, one in so many, so that the handler can still reply
+// when they time out.
+const reserve = 10
 
 type handlingKey struct{}
 
@@ -42,23 +47,16 @@ func correlationIDFrom(ctx context.Context) string {
 	return ""
 }
 
-// callDeadline returns when a call with ctx must end. Within a handler it leaves a reserve for the handler's own reply. A handler
-// whose call may outlive its request uses a context without the request's deadline.
+// callDeadline returns when a call with ctx must end. A handler whose call may outlive its request uses a context without the
+// request's deadline.
 func callDeadline(ctx context.Context) (time.Time, bool) {
 	deadline, ok := ctx.Deadline()
-	caller := RequestFrom(ctx)
-	if !ok || caller == nil || deadline.After(caller.Deadline) {
-		return deadline, ok
+	h, nested := ctx.Value(handlingKey{}).(*handling)
+	if ok && nested && h.callsEnd.Before(deadline) && !deadline.After(h.request.Deadline) {
+		return h.callsEnd, true
 	}
-	last := caller.Deadline.Add(-time.Until(caller.Deadline) / reserve)
-	if last.Before(deadline) {
-		deadline = last
-	}
-	return deadline, true
+	return deadline, ok
 }
-
-// reserve is the part of the time left that a nested call may not use.
-const reserve = 10
 
 // traceHeaders name a trace and the place of a call in it (https://www.w3.org/TR/trace-context/).
 var traceHeaders = [...]string{"Traceparent", "Tracestate"}

@@ -91,6 +91,7 @@ func (m *method) handle(ctx context.Context, request *Request) (*Reply, error) {
 		var cancel context.CancelFunc
 		handlerCtx, cancel = context.WithDeadline(handlerCtx, request.Deadline)
 		defer cancel()
+		h.callsEnd = request.Deadline.Add(-time.Until(request.Deadline) / reserve)
 	}
 	reply, err := m.call(handlerCtx, request)
 	if err != nil && ctx.Err() != nil {
