@@ -9,8 +9,16 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// maxHeaderDepth bounds nesting, so that a value that contains itself is an error and not a stack overflow.
-const maxHeaderDepth = 8
+// Limits of client libraries. A message beyond them cannot be received. The depth also makes a value that contains itself an
+// error and not a stack overflow.
+const (
+	maxHeaderDepth = 32
+	maxListLength  = 8192
+)
+
+// DirectReplyTo is a queue that a message may name only if its own channel consumes from it; else RabbitMQ closes the channel.
+// See https://www.rabbitmq.com/docs/direct-reply-to.
+const DirectReplyTo = "amq.rabbitmq.reply-to"
 
 // reservedHeaders make RabbitMQ send copies to other queues, or count deliveries. Within a nested table they are plain data.
 var reservedHeaders = [...]string{"CC", "BCC", "x-delivery-count", "x-acquired-count", "x-classic-delivery-count"}
@@ -33,15 +41,24 @@ func ValidateMessage(m *messaging.Message) error {
 			return invalid("header %s is reserved for the broker", name)
 		}
 	}
+	if m.ReplyTo == DirectReplyTo {
+		return invalid("reply to %s", DirectReplyTo)
+	}
 	if len(m.Body) > messaging.MaxBodyBytes {
 		return fmt.Errorf("%w: it has %d bytes, %d are allowed", messaging.ErrBodyTooLarge, len(m.Body), messaging.MaxBodyBytes)
 	}
-	size, err := headersSize(m.Headers)
+	return ValidateHeaders(m.Headers, messaging.MaxHeadersBytes)
+}
+
+// ValidateHeaders returns an error that wraps messaging.ErrInvalidMessage if no broker can carry headers, or if they have more
+// bytes than limit in AMQP's encoding. It allows the reserved ones.
+func ValidateHeaders(headers map[string]any, limit int) error {
+	size, err := headersSize(headers)
 	if err != nil {
 		return err
 	}
-	if size > messaging.MaxHeadersBytes {
-		return fmt.Errorf("%w: they have %d bytes, %d are allowed", messaging.ErrHeadersTooLarge, size, messaging.MaxHeadersBytes)
+	if size > limit {
+		return fmt.Errorf("%w: they have %d bytes, %d are allowed", messaging.ErrHeadersTooLarge, size, limit)
 	}
 	return nil
 }
@@ -108,6 +125,9 @@ func valueSize(value any, depth int) (int, error) {
 func listSize(list []any, depth int) (int, error) {
 	if depth > maxHeaderDepth {
 		return 0, invalid("headers nest deeper than %d levels", maxHeaderDepth)
+	}
+	if len(list) > maxListLength {
+		return 0, invalid("a list of %d elements, %d are allowed", len(list), maxListLength)
 	}
 	size := 0
 	for _, value := range list {

@@ -62,6 +62,16 @@ func (b *Broker) openPublisher(s *session) error {
 	}
 	s.publisher.Store(p)
 	s.refusals.start(p)
+	// The broker says that it blocks the connection when it publishes, so the first probe also finds that out.
+	probed := make(chan struct{})
+	s.spawn(func() {
+		defer close(probed)
+		_ = s.allowBody(s.ctx, firstProbe)
+	})
+	select {
+	case <-probed:
+	case <-s.firstBlock:
+	}
 	return nil
 }
 
@@ -130,7 +140,11 @@ func (b *Broker) admit(ctx context.Context, queue string, m *messaging.Message) 
 	if err := validate(queue, m); err != nil {
 		return nil, err
 	}
-	return b.publishing.session()
+	s, err := b.publishing.session()
+	if err == nil && s.maxHeaders() < messaging.MaxHeadersBytes {
+		err = driver.ValidateHeaders(m.Headers, s.maxHeaders())
+	}
+	return s, err
 }
 
 // Publish implements [messaging.Broker]. It gives a message without an ID one.
@@ -156,7 +170,7 @@ func (b *Broker) beginPublish() bool {
 	return true
 }
 
-// publish does not validate: dead-lettering adds headers, which may exceed what senders are allowed.
+// publish allows more headers than senders may use, because dead-lettering adds some.
 func (b *Broker) publish(ctx context.Context, queue string, m messaging.Message) error {
 	s, err := b.publishing.session()
 	if err == nil {

@@ -65,6 +65,9 @@ func decode(d *amqp.Delivery) messaging.Message {
 		TTL:             decodeTTL(d.Expiration),
 		Persistent:      d.DeliveryMode == amqp.Persistent,
 	}
+	if m.ReplyTo == driver.DirectReplyTo {
+		m.ReplyTo = "" // RabbitMQ would close the channel that moves the message
+	}
 	if !d.Timestamp.IsZero() {
 		m.Timestamp = d.Timestamp.UTC()
 	}

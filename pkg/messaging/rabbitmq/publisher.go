@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/driver"
 )
 
 // notifications is the capacity of channels that receive from the library's reader, which waits for each receive.
@@ -105,6 +106,9 @@ func (s *session) send(ctx context.Context, queue string, m *messaging.Message) 
 // publish sends m and waits for the broker's confirm. It gives a message without an ID one.
 // See https://www.rabbitmq.com/docs/confirms#publisher-confirms.
 func (s *session) publish(ctx context.Context, queue string, m *messaging.Message) error {
+	if err := driver.ValidateHeaders(m.Headers, s.maxHeaders()); err != nil {
+		return err
+	}
 	if err := s.admit(ctx, m); err != nil {
 		return err
 	}
@@ -150,6 +154,9 @@ func (s *session) admit(ctx context.Context, m *messaging.Message) error {
 		return err
 	}
 	if err := s.unavailable(); err != nil {
+		return err
+	}
+	if err := s.allowBody(ctx, len(m.Body)); err != nil {
 		return err
 	}
 	return notSent(ctx, s.socket.Reserve(ctx, reservation(m)))

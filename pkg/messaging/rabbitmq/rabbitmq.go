@@ -27,14 +27,16 @@
 // [Broker.Send] validates the message, takes the current session, and waits until its socket has capacity. It writes the
 // frames to the socket, which only buffers them. The flush goroutine writes what concurrent callers have buffered in one
 // system call, and Send returns. [Broker.Publish] uses a channel with publisher confirms and waits for the confirm instead.
-// Read broker.go, publisher.go, codec.go, then socket.go.
+// Messages beyond the broker's own limits are refused before they are sent. Read broker.go, publisher.go, codec.go, limits.go,
+// then socket.go.
 //
 // # Receiving
 //
 // A subscription starts one consumer after the other. The workers of a consumer receive deliveries from the library and
 // call the handler. Its verdict goes to the acknowledger, which gathers acknowledgements, or moves the message to the
-// dead-letter queue. Read subscription.go, consumer.go, delivery.go, then acknowledger.go; declarer.go declares the queues,
-// and lock.go keeps other consumers out of an exclusive one.
+// dead-letter queue. Before the library decodes a message, inbound removes headers that it cannot decode. Read subscription.go,
+// consumer.go, delivery.go, acknowledger.go, then inbound.go; declarer.go declares the queues, and lock.go keeps other consumers
+// out of an exclusive one.
 //
 // # Goroutines
 //
@@ -47,6 +49,7 @@
 //	publishing channel (2)   openPublishing      its channel closes    end the session if the broker closes the channel
 //	late return              session.publish     the confirm comes     discard the return of a Publish whose context ended
 //	refusals (refused.go)    openPublisher       session ends          replace channels, send again what was refused
+//	first probe              openPublisher       session ends          find out whether the broker takes messages (limits.go)
 //	session.call             Ensure, Subscribe   the broker responds   make a library call, which takes no context
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
 //	consumer, closes         consumer.start      its channel closes    end the consumer
@@ -76,5 +79,5 @@
 //
 // # Workarounds
 //
-// refused.go and forgotten.go work around RabbitMQ 3.10. Their first lines say how to delete them.
+// refused.go and forgotten.go work around RabbitMQ 3.10, inbound.go around amqp091-go. Their first lines say how to delete them.
 package rabbitmq

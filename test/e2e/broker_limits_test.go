@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/test/internal/system"
+)
+
+// TestBrokerTakesSmallMessages has a broker with a small max_message_size. What is larger is refused at once, and costs no other
+// client anything.
+func TestBrokerTakesSmallMessages(t *testing.T) {
+	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions, Config: "max_message_size = 16384\n"})
+	s := (&system.Suite{Programs: suite.Programs, Node: node}).StartSystem(t)
+	demo := s.API.Login(t, "demo")
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders?limit=1", ""); err != nil || r.Status != http.StatusOK {
+				t.Errorf("a call of another client: status %d, %v: %s", r.Status, err, r.Body)
+			}
+		}
+	})
+	for range 5 {
+		took := system.Take(func() {
+			demo.Want(t, http.StatusRequestEntityTooLarge, http.MethodPost, "/v1/orders", order+strings.Repeat(" ", 20_000),
+				"Idempotency-Key", "a key that asks for resending")
+		})
+		if took > 2*time.Second {
+			t.Errorf("413 after %s, want at once", took)
+		}
+	}
+	for range 100 {
+		demo.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", order)
+	}
+	demo.Want(t, http.StatusInternalServerError, http.MethodGet, "/v1/orders?limit=100", "") // the reply is too large
+	close(stop)
+	others.Wait()
+	for _, p := range s.Processes() {
+		if n := p.Metric(t, "broker_reconnects_total"); n != 0 {
+			t.Errorf("%s lost its connection to the broker %v times", p.Service, n)
+		}
+	}
+}
