@@ -22,6 +22,7 @@ type metrics struct {
 	server, client callMetrics
 	observer       rpc.Observer
 	reconnects     prometheus.Counter
+	setAside       *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -45,6 +46,10 @@ func newMetrics() *metrics {
 			ResentRequest:   counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost.").Inc,
 		},
 		reconnects: counter("broker_reconnects_total", "Reconnections to the broker."),
+		setAside: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "broker_messages_set_aside_total",
+			Help: "Messages dead-lettered, or dropped because their queue has no dead letters.",
+		}, []string{"queue", "reason"}),
 	}
 }
 

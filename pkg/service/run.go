@@ -103,6 +103,7 @@ func (c *chassis) connect() (messaging.Broker, error) {
 	options.ConfirmSends = c.config.confirmsSends()
 	options.Logger = c.logger
 	options.OnReconnect = c.metrics.reconnects.Inc
+	options.OnSetAside = func(queue, reason string) { c.metrics.setAside.WithLabelValues(queue, reason).Inc() }
 	broker, err := rabbitmq.New(options)
 	if err != nil {
 		return nil, fmt.Errorf("connect to BROKER_URL: %w", err)

@@ -25,14 +25,18 @@ import (
 // Headers of a dead-lettered message.
 const (
 	QueueHeader  = "dead-letter-queue"  // the queue it was in
-	ReasonHeader = "dead-letter-reason" // ReasonRejected or ReasonDeliveryLimit
+	ReasonHeader = "dead-letter-reason" // one of the reasons below
 	TimeHeader   = "dead-letter-time"   // when it was given up on
+	// NoteHeader says why the message's own headers are missing. Revive keeps it, so that a message that lost its headers is
+	// dead-lettered again if it is replayed.
+	NoteHeader = "dead-letter-headers-removed"
 )
 
 // Reasons why a message was dead-lettered.
 const (
 	ReasonRejected      = "rejected"       // its handler returned an error marked with messaging.Reject
 	ReasonDeliveryLimit = "delivery-limit" // it was delivered too often; see messaging.Queue
+	ReasonUndecodable   = "undecodable"    // its headers cannot be decoded or carried; see NoteHeader
 )
 
 // Mark returns m as adapters put it into a dead-letter queue: with the headers above, persistent, and without a TTL, so that

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // within bounds each wait of these tests, including rabbitmqctl. It is far longer than any wait on a busy machine.
@@ -72,6 +73,34 @@ func received(t *testing.T, b *Broker, q messaging.Queue) <-chan string {
 		t.Fatal(err)
 	}
 	return ids
+}
+
+func receivedMessages(t *testing.T, b *Broker, q messaging.Queue) <-chan messaging.Message {
+	t.Helper()
+	messages := make(chan messaging.Message, 1000)
+	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+		messages <- m
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return messages
+}
+
+// rawPublisher returns a function that publishes what the library would not.
+func rawPublisher(t *testing.T) func(queue string, properties []byte) {
+	t.Helper()
+	r, err := rabbitmqtest.DialRaw(testURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return func(queue string, properties []byte) {
+		t.Helper()
+		if err := r.Publish(queue, properties, []byte("raw")); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func receive[T any](t *testing.T, c <-chan T) T {

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 const (
 	firstRedial = 100 * time.Millisecond
 	lastRedial  = time.Second // the longest pause, jitter included
+	maxFrame    = 128 << 10   // RabbitMQ's default, of frames sent and received
 )
 
 // connection keeps one connection to the broker alive: it dials until it succeeds, and again whenever its session ends.
@@ -137,31 +139,17 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 	}
 	node := net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))
 
-	var sock *socket
-	var auth clientAuth
-	// The library's calls take no context, so the end of ctx closes the socket until dial returns.
-	release := func() bool { return true }
-	defer func() { release() }()
-	properties := amqp.NewConnectionProperties()
-	properties.SetClientConnectionName(c.options.Name + " " + c.purpose)
-	conn, err := amqp.DialConfig(url, amqp.Config{
-		Heartbeat:       c.options.Heartbeat,
-		TLSClientConfig: auth.watch(c.options.TLS),
-		Properties:      properties,
-		Dial: func(network, address string) (net.Conn, error) {
-			raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			sock = newSocket(raw, c.options.WriteTimeout, 2*c.options.Heartbeat)
-			release = context.AfterFunc(ctx, func() { _ = raw.Close() })
-			return sock, nil
-		},
-	})
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", node)
 	if err != nil {
-		if sock != nil {
-			_ = sock.Close()
-		}
+		return nil, fmt.Errorf("dial %s: %w", node, err)
+	}
+	// The library's calls take no context, so the end of ctx closes the socket until dial returns.
+	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
+	sock := newSocket(raw, c.options.WriteTimeout, 2*c.options.Heartbeat)
+	var auth clientAuth
+	conn, err := c.handshake(ctx, sock, uri, &auth)
+	if err != nil {
+		_ = sock.Close()
 		return nil, fmt.Errorf("dial %s: %w", node, auth.explain(err, uri.Scheme))
 	}
 	s := newSession(conn, sock, uri.Username)
@@ -170,6 +158,35 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 		return nil, fmt.Errorf("open channels on %s: %w", node, err)
 	}
 	return s, nil
+}
+
+// handshake does what amqp.DialConfig does, with an inbound between TLS and the library.
+func (c *connection) handshake(ctx context.Context, sock *socket, uri amqp.URI, auth *clientAuth) (*amqp.Connection, error) {
+	var conn net.Conn = sock
+	if uri.Scheme == "amqps" {
+		client := tls.Client(sock, auth.watch(c.options.TLS, uri.Host))
+		if err := client.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		conn = client
+	}
+	properties := amqp.NewConnectionProperties()
+	properties.SetClientConnectionName(c.options.Name + " " + c.purpose)
+	in := newInbound(conn)
+	opened, err := amqp.Open(in, amqp.Config{
+		SASL:       []amqp.Authentication{uri.PlainAuth()},
+		Vhost:      uri.Vhost,
+		ChannelMax: uri.ChannelMax,
+		FrameSize:  maxFrame,
+		Heartbeat:  c.options.Heartbeat,
+		Properties: properties,
+		Locale:     "en_US",
+	})
+	if err != nil {
+		return nil, err
+	}
+	in.frameSize.Store(int64(opened.Config.FrameSize))
+	return opened, nil
 }
 
 func (c *connection) set(s *session, err error) {

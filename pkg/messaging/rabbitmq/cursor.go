@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -172,10 +173,13 @@ func (c *cursor) leave(ctx context.Context) error {
 		return c.err
 	}
 	if failedDeliveries(c.current) >= renewAfter {
-		if err := c.renew(ctx); err != nil {
+		err := c.renew(ctx)
+		if err != nil && !errors.Is(err, messaging.ErrInvalidMessage) {
 			return fmt.Errorf("renew message %s: %w", c.message.ID, err)
 		}
-		return nil
+		if err == nil {
+			return nil
+		}
 	}
 	c.windows[len(c.windows)-1].capacity--
 	c.current = nil

@@ -48,6 +48,9 @@ func (c *consumer) handle(d *amqp.Delivery) {
 	earlier, counted := c.earlierDeliveries(d)
 	m := decode(d)
 	switch {
+	case isUndecodable(m):
+		c.deadLetter(d, m, deadletter.ReasonUndecodable)
+		return
 	case limit > 0 && earlier >= limit:
 		c.deadLetter(d, m, deadletter.ReasonDeliveryLimit)
 		return
@@ -66,52 +69,79 @@ func (c *consumer) handle(d *amqp.Delivery) {
 	}
 }
 
+// isUndecodable reports whether inbound has replaced the headers. A dead-letter queue's messages may have lost them before.
+func isUndecodable(m messaging.Message) bool {
+	_, noted := m.Headers[deadletter.NoteHeader]
+	return noted && deadletter.DeathOf(m).Queue == ""
+}
+
 // recount puts the message at the end of its queue, with the count of its deliveries.
 func (c *consumer) recount(d *amqp.Delivery, m messaging.Message, earlier int64) {
 	headers := make(map[string]any, len(m.Headers)+1)
 	maps.Copy(headers, m.Headers)
 	headers[countHeader] = earlier
 	m.Headers = headers
-	c.move(d, c.subscription.queue, m)
+	if err := c.move(d, c.subscription.queue, m); errors.Is(err, messaging.ErrInvalidMessage) {
+		c.deadLetter(d, m, deadletter.ReasonUndecodable)
+	}
 }
 
-// deadLetter moves the message to the dead-letter queue, or drops it if its queue has none.
+// deadLetter moves the message to the dead-letter queue. It drops the message if its queue has none, or if it cannot be moved.
 func (c *consumer) deadLetter(d *amqp.Delivery, m messaging.Message, reason string) {
-	q := c.subscription.queue
-	log := c.subscription.broker.options.Logger.With("queue", q.Name, "reason", reason,
-		"message_id", m.ID, "correlation_id", m.CorrelationID)
-	if q.DeadLetter == "" {
-		log.Warn("message dropped: its queue has no dead-letter queue")
-		c.acknowledger.ack(d.DeliveryTag)
-		return
+	q, options := c.subscription.queue, c.subscription.broker.options
+	log := options.Logger.With("queue", q.Name, "reason", reason, "message_id", m.ID)
+	err := errNoDeadLetters
+	if q.DeadLetter != "" {
+		err = c.move(d, deadLetterQueue(q), deadletter.Mark(m, q.Name, reason, time.Now()))
+		if errors.Is(err, messaging.ErrInvalidMessage) {
+			m.Headers = map[string]any{deadletter.NoteHeader: err.Error()}
+			err = c.move(d, deadLetterQueue(q), deadletter.Mark(m, q.Name, reason, time.Now()))
+		}
 	}
-	if c.move(d, deadLetterQueue(q), deadletter.Mark(m, q.Name, reason, time.Now())) {
+	if note, ok := m.Headers[deadletter.NoteHeader]; ok {
+		log = log.With("headers_removed", note)
+	}
+	switch {
+	case err == nil:
 		log.Warn("message dead-lettered", "dead_letter_queue", q.DeadLetter)
+	case errors.Is(err, errNoDeadLetters), errors.Is(err, messaging.ErrInvalidMessage):
+		log.Warn("message dropped", "error", err)
+		c.acknowledger.ack(d.DeliveryTag)
+	default:
+		return // requeued
 	}
+	options.OnSetAside(q.Name, reason)
 }
+
+var errNoDeadLetters = errors.New("its queue has no dead-letter queue")
 
 func deadLetterQueue(q messaging.Queue) messaging.Queue {
 	return messaging.Queue{Name: q.DeadLetter, Durable: true, Type: q.Type}
 }
 
 // move publishes m to a queue and then acknowledges the delivery, so that a crash between the two leaves two copies and
-// never none. If the broker does not take m before the consumer ends, the delivery is requeued.
-func (c *consumer) move(d *amqp.Delivery, to messaging.Queue, m messaging.Message) bool {
+// never none. If the broker does not take m before the consumer ends, the delivery is requeued. If the error wraps
+// ErrInvalidMessage, m cannot be moved, and the delivery is still the caller's.
+func (c *consumer) move(d *amqp.Delivery, to messaging.Queue, m messaging.Message) error {
 	ctx, cancel := context.WithCancel(c.subscription.handling)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
 	b := c.subscription.broker
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := b.publish(ctx, to.Name, m)
-		if errors.Is(err, messaging.ErrUnroutable) {
+		switch {
+		case errors.Is(err, messaging.ErrInvalidMessage):
+			err = backoff.Permanent(err)
+		case errors.Is(err, messaging.ErrUnroutable):
 			err = errors.Join(err, b.Ensure(ctx, to))
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(newBackOff()), backoff.WithMaxElapsedTime(0))
-	if err != nil {
+	switch {
+	case err == nil:
+		c.acknowledger.ackAtOnce(d.DeliveryTag)
+	case !errors.Is(err, messaging.ErrInvalidMessage):
 		c.acknowledger.requeue(d.DeliveryTag)
-		return false
 	}
-	c.acknowledger.ackAtOnce(d.DeliveryTag)
-	return true
+	return err
 }

@@ -41,6 +41,9 @@ type Options struct {
 	Logger *slog.Logger
 	// OnReconnect is called when a lost connection is reconnected. It must not block.
 	OnReconnect func()
+	// OnSetAside is called when a message of a queue was dead-lettered or, if the queue has no dead-letter queue, dropped. The
+	// reason is one of package deadletter. It must not block.
+	OnSetAside func(queue, reason string)
 }
 
 // withDefaults returns the options with their defaults, or an error if they cannot work.
@@ -62,6 +65,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	if o.OnReconnect == nil {
 		o.OnReconnect = func() {}
+	}
+	if o.OnSetAside == nil {
+		o.OnSetAside = func(string, string) {}
 	}
 	return o, nil
 }

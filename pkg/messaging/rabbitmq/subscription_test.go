@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/deadletter"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // TestLateAcknowledgementTouchesNoOtherMessage checks for a loss that the AMQP library's recovery has: handlers of a lost
@@ -153,6 +155,61 @@ func TestDeliveryLimitOutlivesTheConsumer(t *testing.T) {
 	}
 }
 
+// TestForgedHeaders sends messages with headers that are reserved for the broker, whose handler fails. The messages must not go
+// to the queues that the headers name, and no count that a sender made up may be believed.
+func TestForgedHeaders(t *testing.T) {
+	long := func(n uint64) string { return "l" + string(binary.BigEndian.AppendUint64(nil, n)) }
+	for _, queueType := range []messaging.QueueType{messaging.Classic, messaging.Quorum} {
+		for name, fail := range map[string]error{"rejected": messaging.Reject(errors.New("no")), "redelivered": errors.New("again")} {
+			t.Run(string(queueType)+" "+name, func(t *testing.T) {
+				b := newTestBroker(t, Options{})
+				q, other := testQueue(t), testQueue(t)
+				q.Type, q.DeadLetter, q.DeliveryLimit, other.Name = queueType, q.Name+".dead", 3, q.Name+".other"
+				copies, dead := received(t, b, other), receivedMessages(t, b, deadLetterQueue(q))
+				handled := make(chan messaging.Message, 100)
+				if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+					handled <- m
+					return fail
+				}, messaging.WithRetryDelay(1, 2)); err != nil {
+					t.Fatal(err)
+				}
+				to := rabbitmqtest.Long('A', []byte(rabbitmqtest.Long('S', []byte(other.Name))))
+				rawPublisher(t)(q.Name, rabbitmqtest.Properties("forged", rabbitmqtest.Field("CC", to), rabbitmqtest.Field("kept", long(1)),
+					rabbitmqtest.Field("x-delivery-count", long(99)), rabbitmqtest.Field("x-classic-delivery-count", long(99)),
+					rabbitmqtest.Field("x-acquired-count", long(99))))
+				receive(t, copies) // by the broker, from the sender
+				letter := receive(t, dead)
+				want := 1
+				if name == "redelivered" {
+					want = q.DeliveryLimit
+				}
+				if n := len(handled); n != want {
+					t.Errorf("handled %d times, want %d", n, want)
+				}
+				for _, m := range []messaging.Message{receive(t, handled), letter} {
+					for _, header := range []string{"CC", "x-delivery-count", "x-classic-delivery-count"} {
+						if value, ok := m.Headers[header]; ok {
+							t.Errorf("header %s: %v", header, value)
+						}
+					}
+					if m.ID != "forged" || m.Headers["kept"] != int64(1) {
+						t.Errorf("message %+v", m)
+					}
+				}
+				if err := b.Publish(testContext(t), other.Name, messaging.Message{ID: "last"}); err != nil {
+					t.Fatal(err)
+				}
+				if id := receive(t, copies); id != "last" {
+					t.Errorf("the message also went to another queue: got %s", id)
+				}
+				if err := b.Publish(testContext(t), q.Name, deadletter.Revive(letter)); err != nil {
+					t.Errorf("replay: %v", err)
+				}
+			})
+		}
+	}
+}
+
 // TestExclusiveOnAQueueOfAnotherType subscribes to an existing quorum queue as a classic one. RabbitMQ ignores the exclusive
 // flag on a quorum queue, so the consumers must keep each other out.
 func TestExclusiveOnAQueueOfAnotherType(t *testing.T) {
@@ -260,33 +317,5 @@ func TestRejectDuringDrain(t *testing.T) {
 	dead := received(t, b, deadLetterQueue(q))
 	if id := receive(t, dead); id != "rejected" {
 		t.Errorf("got %s", id)
-	}
-}
-
-// TestDeadLetterGoesToOneQueue rejects a message of another client whose headers named a second queue.
-func TestDeadLetterGoesToOneQueue(t *testing.T) {
-	b := newTestBroker(t, Options{})
-	q, other := testQueue(t), testQueue(t)
-	q.DeadLetter, other.Name = q.Name+".dead", q.Name+".other"
-	reject := func(context.Context, messaging.Message) error { return messaging.Reject(errors.New("no")) }
-	if _, err := b.Subscribe(testContext(t), q, reject); err != nil {
-		t.Fatal(err)
-	}
-	copies, dead := received(t, b, other), received(t, b, deadLetterQueue(q))
-	s, err := b.publishing.session()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := messaging.Message{ID: "copied", Headers: map[string]any{"CC": []any{other.Name}}}
-	if err := s.publish(testContext(t), q.Name, &m); err != nil {
-		t.Fatal(err)
-	}
-	receive(t, copies)
-	receive(t, dead)
-	if err := b.Publish(testContext(t), other.Name, messaging.Message{ID: "last"}); err != nil {
-		t.Fatal(err)
-	}
-	if id := receive(t, copies); id != "last" {
-		t.Errorf("the dead-lettered message also went to another queue: got %s", id)
 	}
 }

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -15,12 +16,13 @@ type clientAuth struct {
 	sent *tls.Certificate // nil: the node did not ask; empty: there was none to send
 }
 
-// watch returns a copy of config, which may be nil, that records the handshake.
-func (a *clientAuth) watch(config *tls.Config) *tls.Config {
+// watch returns a copy of config, which may be nil, for a handshake with server, which it records.
+func (a *clientAuth) watch(config *tls.Config, server string) *tls.Config {
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	watched := config.Clone()
+	watched.ServerName = cmp.Or(config.ServerName, server)
 	watched.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		certificate, err := clientCertificate(config, request)
 		if err == nil {

@@ -1,0 +1,130 @@
+package rabbitmqtest
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+)
+
+// Properties returns the properties of a message for Raw.Publish: an ID, and headers, given as the fields of a table.
+func Properties(id string, fields ...[]byte) []byte {
+	const headers, messageID = 1 << 13, 1 << 7
+	flags := binary.BigEndian.AppendUint16(nil, headers|messageID)
+	return slices.Concat(flags, long(string(slices.Concat(fields...))), short(id))
+}
+
+// Field returns a field of a table. The value begins with its type.
+func Field(name, value string) []byte { return append(short(name), value...) }
+
+// Long returns a value of a type that has a length, such as S, A and F.
+func Long(kind byte, content ...[]byte) string {
+	return string(kind) + string(long(string(slices.Concat(content...))))
+}
+
+// Nested returns a value of tables in tables, or of lists in lists.
+func Nested(kind byte, depth int) string {
+	value := Long(kind)
+	for range depth - 1 {
+		inner := []byte(value)
+		if kind == 'F' {
+			inner = Field("", value)
+		}
+		value = Long(kind, inner)
+	}
+	return value
+}
+
+// propertyTypes are the types of properties, in the order of their flags: s for a short string, F for headers, T for a time,
+// e for an expiration, u for a user, b for others of one octet.
+const propertyTypes = "ssFbbssesTsuss"
+
+// RandomProperties returns properties for Raw.Publish with any headers, of which some name the queues. The broker accepts most
+// of them. AMQP libraries and the consumers of the queues must cope with them.
+func RandomProperties(r *rand.Rand, queues []string) []byte {
+	flags := uint16(r.Uint32()) &^ 3
+	var values []byte
+	for i, kind := range []byte(propertyTypes) {
+		flag := uint16(1) << (15 - i)
+		switch {
+		case kind == 'u' || kind == 'e' && r.IntN(10) > 0:
+			flags &^= flag
+		case kind == 'F':
+			flags |= flag
+			values = append(values, long(string(randomHeaders(r, queues)))...)
+		case flags&flag == 0:
+		case kind == 'b':
+			values = append(values, byte(r.IntN(256)))
+		case kind == 'T':
+			values = binary.BigEndian.AppendUint64(values, r.Uint64())
+		case kind == 'e':
+			values = append(values, short("60000")...)
+		case r.IntN(3) == 0:
+			values = append(values, short(queues[r.IntN(len(queues))])...)
+		default:
+			values = append(values, short(randomString(r, 255))...)
+		}
+	}
+	return slices.Concat(binary.BigEndian.AppendUint16(nil, flags), values)
+}
+
+func randomHeaders(r *rand.Rand, queues []string) []byte {
+	var fields []byte
+	for range r.IntN(5) {
+		fields = append(fields, Field(randomString(r, 40), randomValue(r, 3))...)
+	}
+	switch r.IntN(6) {
+	case 0: // nested about as deep as libraries allow
+		fields = append(fields, Field("nested", Nested("FA"[r.IntN(2)], 28+r.IntN(10)))...)
+	case 1: // about as many elements
+		fields = append(fields, Field("many", Long('A', slices.Repeat([]byte("V"), 8190+r.IntN(5))))...)
+	case 2: // about as large as a frame
+		size := MaxFrame - ContentHead - 2 - len(fields) - r.IntN(64)
+		fields = append(fields, Field("large", Long('S', make([]byte, max(size, 0))))...)
+	case 3: // for the broker, or as if by it
+		name := [...]string{"CC", "BCC", "x-delivery-count", "x-acquired-count", "x-classic-delivery-count", "x-death"}[r.IntN(6)]
+		value := "l" + string(binary.BigEndian.AppendUint64(nil, r.Uint64N(200)))
+		if name == "CC" || name == "BCC" || r.IntN(4) == 0 {
+			value = Long('A', []byte(Long('S', []byte(queues[r.IntN(len(queues))]))))
+		}
+		fields = append(fields, Field(name, value)...)
+	}
+	return fields
+}
+
+func randomString(r *rand.Rand, limit int) string {
+	text := make([]byte, r.IntN(limit))
+	for i := range text {
+		text[i] = byte(r.IntN(256))
+	}
+	return string(text)
+}
+
+// sizes are those of the types that always have the same.
+var sizes = map[byte]int{
+	't': 1, 'b': 1, 'B': 1, 's': 2, 'u': 2, 'I': 4, 'i': 4, 'f': 4, 'd': 8, 'D': 5, 'l': 8, 'L': 8, 'T': 8,
+}
+
+// randomValue returns a value of any type that RabbitMQ knows.
+func randomValue(r *rand.Rand, depth int) string {
+	kind := "tbBsuIilLfdDTVSxAF"[r.IntN(18)]
+	content := make([]byte, sizes[kind])
+	for i := range content {
+		content[i] = byte(r.IntN(256))
+	}
+	switch kind {
+	case 'f', 'd':
+		clear(content[:2]) // Erlang knows neither infinity nor NaN
+	case 'S', 'x':
+		return Long(kind, []byte(randomString(r, 40)))
+	case 'A', 'F':
+		for range r.IntN(4) * min(depth, 1) {
+			value := randomValue(r, depth-1)
+			if kind == 'F' {
+				value = string(Field(randomString(r, 10), value))
+			}
+			content = append(content, value...)
+		}
+		return Long(kind, content)
+	}
+	return string(kind) + string(content)
+}

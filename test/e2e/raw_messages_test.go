@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/awaittest"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/test/internal/system"
+)
+
+var rawMessages = flag.Int("raw-messages", 200, "how many random messages TestRawMessages publishes")
+
+// TestRawMessages has a stolen broker user, access-control, publish messages with random properties to every queue, among them
+// some that the AMQP library cannot decode. Each message costs at most itself: the calls of others succeed, no connection is
+// lost, no message stays in a queue, and what cannot be decoded is set aside.
+func TestRawMessages(t *testing.T) {
+	s := suite.StartSystem(t)
+	demo := s.API.Login(t, "demo")
+	queues := listQueues(t)
+
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
+				if err != nil || r.Status != http.StatusOK {
+					t.Errorf("a call of another client: status %d, %v: %s", r.Status, err, r.Body)
+				}
+			}
+		})
+	}
+	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number
+	t.Logf("seed %d", seed)
+	publishRandom(t, rand.New(rand.NewPCG(seed, 0)), queues)
+	undecodable := rabbitmqtest.Properties("undecodable", rabbitmqtest.Field("deep", rabbitmqtest.Nested('F', 100)))
+	processes := map[string]*system.Process{}
+	for _, p := range s.Processes() {
+		processes[p.Service] = p
+	}
+	raw := dialRaw(t)
+	for _, queue := range queues {
+		before := setAside(t, processes, queue)
+		if err := raw.Publish(queue, undecodable, nil); err != nil {
+			t.Fatalf("publish to %s: %v", queue, err)
+		}
+		if isConsumed(queue) {
+			awaittest.Success(t, "set aside from "+queue, func(context.Context) error {
+				if n := setAside(t, processes, queue); n != before+1 {
+					return fmt.Errorf("%v messages, %v before", n, before)
+				}
+				return nil
+			})
+		}
+	}
+	_ = raw.Close()
+	close(stop)
+	others.Wait()
+
+	awaittest.Success(t, "no message left", func(ctx context.Context) error {
+		out, err := suite.Node.Ctl(ctx, "--quiet", "list_queues", "--no-table-headers", "name", "messages")
+		for line := range strings.Lines(out) {
+			if queue, n, _ := strings.Cut(strings.TrimSpace(line), "\t"); isConsumed(queue) && n != "0" {
+				err = errors.Join(err, errors.New(line))
+			}
+		}
+		return err
+	})
+	for _, p := range s.Processes() {
+		if n := p.Metric(t, "broker_reconnects_total"); n != 0 {
+			t.Errorf("%s lost its connection to the broker %v times", p.Service, n)
+		}
+		p.AwaitReady(t)
+	}
+	for _, queue := range queues {
+		if strings.HasSuffix(queue, ".dead") { // the browser must cope with the messages, too
+			service, _, _ := strings.Cut(queue, ".")
+			suite.BuildTool(t, service).Run(t, "dead", "drop", queue, "--all", "--yes")
+		}
+	}
+}
+
+// publishRandom publishes random messages to random queues. It dials again after each that the broker refuses.
+func publishRandom(t *testing.T, r *rand.Rand, queues []string) {
+	t.Helper()
+	refused := 0
+	raw := dialRaw(t)
+	for range *rawMessages {
+		queue := queues[r.IntN(len(queues))]
+		properties := rabbitmqtest.RandomProperties(r, queues)
+		switch err := raw.Publish(queue, properties, []byte("{}")); {
+		case errors.Is(err, rabbitmqtest.ErrRefused):
+			refused++
+			_ = raw.Close()
+			raw = dialRaw(t)
+		case err != nil:
+			t.Fatalf("publish to %s with %q: %v", queue, properties, err)
+		}
+	}
+	_ = raw.Close()
+	t.Logf("%d of %d messages accepted", *rawMessages-refused, *rawMessages)
+	if refused > *rawMessages/2 {
+		t.Errorf("the broker refused %d of %d messages", refused, *rawMessages)
+	}
+}
+
+func dialRaw(t *testing.T) *rabbitmqtest.Raw {
+	t.Helper()
+	raw, err := rabbitmqtest.DialRaw(suite.BrokerURL("access-control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func listQueues(t *testing.T) []string {
+	t.Helper()
+	queues := strings.Fields(suite.Ctl(t, "--quiet", "list_queues", "--no-table-headers", "name"))
+	slices.Sort(queues)
+	if !slices.ContainsFunc(queues, isConsumed) {
+		t.Fatalf("queues %q", queues)
+	}
+	return queues
+}
+
+// isConsumed reports whether a service handles the messages of a queue.
+func isConsumed(queue string) bool {
+	return !strings.HasSuffix(queue, ".dead") && !strings.Contains(queue, "lock")
+}
+
+// setAside returns how many undecodable messages of a queue its service has counted.
+func setAside(t *testing.T, processes map[string]*system.Process, queue string) float64 {
+	t.Helper()
+	service, _, _ := strings.Cut(queue, ".")
+	n, err := system.Metric(t.Context(), processes[service].Admin, "broker_messages_set_aside_total",
+		"queue", queue, "reason", "undecodable")
+	if err != nil {
+		return 0 // there is no such series yet
+	}
+	return n
+}
