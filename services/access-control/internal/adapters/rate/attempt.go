@@ -14,8 +14,13 @@ import (
 // attempt is a login that waits for its password check, or is checked.
 type attempt struct {
 	limiter *LoginLimiter
-	buckets []*bucket             // in which it has a place
-	held    []*semaphore.Weighted // until it leaves
+	buckets []*bucket // in which it has a place
+	held    []hold    // until it leaves
+}
+
+type hold struct {
+	of *semaphore.Weighted
+	n  int64
 }
 
 // begin returns once the password may be checked.
@@ -29,16 +34,32 @@ func (a *attempt) begin(ctx context.Context, username string, address netip.Addr
 	if err := a.enter(a.limiter.users.get(username)); err != nil {
 		return err
 	}
-	// Wait for the user first: of a user's attempts, only one waits among those of other users at the address.
+	// Wait for the user first: of a user's attempts, few wait among those of other users at the address.
 	for _, b := range slices.Backward(a.buckets) {
-		if err := a.acquire(ctx, b.turn); err != nil {
-			return err
-		}
-		if err := b.check(a.limiter.now()); err != nil { // an earlier attempt took the last token
+		if err := a.takeTurn(ctx, b); err != nil {
 			return err
 		}
 	}
-	return a.acquire(ctx, a.limiter.checks)
+	return a.acquire(ctx, a.limiter.checks, 1)
+}
+
+// takeTurn waits for one turn of b. While b is short of tokens, it waits for all turns: then the outcome of every earlier
+// attempt is known, and that of this one is counted before the next.
+func (a *attempt) takeTurn(ctx context.Context, b *bucket) error {
+	for turns := int64(1); ; turns = b.allTurns {
+		if err := a.acquire(ctx, b.turns, turns); err != nil {
+			return err
+		}
+		now := a.limiter.now()
+		if err := b.check(now); err != nil {
+			return err
+		}
+		if turns == b.allTurns || b.hasTokensForAll(now) {
+			return nil
+		}
+		a.held = a.held[:len(a.held)-1]
+		b.turns.Release(turns)
+	}
 }
 
 // enter takes a place in b, unless b admits no attempt now.
@@ -49,20 +70,20 @@ func (a *attempt) enter(b *bucket) error {
 	if !b.places.TryAcquire(1) {
 		return &domain.TooManyLoginsError{RetryAfter: time.Second}
 	}
-	a.held = append(a.held, b.places)
+	a.held = append(a.held, hold{b.places, 1})
 	a.buckets = append(a.buckets, b)
 	return nil
 }
 
-func (a *attempt) acquire(ctx context.Context, turn *semaphore.Weighted) error {
-	if turn.Acquire(ctx, 1) != nil {
+func (a *attempt) acquire(ctx context.Context, of *semaphore.Weighted, n int64) error {
+	if of.Acquire(ctx, n) != nil {
 		return &domain.TooManyLoginsError{RetryAfter: time.Second}
 	}
-	a.held = append(a.held, turn)
+	a.held = append(a.held, hold{of, n})
 	return nil
 }
 
-// end counts the attempt before it lets the next one have its turn.
+// end counts the attempt before it lets another one have its turn.
 func (a *attempt) end(failed bool) {
 	now := a.limiter.now()
 	for _, b := range a.buckets {
@@ -73,6 +94,6 @@ func (a *attempt) end(failed bool) {
 
 func (a *attempt) leave() {
 	for _, held := range a.held {
-		held.Release(1)
+		held.of.Release(held.n)
 	}
 }

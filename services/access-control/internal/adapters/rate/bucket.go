@@ -1,6 +1,7 @@
 package rate
 
 import (
+	"math"
 	"time"
 
 	"github.com/jellydator/ttlcache/v3"
@@ -10,11 +11,11 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// bucket limits the attempts of one user or of one client address. One attempt at a time has the turn, so that the outcome
-// of each attempt is counted before the next one is admitted.
+// bucket limits the attempts of one user or of one client address.
 type bucket struct {
-	places   *semaphore.Weighted // of the attempt that has the turn, and of those that wait for it
-	turn     *semaphore.Weighted
+	places   *semaphore.Weighted // of the attempts in progress
+	turns    *semaphore.Weighted // of those that are checked, or wait for other turns
+	allTurns int64
 	attempts *rate.Limiter
 	failures *rate.Limiter
 }
@@ -25,6 +26,11 @@ func (b *bucket) check(now time.Time) error {
 		return &domain.TooManyLoginsError{RetryAfter: wait}
 	}
 	return nil
+}
+
+// hasTokensForAll reports whether there is a token for every turn, whatever the outcome of the attempts that have one.
+func (b *bucket) hasTokensForAll(now time.Time) bool {
+	return min(b.attempts.TokensAt(now), b.failures.TokensAt(now)) >= float64(b.allTurns)
 }
 
 func untilToken(tokens *rate.Limiter, now time.Time) time.Duration {
@@ -43,16 +49,17 @@ func (b *bucket) count(now time.Time, failed bool) {
 // buckets holds the buckets in use. A bucket that was not used for a window is full, like a new one, and forgotten.
 type buckets[K comparable] struct {
 	attempts, failures int // per window; 0: unlimited
-	places             int64
+	places, turns      int64
 	window             time.Duration
 	cache              *ttlcache.Cache[K, *bucket]
 }
 
-func newBuckets[K comparable](attempts, failures int, places int64, config Config) *buckets[K] {
+func newBuckets[K comparable](attempts, failures int, places, turns int64, config Config) *buckets[K] {
 	return &buckets[K]{
 		attempts: attempts,
 		failures: failures,
 		places:   places,
+		turns:    max(turns, 1),
 		window:   config.Window,
 		cache: ttlcache.New(
 			ttlcache.WithTTL[K, *bucket](config.Window), // since the last use
@@ -70,7 +77,8 @@ func (b *buckets[K]) get(key K) *bucket {
 	item, _ := b.cache.GetOrSetFunc(key, func() *bucket {
 		return &bucket{
 			places:   semaphore.NewWeighted(b.places),
-			turn:     semaphore.NewWeighted(1),
+			turns:    semaphore.NewWeighted(b.turns),
+			allTurns: b.turns,
 			attempts: b.limiter(b.attempts),
 			failures: b.limiter(b.failures),
 		}
@@ -81,7 +89,7 @@ func (b *buckets[K]) get(key K) *bucket {
 // limiter returns a full limiter of n events per window.
 func (b *buckets[K]) limiter(n int) *rate.Limiter {
 	if n == 0 {
-		return rate.NewLimiter(rate.Inf, 0)
+		return rate.NewLimiter(rate.Inf, math.MaxInt32)
 	}
 	return rate.NewLimiter(rate.Limit(float64(n)/b.window.Seconds()), n)
 }

@@ -32,9 +32,9 @@ type Config struct {
 // attempt from the larger one, and time refills them. The limits hold per process: n replicas admit n times as many
 // attempts. An IPv6 address counts as its /64, because a host chooses the other 64 bits itself (RFC 4291, section 2.5.1).
 //
-// An attempt waits for the turn of its user, then for that of its address, then for one of the checks that run at once.
-// Each of these is a queue in the order of arrival, where the attempts of a user, or of an address, have one place at a
-// time: other users wait for one check of a busy user, not for all of them.
+// An attempt waits for a turn of its user, then for one of its address, then for one of the checks that run at once. Each of
+// these is a queue in the order of arrival. A user has a quarter of the checks, and an address half of them, but at least one:
+// other users wait for a few checks of a busy user, not for all of them.
 //
 // When all of the LimiterSize buckets are in use, a new one evicts the least recently used, whose attempts are forgotten.
 // To evict a user's bucket, an attacker must try LimiterSize other names, each at the cost of a password check. The size
@@ -48,11 +48,12 @@ type LoginLimiter struct {
 
 // NewLoginLimiter returns a limiter that has seen no attempts. It lets checks of them run at once.
 func NewLoginLimiter(config Config, checks int, now func() time.Time) *LoginLimiter {
+	n := int64(checks)
 	return &LoginLimiter{
 		now:       now,
-		checks:    semaphore.NewWeighted(int64(checks)),
-		users:     newBuckets[string](config.AttemptsPerUser, config.FailuresPerUser, maxPerUser, config),
-		addresses: newBuckets[netip.Prefix](config.AttemptsPerAddress, config.FailuresPerAddress, maxPerAddress, config),
+		checks:    semaphore.NewWeighted(n),
+		users:     newBuckets[string](config.AttemptsPerUser, config.FailuresPerUser, maxPerUser, n/4, config),
+		addresses: newBuckets[netip.Prefix](config.AttemptsPerAddress, config.FailuresPerAddress, maxPerAddress, n/2, config),
 	}
 }
 

@@ -193,7 +193,7 @@ func TestParallelGuesses(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := NewLoginLimiter(Config{
 					FailuresPerUser: limit.perUser, FailuresPerAddress: limit.perAddress, Window: 24 * time.Hour, LimiterSize: 100,
-				}, 4, time.Now)
+				}, 16, time.Now) // 4 of a user, 8 of an address at once
 				var (
 					group   sync.WaitGroup
 					guesses atomic.Int32
@@ -261,22 +261,49 @@ func TestAttemptsInProgressWait(t *testing.T) {
 }
 
 func TestChecksAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := NewLoginLimiter(Config{Window: window, LimiterSize: 100}, 3, time.Now)
-		start := time.Now()
-		var group sync.WaitGroup
-		for i := range 30 {
-			group.Go(func() {
-				if _, err := check(t, l, fmt.Sprint("user ", i), home); err != nil {
-					t.Error(err)
+	one := func(int) string { return "ann" }
+	each := func(i int) string { return fmt.Sprint("user ", i) }
+	tests := []struct {
+		name     string
+		checks   int
+		config   Config
+		username func(i int) string
+		address  netip.Addr
+		want     int
+	}{
+		{"of a service", 16, Config{}, each, unknown, 16},
+		{"of an address without limits", 16, Config{}, each, home, 16},
+		{"of an address", 16, Config{FailuresPerAddress: 50}, each, home, 8},
+		{"of an address, one check", 1, Config{FailuresPerAddress: 50}, each, home, 1},
+		{"of an address that is short of tokens", 16, Config{FailuresPerAddress: 7}, each, home, 1},
+		{"of a user", 16, Config{FailuresPerUser: 10}, one, home, 4},
+		{"of a user, three checks", 3, Config{FailuresPerUser: 10}, one, unknown, 1},
+		{"of a user without limits", 16, Config{}, one, unknown, 4},
+		{"of a user who is short of tokens", 16, Config{FailuresPerUser: 3}, one, unknown, 1},
+		{"of a user who is short of tokens at a good address", 16, Config{FailuresPerUser: 3, FailuresPerAddress: 50}, one, home, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test.config.Window, test.config.LimiterSize = window, 100
+				l := NewLoginLimiter(test.config, test.checks, time.Now)
+				start := time.Now()
+				var group sync.WaitGroup
+				const attempts = 64
+				for i := range attempts {
+					group.Go(func() {
+						if _, err := check(t, l, test.username(i), test.address); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				group.Wait()
+				if took, want := time.Since(start), attempts/time.Duration(test.want)*time.Second; took != want {
+					t.Errorf("%d attempts took %s, want %s: %d at once", attempts, took, want, test.want)
 				}
 			})
-		}
-		group.Wait()
-		if took := time.Since(start); took != 10*time.Second {
-			t.Errorf("30 attempts of different users took %s, want 10s: three at a time", took)
-		}
-	})
+		})
+	}
 }
 
 // While some make as many attempts as they can, another user waits for one check of each busy user at the same address, or
