@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -92,7 +93,7 @@ func (r *Ring) read() (*keys, error) {
 // readFile reads a key from a file that only its owner and its group may read. In a directory that is shared with other
 // users, it must be a file of theirs.
 func readFile(path string, shared bool) (Key, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // does not wait for the writer of a named pipe
 	if err != nil {
 		return Key{}, err
 	}
@@ -100,6 +101,9 @@ func readFile(path string, shared bool) (Key, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return Key{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return Key{}, errors.New("not a regular file")
 	}
 	if mode := info.Mode().Perm(); mode&^0o640 != 0 {
 		return Key{}, fmt.Errorf("mode %#o: other users may use the key: run chmod 600 %s; for a mounted Kubernetes Secret, set "+

@@ -297,6 +297,25 @@ func TestKeysThatCannotBeUsedAreRefused(t *testing.T) {
 	}
 }
 
+// Nothing is read that is no file: to open a named pipe would wait for a writer.
+func TestOnlyFilesAreRead(t *testing.T) {
+	for name, create := range map[string]func(path string) error{
+		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o600) },
+		"device":    func(path string) error { return os.Symlink(os.DevNull, path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory := privateDirectory(t)
+			if err := create(filepath.Join(directory, "1.pem")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := open(directory, EdDSA); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // In a directory that others may write to, a file of another user is none of the service's.
 func TestKeyOfAnotherUserIsRefused(t *testing.T) {
 	directory := privateDirectory(t)
