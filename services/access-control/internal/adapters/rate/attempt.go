@@ -96,4 +96,7 @@ func (a *attempt) leave() {
 	for _, held := range a.held {
 		held.of.Release(held.n)
 	}
+	for _, b := range a.buckets {
+		b.discard()
+	}
 }

@@ -2,6 +2,7 @@ package rate
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/jellydator/ttlcache/v3"
@@ -13,11 +14,14 @@ import (
 
 // bucket limits the attempts of one user or of one client address.
 type bucket struct {
-	places   *semaphore.Weighted // of the attempts in progress
-	turns    *semaphore.Weighted // of those that are checked, or wait for other turns
-	allTurns int64
-	attempts *rate.Limiter
-	failures *rate.Limiter
+	places              *semaphore.Weighted // of the attempts in progress
+	turns               *semaphore.Weighted // of those that are checked, or wait for other turns
+	allPlaces, allTurns int64
+	attempts            *rate.Limiter
+	failures            *rate.Limiter
+
+	used   atomic.Bool // an attempt was counted
+	forget func()
 }
 
 // check returns an error if an attempt must not begin now.
@@ -40,9 +44,18 @@ func untilToken(tokens *rate.Limiter, now time.Time) time.Duration {
 
 // count takes the tokens of an attempt that has ended.
 func (b *bucket) count(now time.Time, failed bool) {
+	b.used.Store(true)
 	b.attempts.ReserveN(now, 1)
 	if failed {
 		b.failures.ReserveN(now, 1)
+	}
+}
+
+// discard forgets the bucket if its last attempt has left and none was counted. Otherwise attempts without a check, which cost
+// nothing, would evict the buckets of others. The places are not released: an attempt that has just found the bucket must fail.
+func (b *bucket) discard() {
+	if !b.used.Load() && b.places.TryAcquire(b.allPlaces) {
+		b.forget()
 	}
 }
 
@@ -76,11 +89,13 @@ func (b *buckets[K]) get(key K) *bucket {
 	b.cache.DeleteExpired()
 	item, _ := b.cache.GetOrSetFunc(key, func() *bucket {
 		return &bucket{
-			places:   semaphore.NewWeighted(b.places),
-			turns:    semaphore.NewWeighted(b.turns),
-			allTurns: b.turns,
-			attempts: b.limiter(b.attempts),
-			failures: b.limiter(b.failures),
+			places:    semaphore.NewWeighted(b.places),
+			turns:     semaphore.NewWeighted(b.turns),
+			allPlaces: b.places,
+			allTurns:  b.turns,
+			attempts:  b.limiter(b.attempts),
+			failures:  b.limiter(b.failures),
+			forget:    func() { b.cache.Delete(key) },
 		}
 	})
 	return item.Value()

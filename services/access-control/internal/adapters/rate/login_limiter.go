@@ -23,7 +23,7 @@ type Config struct {
 	AttemptsPerUser    int           `default:"300" validate:"min=0" help:"Logins per user in a window, failed or not; 0: no limit."`
 	AttemptsPerAddress int           `default:"3000" validate:"min=0" help:"Logins per client address in a window, failed or not; 0: no limit."`
 	Window             time.Duration `default:"5m" validate:"min=1s,max=24h" help:"Time until logins are forgotten, one by one."`
-	LimiterSize        int           `default:"10000" validate:"min=1" help:"Number of users, and of client addresses, whose logins are remembered; 10,000 take 13 MB."`
+	LimiterSize        int           `default:"10000" validate:"min=1" help:"Number of users, and of client addresses, whose logins are remembered; 10,000 take 15 MB."`
 }
 
 // LoginLimiter limits logins. It implements app.LoginLimiter.

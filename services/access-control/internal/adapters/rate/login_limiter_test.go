@@ -490,3 +490,30 @@ func TestRejectedAddressEvictsNoUser(t *testing.T) {
 		}
 	})
 }
+
+// Attempts that give up before their check evict nobody.
+func TestAttemptsWithoutCheckEvictNoUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLoginLimiter(Config{FailuresPerUser: 3, FailuresPerAddress: 30, Window: time.Hour, LimiterSize: 10}, 1, time.Now)
+		failUntilRejected(t, l, "ann", unknown)
+		end, err := l.Begin(t.Context(), "busy", unknown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			address := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
+			if _, err := l.Begin(ctx, fmt.Sprint("user ", i), address); err == nil {
+				t.Fatal("admitted")
+			}
+			cancel()
+		}
+		if got := failUntilRejected(t, l, "ann", unknown); got != 0 {
+			t.Errorf("%d attempts, want 0", got)
+		}
+		end(true)
+		if users, addresses := inMemory(l.users), inMemory(l.addresses); users != 2 || addresses != 0 {
+			t.Errorf("%d users and %d addresses are remembered, want 2 and none", users, addresses)
+		}
+	})
+}
