@@ -322,10 +322,7 @@ func TestKeyRotation(t *testing.T) {
 	one := runReplica(t, filepath.Join(directory, "keys"))
 	defer one.Stop()
 	const oldFile, nextFile, newFile = "0001-eddsa.pem", "0002-eddsa.next.pem", "0002-eddsa.pem"
-	young, err := os.MkdirTemp(directory, "young")
-	if err != nil {
-		t.Fatal(err)
-	}
+	young := filepath.Join(directory, "young")
 	other := runReplica(t, young) // makes the next key
 	other.Stop()
 	copyKey(t, filepath.Join(one.keys, oldFile), filepath.Join(directory, "two", oldFile))
