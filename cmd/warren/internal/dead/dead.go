@@ -29,7 +29,7 @@ type Command struct {
 
 	List   listCommand   `cmd:"" help:"List the messages of dead-letter queues."`
 	Show   showCommand   `cmd:"" help:"Show all of one message."`
-	Replay replayCommand `cmd:"" help:"Put messages back into the queues that they came from. No caller waits for the replies any more."`
+	Replay replayCommand `cmd:"" help:"Put messages back into the method's queue. No caller waits for the replies any more."`
 	Drop   dropCommand   `cmd:"" help:"Drop messages for good."`
 
 	browser deadletter.Browser // of the process that serves the command; nil otherwise

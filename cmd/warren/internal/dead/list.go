@@ -70,11 +70,11 @@ func (l *listCommand) list(ctx context.Context, b deadletter.Browser, c console,
 // writeTable writes a heading and a line for each message.
 func writeTable(c console, messages []deadMessage) error {
 	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ID\tDIED\tREASON\tAGE\tBYTES\tSUBJECT\tREQUEST")
+	_, _ = fmt.Fprintln(table, "ID\tDIED\tFROM\tREASON\tAGE\tBYTES\tSUBJECT\tREQUEST")
 	for _, l := range messages {
 		subject, request := l.request()
 		_, _ = fmt.Fprintln(table, strings.Join([]string{
-			l.id, formatTime(l.death.Time), cell(l.death.Reason), age(l.message.Timestamp, time.Now()),
+			l.id, formatTime(l.death.Time), cell(l.death.Queue), cell(l.death.Reason), age(l.message.Timestamp, time.Now()),
 			fmt.Sprint(l.size), cell(subject), cell(request),
 		}, "\t"))
 	}

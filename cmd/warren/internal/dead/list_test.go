@@ -10,6 +10,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 )
 
 // request returns a message as the gateway sends it.
@@ -37,12 +38,19 @@ func TestList(t *testing.T) {
 		if err := b.Publish(testContext(t), q.Name+".dead", messaging.Message{ID: "4"}); err != nil {
 			t.Fatal(err)
 		}
-		want := result{out: q.Name + `.dead: 4 messages
-ID          DIED                  REASON          AGE  BYTES  SUBJECT  REQUEST
-1           2026-05-01 02:03:04Z  delivery-limit  3h   13     u-1      POST /v1/orders
-2           2026-05-01 02:03:04Z  delivery-limit  -    4      -        -
-\x1b[2J\t3  2026-05-01 02:03:04Z  delivery-limit  -    0      -        /\u202e\x00
-4           -                     -               -    0      -        -
+		other := deadletter.Mark(messaging.Message{ID: "5"}, "other\n", deadletter.ReasonRejected, died)
+		if err := b.Publish(testContext(t), q.Name+".dead", other); err != nil {
+			t.Fatal(err)
+		}
+		from := "FROM" + strings.Repeat(" ", len(q.Name)-4)
+		none := "-" + strings.Repeat(" ", len(q.Name)-1)
+		want := result{out: q.Name + `.dead: 5 messages
+ID          DIED                  ` + from + `  REASON          AGE  BYTES  SUBJECT  REQUEST
+1           2026-05-01 02:03:04Z  ` + q.Name + `  delivery-limit  3h   13     u-1      POST /v1/orders
+2           2026-05-01 02:03:04Z  ` + q.Name + `  delivery-limit  -    4      -        -
+\x1b[2J\t3  2026-05-01 02:03:04Z  ` + q.Name + `  delivery-limit  -    0      -        /\u202e\x00
+4           -                     ` + none + `  -               -    0      -        -
+5           2026-05-01 02:03:04Z  other\n` + none[7:] + `  rejected        -    0      -        -
 `}
 		if diff := cmp.Diff(want, warren(t, "dead", "list", q.Name), cmp.AllowUnexported(result{})); diff != "" {
 			t.Errorf("list (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -24,23 +25,29 @@ func (r *replayCommand) Run(ctx context.Context, k *kong.Context, c *Command) er
 }
 
 func (r *replayCommand) run(ctx context.Context, b deadletter.Browser, c console) error {
-	cursor, err := b.Open(ctx, deadLetterQueue(r.Method))
+	queue := deadLetterQueue(r.Method)
+	cursor, err := b.Open(ctx, queue)
 	if err != nil {
 		return err
 	}
 	return r.apply(ctx, cursor, c, action{done: "replayed", do: func(ctx context.Context, l deadMessage) (string, error) {
-		return replay(ctx, b, l)
+		return replay(ctx, b, l, strings.TrimSuffix(queue, suffix))
 	}})
 }
 
-// replay publishes a message to the queue that it came from.
-func replay(ctx context.Context, b deadletter.Browser, l deadMessage) (string, error) {
-	if l.death.Queue == "" {
+// replay publishes a message to the method's queue. It refuses a message that claims to be from another queue: any broker user
+// who may publish to a dead-letter queue could otherwise have the operator send messages where that user may not.
+func replay(ctx context.Context, b deadletter.Browser, l deadMessage, method string) (string, error) {
+	switch l.death.Queue {
+	case method:
+	case "":
 		return "", refusal{fmt.Errorf("header %s, which names its queue, is missing", deadletter.QueueHeader)}
+	default:
+		return "", refusal{fmt.Errorf("header %s names %s, not %s", deadletter.QueueHeader, printable(l.death.Queue, ""), method)}
 	}
-	err := b.Publish(ctx, l.death.Queue, protocol.Replay(deadletter.Revive(l.message)))
+	err := b.Publish(ctx, method, protocol.Replay(deadletter.Revive(l.message)))
 	if errors.Is(err, messaging.ErrUnroutable) || errors.Is(err, messaging.ErrInvalidMessage) {
 		return "", refusal{err}
 	}
-	return " to " + printable(l.death.Queue, ""), err
+	return " to " + method, err
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -84,29 +86,66 @@ func TestReplayAll(t *testing.T) {
 	})
 }
 
-// TestReplayToNoQueue replays messages whose queues are unknown. They stay in the dead-letter queue.
-func TestReplayToNoQueue(t *testing.T) {
+// TestReplayOfOthers replays messages that do not claim to be from the method's queue. They stay in the dead-letter queue.
+func TestReplayOfOthers(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
-		gone := deadletter.Mark(request("gone"), "no."+q.Name, deadletter.ReasonDeliveryLimit, died)
-		if err := b.Publish(testContext(t), q.Name+".dead", gone); err != nil {
-			t.Fatal(err)
+		victim := newQueue(t, b, messaging.Classic)
+		claims := map[string]string{"victim": victim.Name, "dead": q.Name + ".dead", "prefix": q.Name + "x", "line": "a\nb"}
+		for _, id := range slices.Sorted(maps.Keys(claims)) {
+			m := deadletter.Mark(request(id), claims[id], deadletter.ReasonDeliveryLimit, died)
+			if err := b.Publish(testContext(t), q.Name+".dead", m); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := b.Publish(testContext(t), q.Name+".dead", request("unknown")); err != nil {
 			t.Fatal(err)
 		}
 		bury(t, b, q, request("here"))
-		noQueue := "publish to queue no." + q.Name + ": message unroutable: no queue no." + q.Name
+		names := func(queue string) string { return "header dead-letter-queue names " + queue + ", not " + q.Name }
 		want := result{
-			out: "kept gone: " + noQueue + "\n" +
+			out: "kept dead: " + names(q.Name+".dead") + "\n" +
+				"kept line: " + names(`a\nb`) + "\n" +
+				"kept prefix: " + names(q.Name+"x") + "\n" +
+				"kept victim: " + names(victim.Name) + "\n" +
 				"kept unknown: header dead-letter-queue, which names its queue, is missing\n" +
 				"replayed here to " + q.Name + "\n",
-			err: "2 of 3 messages not replayed, still in " + q.Name + ".dead: " + noQueue,
+			err: "5 of 6 messages not replayed, still in " + q.Name + ".dead: " + names(q.Name+".dead"),
 		}
 		if diff := cmp.Diff(want, warren(t, "dead", "replay", q.Name, "--all"), cmp.AllowUnexported(result{})); diff != "" {
 			t.Errorf("replay (-want +got):\n%s", diff)
 		}
-		awaitList(t, q, "gone", "unknown")
+		awaitList(t, q, "dead", "line", "prefix", "victim", "unknown")
+		if err := b.Publish(testContext(t), victim.Name, request("own")); err != nil {
+			t.Fatal(err)
+		}
+		received := make(chan string, 10)
+		if _, err := b.Subscribe(testContext(t), victim, func(_ context.Context, m messaging.Message) error {
+			received <- m.ID
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if id := awaittest.Receive(t, received, "a message"); id != "own" {
+			t.Errorf("message %s was replayed to a queue that it named", id)
+		}
 	})
+}
+
+// TestReplayToNoQueue replays a message of a method whose queue is gone. It stays in the dead-letter queue.
+func TestReplayToNoQueue(t *testing.T) {
+	b := newBroker(t)
+	gone := messaging.Queue{Name: "no." + newQueue(t, b, messaging.Classic).Name, Durable: true, Expiry: 10 * time.Minute}
+	newDeadLetterQueue(t, b, gone)
+	bury(t, b, gone, request("1"))
+	noQueue := "publish to queue " + gone.Name + ": message unroutable: no queue " + gone.Name
+	want := result{
+		out: "kept 1: " + noQueue + "\n",
+		err: "1 of 1 message not replayed, still in " + gone.Name + ".dead: " + noQueue,
+	}
+	if diff := cmp.Diff(want, warren(t, "dead", "replay", gone.Name, "--all"), cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("replay (-want +got):\n%s", diff)
+	}
+	awaitList(t, gone, "1")
 }
 
 // TestReplayInterrupted interrupts the command. Each message is in exactly one of the queues.
