@@ -85,8 +85,9 @@ chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print 
 	cd test/chaos && go test -count=1 -timeout 30m $(TESTFLAGS) -full
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for FUZZTIME
+fuzz: rabbitmq ## Run each fuzz target for FUZZTIME, and publish 5,000 random messages to a running system
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(MODULES)
+	go test -count=1 -timeout 20m -run '^TestRawMessages$$' ./test/e2e -raw-messages 5000
 
 .PHONY: bench
 bench: rabbitmq ## Measure calls, from amqp091-go alone to the whole gateway; takes minutes

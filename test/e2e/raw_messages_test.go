@@ -36,10 +36,12 @@ func TestRawMessages(t *testing.T) {
 				select {
 				case <-stop:
 					return
+				case <-t.Context().Done():
+					return
 				default:
 				}
 				r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
-				if err != nil || r.Status != http.StatusOK {
+				if t.Context().Err() == nil && (err != nil || r.Status != http.StatusOK) {
 					t.Errorf("a call of another client: status %d, %v: %s", r.Status, err, r.Body)
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq/internal/inbound"
 )
 
 const (
@@ -160,7 +161,7 @@ func (c *connection) dial(ctx context.Context, url string) (*session, error) {
 	return s, nil
 }
 
-// handshake does what amqp.DialConfig does, with an inbound between TLS and the library.
+// handshake does what amqp.DialConfig does, with an inbound.Conn between TLS and the library.
 func (c *connection) handshake(ctx context.Context, sock *socket, uri amqp.URI, auth *clientAuth) (*amqp.Connection, error) {
 	var conn net.Conn = sock
 	if uri.Scheme == "amqps" {
@@ -172,7 +173,7 @@ func (c *connection) handshake(ctx context.Context, sock *socket, uri amqp.URI, 
 	}
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName(c.options.Name + " " + c.purpose)
-	in := newInbound(conn)
+	in := inbound.New(conn)
 	opened, err := amqp.Open(in, amqp.Config{
 		SASL:       []amqp.Authentication{uri.PlainAuth()},
 		Vhost:      uri.Vhost,
@@ -185,7 +186,7 @@ func (c *connection) handshake(ctx context.Context, sock *socket, uri amqp.URI, 
 	if err != nil {
 		return nil, err
 	}
-	in.frameSize.Store(int64(opened.Config.FrameSize))
+	in.LimitFrames(opened.Config.FrameSize)
 	return opened, nil
 }
 

@@ -34,9 +34,8 @@
 //
 // A subscription starts one consumer after the other. The workers of a consumer receive deliveries from the library and
 // call the handler. Its verdict goes to the acknowledger, which gathers acknowledgements, or moves the message to the
-// dead-letter queue. Before the library decodes a message, inbound removes headers that it cannot decode. Read subscription.go,
-// consumer.go, delivery.go, acknowledger.go, then inbound.go; declarer.go declares the queues, and lock.go keeps other consumers
-// out of an exclusive one.
+// dead-letter queue. Package inbound removes headers that the library cannot decode. Read subscription.go, consumer.go,
+// delivery.go, then acknowledger.go; declarer.go declares the queues, and lock.go keeps other consumers out of an exclusive one.
 //
 // # Goroutines
 //
@@ -79,5 +78,5 @@
 //
 // # Workarounds
 //
-// refused.go and forgotten.go work around RabbitMQ 3.10, inbound.go around amqp091-go. Their first lines say how to delete them.
+// refused.go and forgotten.go work around RabbitMQ 3.10, package inbound around amqp091-go. Their first lines say how to delete them.
 package rabbitmq

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // Properties returns the properties of a message for Raw.Publish: an ID, and headers, given as the fields of a table.
@@ -34,6 +35,48 @@ func Nested(kind byte, depth int) string {
 	return value
 }
 
+// HeaderTest is a case of HeaderTests.
+type HeaderTest struct {
+	Fields []byte
+	Note   string // part of the reason why amqp091-go cannot decode them; "" if it can
+}
+
+// HeaderTests returns headers that RabbitMQ accepts, of a message with the ID "test".
+func HeaderTests() map[string]HeaderTest {
+	elements := func(n int) []byte {
+		var fields []byte
+		for i := range n {
+			fields = append(fields, Field(string(binary.BigEndian.AppendUint16(nil, uint16(i))), "V")...) //nolint:gosec // below 1<<16
+		}
+		return fields
+	}
+	sized := func(payload int) []byte { // of the content header frame
+		rest := len(Properties("test", Field("", Long('S')))) + 12
+		return Field("", Long('S', make([]byte, payload-rest)))
+	}
+	voids := func(n int) string { return Long('A', slices.Repeat([]byte("V"), n)) }
+	return map[string]HeaderTest{
+		"none":                          {nil, ""},
+		"L":                             {Field("n", "L\xff\xff\xff\xff\xff\xff\xff\xfe"), ""},
+		"L in a list in a table":        {Field("t", Long('F', Field("a", Long('A', []byte("L\x00\x00\x00\x00\x00\x00\x00\x01"))))), ""},
+		"text like a field":             {Field("L", Long('S', []byte("L12345678"))), ""},
+		"tables nested as deep":         {Field("t", Nested('F', 32)), ""},
+		"tables nested too deep":        {Field("t", Nested('F', 33)), "nested"},
+		"tables nested far too deep":    {Field("t", Nested('F', 1000)), "nested"},
+		"lists nested as deep":          {Field("a", Nested('A', 32)), ""},
+		"lists nested too deep":         {Field("a", Nested('A', 33)), "nested"},
+		"as many headers":               {elements(8192), ""},
+		"too many headers":              {elements(8193), "elements"},
+		"as many elements of a table":   {Field("t", Long('F', elements(8192))), ""},
+		"too many elements of a table":  {Field("t", Long('F', elements(8193))), "elements"},
+		"as many elements of a list":    {Field("a", voids(8192)), ""},
+		"too many elements of a list":   {Field("a", voids(8193)), "elements"},
+		"as large a frame":              {sized(MaxFrame - 8), ""},
+		"too large a frame":             {sized(MaxFrame - 7), "131073 bytes"},
+		"the largest frame of RabbitMQ": {sized(MaxFrame), "131080 bytes"},
+	}
+}
+
 // propertyTypes are the types of properties, in the order of their flags: s for a short string, F for headers, T for a time,
 // e for an expiration, u for a user, b for others of one octet.
 const propertyTypes = "ssFbbssesTsuss"
@@ -61,7 +104,7 @@ func RandomProperties(r *rand.Rand, queues []string) []byte {
 		case r.IntN(3) == 0:
 			values = append(values, short(queues[r.IntN(len(queues))])...)
 		default:
-			values = append(values, short(randomString(r, 255))...)
+			values = append(values, short(randomText(r))...)
 		}
 	}
 	return slices.Concat(binary.BigEndian.AppendUint16(nil, flags), values)
@@ -89,6 +132,11 @@ func randomHeaders(r *rand.Rand, queues []string) []byte {
 		fields = append(fields, Field(name, value)...)
 	}
 	return fields
+}
+
+// randomText returns valid UTF-8, without which RabbitMQ refuses a short string.
+func randomText(r *rand.Rand) string {
+	return strings.ToValidUTF8(randomString(r, 255), "?")
 }
 
 func randomString(r *rand.Rand, limit int) string {

@@ -1,13 +1,14 @@
+// Package inbound keeps messages from an AMQP library that it cannot decode.
+//
 // RabbitMQ accepts messages that amqp091-go 1.16 refuses to decode: with header fields of type L, with headers nested over 32
 // deep or over 8,192 elements in one of their tables or lists, or with a content header frame beyond the negotiated size. The
 // library closes the connection at such a message, and the broker delivers it again on the next one, so that one message stops
-// a service. This file stands between the connection and the library. It changes fields of type L to type l, because RabbitMQ
-// reads both as a signed integer, and puts a note in place of other headers that the library refuses. A consumer sets messages
-// with the note aside; see consumer.handle.
+// a service. A [Conn] stands between the connection and the library. It changes fields of type L to type l, because RabbitMQ
+// reads both as a signed integer, and puts a note, deadletter.NoteHeader, in place of other headers that the library refuses. A
+// consumer sets messages with the note aside.
 //
-// To delete the file, when the library no longer closes the connection, remove inbound_test.go and what the compiler reports.
-
-package rabbitmq
+// To delete the package, when the library no longer closes the connection, remove what the compiler then reports.
+package inbound
 
 import (
 	"bufio"
@@ -34,6 +35,7 @@ const (
 	propertiesAt  = flagsAt + 2
 	// maxContentHeader bounds what is read into memory. The broker adds headers to messages, but not as many.
 	maxContentHeader = 16 << 20
+	bufferSize       = 64 << 10
 )
 
 // propertyTypes are in the order of the flags, from the highest bit. A shortString is no field of a table.
@@ -51,8 +53,8 @@ const (
 
 var errMalformed = errors.New("malformed properties")
 
-// inbound is a connection from which the library reads only content headers that it can decode.
-type inbound struct {
+// Conn is a connection from which the library reads only content headers that it can decode.
+type Conn struct {
 	net.Conn
 	source    *bufio.Reader // of Conn
 	frameSize atomic.Int64  // the largest frame that the library accepts; 0: any
@@ -62,12 +64,16 @@ type inbound struct {
 	checked []byte // what is left to read of a content header
 }
 
-func newInbound(conn net.Conn) *inbound {
-	return &inbound{Conn: conn, source: bufio.NewReaderSize(conn, maxWrite)}
+// New returns a connection that reads from conn.
+func New(conn net.Conn) *Conn {
+	return &Conn{Conn: conn, source: bufio.NewReaderSize(conn, bufferSize)}
 }
 
+// LimitFrames sets the size of the largest frame that the library accepts. Call it once that is negotiated.
+func (in *Conn) LimitFrames(size int) { in.frameSize.Store(int64(size)) }
+
 // Read implements net.Conn.
-func (in *inbound) Read(p []byte) (int, error) {
+func (in *Conn) Read(p []byte) (int, error) {
 	if in.pass == 0 && len(in.checked) == 0 {
 		if err := in.next(); err != nil {
 			return 0, err
@@ -84,7 +90,7 @@ func (in *inbound) Read(p []byte) (int, error) {
 }
 
 // next begins a frame.
-func (in *inbound) next() error {
+func (in *Conn) next() error {
 	head, err := in.source.Peek(frameHead)
 	if err != nil {
 		return err
