@@ -92,7 +92,7 @@ func returnable(reply, response http.Header) {
 
 // codings are the content codings that are registered (RFC 9110, section 8.4.1).
 // See https://www.iana.org/assignments/http-parameters.
-var codings = []string{"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip", "x-compress", "x-gzip", "zstd"}
+var codings = strings.Fields("aes128gcm br compress dcb dcz deflate exi gzip pack200-gzip x-compress x-gzip zstd")
 
 // contentCodings returns the content codings in values. Some AMQP clients send a character set too, or instead: "gzip:UTF-8".
 func contentCodings(values []string) []string {

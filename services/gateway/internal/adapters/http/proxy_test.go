@@ -225,7 +225,9 @@ func TestDefaultHeaders(t *testing.T) {
 		"the service says so": {newRequest("GET", "/v1/orders", ""), rpc.Reply{
 			Status: 200, Header: http.Header{"cache-control": {"private, max-age=60"}, "X-Content-Type-Options": {"sniff"}},
 		}, "private, max-age=60"},
-		"malformed":          {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 200, Header: http.Header{"Cache-Control": {"a\r\n"}}}, "no-store"},
+		"malformed": {newRequest("GET", "/v1/orders", ""), rpc.Reply{
+			Status: 200, Header: http.Header{"Cache-Control": {"a\r\n"}},
+		}, "no-store"},
 		"a refusal":          {httptest.NewRequest("GET", "/v1/orders", nil), rpc.Reply{}, "no-store"},
 		"no such route":      {newRequest("GET", "/nowhere", ""), rpc.Reply{}, "no-store"},
 		"no such method":     {newRequest("PUT", "/v1/orders", ""), rpc.Reply{}, "no-store"},

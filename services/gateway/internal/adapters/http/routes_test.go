@@ -71,7 +71,10 @@ func TestEachRouteChecksItsCaller(t *testing.T) {
 func TestRoutesThatTheREADMEDocuments(t *testing.T) {
 	want := []Route{
 		{Method: "POST", Path: "/v1/login", Queue: "access-control.login", Public: true, Timeout: 10 * time.Second, MaxBody: 4096},
-		{Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true, MaxBody: 4096, Idempotent: true},
+		{
+			Method: "POST", Path: "/v1/logout", Queue: "access-control.logout", RequireToken: true, ForgetToken: true,
+			MaxBody: 4096, Idempotent: true,
+		},
 		{Method: "GET", Path: "/v1/orders", Queue: "orders.getAll", RequireToken: true, Scope: "orders:read", Idempotent: true},
 		{Method: "POST", Path: "/v1/orders", Queue: "orders.create", RequireToken: true, Scope: "orders:write", MaxBody: 65536, Idempotent: true},
 		{Method: "GET", Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true, Scope: "orders:read", Idempotent: true},
