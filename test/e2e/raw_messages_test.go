@@ -26,7 +26,7 @@ var rawMessages = flag.Int("raw-messages", 200, "how many random messages TestRa
 func TestRawMessages(t *testing.T) {
 	s := suite.StartSystem(t)
 	demo := s.API.Login(t, "demo")
-	queues := listQueues(t)
+	queues, consumed := listQueues(t)
 
 	stop := make(chan struct{})
 	var others sync.WaitGroup
@@ -47,9 +47,22 @@ func TestRawMessages(t *testing.T) {
 			}
 		})
 	}
+	awaitEmpty := func() {
+		t.Helper()
+		awaittest.Success(t, "no message left", func(ctx context.Context) error {
+			out, err := suite.Node.Ctl(ctx, "--quiet", "list_queues", "--no-table-headers", "name", "messages")
+			for line := range strings.Lines(out) {
+				if queue, n, _ := strings.Cut(strings.TrimSpace(line), "\t"); slices.Contains(consumed, queue) && n != "0" {
+					err = errors.Join(err, errors.New(line))
+				}
+			}
+			return err
+		})
+	}
 	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number
 	t.Logf("seed %d", seed)
 	publishRandom(t, rand.New(rand.NewPCG(seed, 0)), queues)
+	awaitEmpty()
 	undecodable := rabbitmqtest.Properties("undecodable", rabbitmqtest.Field("deep", rabbitmqtest.Nested('F', 100)))
 	processes := map[string]*system.Process{}
 	for _, p := range s.Processes() {
@@ -61,7 +74,7 @@ func TestRawMessages(t *testing.T) {
 		if err := raw.Publish(queue, undecodable, nil); err != nil {
 			t.Fatalf("publish to %s: %v", queue, err)
 		}
-		if isConsumed(queue) {
+		if slices.Contains(consumed, queue) {
 			awaittest.Success(t, "set aside from "+queue, func(context.Context) error {
 				if n := setAside(t, processes, queue); n != before+1 {
 					return fmt.Errorf("%v messages, %v before", n, before)
@@ -74,15 +87,7 @@ func TestRawMessages(t *testing.T) {
 	close(stop)
 	others.Wait()
 
-	awaittest.Success(t, "no message left", func(ctx context.Context) error {
-		out, err := suite.Node.Ctl(ctx, "--quiet", "list_queues", "--no-table-headers", "name", "messages")
-		for line := range strings.Lines(out) {
-			if queue, n, _ := strings.Cut(strings.TrimSpace(line), "\t"); isConsumed(queue) && n != "0" {
-				err = errors.Join(err, errors.New(line))
-			}
-		}
-		return err
-	})
+	awaitEmpty()
 	for _, p := range s.Processes() {
 		if n := p.Metric(t, "broker_reconnects_total"); n != 0 {
 			t.Errorf("%s lost its connection to the broker %v times", p.Service, n)
@@ -130,19 +135,21 @@ func dialRaw(t *testing.T) *rabbitmqtest.Raw {
 	return raw
 }
 
-func listQueues(t *testing.T) []string {
+// listQueues returns the names of all queues, and of those whose messages a service handles.
+func listQueues(t *testing.T) (all, consumed []string) {
 	t.Helper()
-	queues := strings.Fields(suite.Ctl(t, "--quiet", "list_queues", "--no-table-headers", "name"))
-	slices.Sort(queues)
-	if !slices.ContainsFunc(queues, isConsumed) {
-		t.Fatalf("queues %q", queues)
+	for line := range strings.Lines(suite.Ctl(t, "--quiet", "list_queues", "--no-table-headers", "name", "consumers")) {
+		queue, consumers, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		all = append(all, queue)
+		if consumers != "0" && !strings.HasSuffix(queue, ".consumer-lock") {
+			consumed = append(consumed, queue)
+		}
 	}
-	return queues
-}
-
-// isConsumed reports whether a service handles the messages of a queue.
-func isConsumed(queue string) bool {
-	return !strings.HasSuffix(queue, ".dead") && !strings.Contains(queue, "lock")
+	if len(consumed) == 0 {
+		t.Fatalf("queues %q have no consumers", all)
+	}
+	slices.Sort(all) // for the seed
+	return all, consumed
 }
 
 // setAside returns how many undecodable messages of a queue its service has counted.
