@@ -87,8 +87,11 @@ func (s *session) probe(n int) error {
 	}
 	_ = ch.Close()
 	refusal := <-closes
-	if refusal == nil || refusal.Code != amqp.PreconditionFailed {
+	switch {
+	case refusal == nil:
 		return errLost
+	case refusal.Code != amqp.PreconditionFailed:
+		return fmt.Errorf("%w: %w", messaging.ErrUnavailable, refusal)
 	}
 	limit := int64(n) - 1 // unless the broker names it
 	if found := refusedSize.FindStringSubmatch(refusal.Reason); found != nil {

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/deadletter"
+	"example.com/warren/pkg/messaging/driver"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
@@ -114,5 +117,12 @@ func TestLargeHeaders(t *testing.T) {
 	}
 	if p, c := sessions(t, b); p != publishing || c != consuming {
 		t.Error("a connection was lost")
+	}
+}
+
+// TestDirectReplyTo decodes a request from a client of another protocol. RabbitMQ would close the channel that moves it.
+func TestDirectReplyTo(t *testing.T) {
+	if m := decode(&amqp.Delivery{ReplyTo: driver.DirectReplyTo}); m.ReplyTo != "" {
+		t.Errorf("reply to %q", m.ReplyTo)
 	}
 }
