@@ -108,7 +108,8 @@ func TestParse(t *testing.T) {
 				"--broker-heartbeat=5s", "--admin-addr=:9000", "--log-format=text", "--rpc-concurrency=1", "--rpc-prefetch=10",
 				"--rpc-queue-type=quorum", "--rpc-callback-queue-type=quorum", "--rpc-persistent", "--rpc-verify-replies",
 				"--rpc-instance=a", "--rpc-delivery-limit=3", "--rpc-max-pending=7",
-				"--rpc-max-pending-per-queue=6", "--rpc-identity-keys=", "--rpc-identity-leeway=1m", "--stop-timeout=1s", "--stop-delay=2s", "--orders-mode=fast",
+				"--rpc-max-pending-per-queue=6", "--rpc-identity-keys=", "--rpc-identity-leeway=1m",
+				"--stop-timeout=1s", "--stop-delay=2s", "--orders-mode=fast",
 			},
 			want: func(c *Config, own *ordersConfig) {
 				*c = Config{

@@ -40,7 +40,7 @@ func newMetrics() *metrics {
 		observer: rpc.Observer{
 			ExpiredRequest:  counter("rpc_server_expired_requests_total", "Requests dropped because they arrived past their deadline.").Inc,
 			UnroutableReply: counter("rpc_server_unroutable_replies_total", "Replies dropped because their callback queue was gone.").Inc,
-			RefusedIdentity: counter("rpc_server_refused_identities_total", "Requests refused because their identity was expired or not signed.").Inc,
+			RefusedIdentity: counter("rpc_server_refused_identities_total", "Requests refused for an identity that is expired or not signed.").Inc,
 			OrphanReply:     counter("rpc_client_orphan_replies_total", "Replies dropped because no call waited for them.").Inc,
 			ForgedReply:     counter("rpc_client_forged_replies_total", "Replies dropped because another user than the service sent them.").Inc,
 			ResentRequest:   counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost.").Inc,

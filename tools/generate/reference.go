@@ -15,8 +15,8 @@ func settingsReference(services []description) []byte {
 # Settings
 
 Each service reads its settings from environment variables when it starts. Each variable is also a flag that overrides it:
-RPC_TIMEOUT is --rpc-timeout. NAME_FILE names a file with the value of NAME, e.g. a mounted secret. A value that is not allowed ends the start with an error that names the variable. --help of a
-service prints its settings.
+RPC_TIMEOUT is --rpc-timeout. NAME_FILE names a file with the value of NAME, e.g. a mounted secret. A value that is not
+allowed ends the start with an error that names the variable. --help of a service prints its settings.
 
 ## Every service
 
