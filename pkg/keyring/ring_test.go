@@ -500,11 +500,11 @@ func TestUnknownIDIsLookedUp(t *testing.T) {
 			}
 			return k.ID
 		}
-		young, old := add("0002.pem", youngKey), ""
+		young := add("0002.pem", youngKey)
 		if _, ok := ring.Find(young); !ok {
 			t.Error("a new key is unknown")
 		}
-		old = add("0003.pem", eddsaKey)
+		old := add("0003.pem", eddsaKey)
 		if _, ok := ring.Find(old); ok {
 			t.Error("the directory was read twice in a second")
 		}
