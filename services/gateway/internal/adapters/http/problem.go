@@ -94,8 +94,7 @@ var problemOf = []struct {
 
 // problem returns the problem that the client gets for err. The cause is only logged.
 func (s *Server) problem(err error) *rpc.Error {
-	var known *rpc.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*rpc.Error](err); ok {
 		return known
 	}
 	for _, p := range problemOf {

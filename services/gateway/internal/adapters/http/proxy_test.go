@@ -228,7 +228,7 @@ func TestDefaultHeaders(t *testing.T) {
 		"malformed": {newRequest("GET", "/v1/orders", ""), rpc.Reply{
 			Status: 200, Header: http.Header{"Cache-Control": {"a\r\n"}},
 		}, "no-store"},
-		"a refusal":          {httptest.NewRequest("GET", "/v1/orders", nil), rpc.Reply{}, "no-store"},
+		"a refusal":          {httptest.NewRequest(http.MethodGet, "/v1/orders", nil), rpc.Reply{}, "no-store"},
 		"no such route":      {newRequest("GET", "/nowhere", ""), rpc.Reply{}, "no-store"},
 		"no such method":     {newRequest("PUT", "/v1/orders", ""), rpc.Reply{}, "no-store"},
 		"options":            {newRequest("OPTIONS", "/v1/orders", ""), rpc.Reply{}, "no-store"},
