@@ -18,20 +18,24 @@ const demoCustomer = "0190a6d0-0000-7000-8000-000000000001"
 var demoOrders = []struct {
 	status   domain.Status
 	currency string
-	items    []domain.Item
+	lines    []domain.Line
 }{
-	{domain.Delivered, "EUR", []domain.Item{{SKU: "teapot", Quantity: 1, UnitPrice: 3490}, {SKU: "cup", Quantity: 4, UnitPrice: 790}}},
-	{domain.Cancelled, "EUR", []domain.Item{{SKU: "kettle", Quantity: 1, UnitPrice: 5900}}},
-	{domain.Shipped, "JPY", []domain.Item{{SKU: "sencha-100g", Quantity: 2, UnitPrice: 1200}}},
-	{domain.Paid, "EUR", []domain.Item{{SKU: "darjeeling-250g", Quantity: 1, UnitPrice: 1450}}},
-	{domain.Pending, "EUR", []domain.Item{{SKU: "assam-250g", Quantity: 3, UnitPrice: 950}, {SKU: "strainer", Quantity: 1, UnitPrice: 650}}},
+	{domain.Delivered, "EUR", []domain.Line{{SKU: "teapot", Quantity: 1}, {SKU: "cup", Quantity: 4}}},
+	{domain.Cancelled, "EUR", []domain.Line{{SKU: "kettle", Quantity: 1}}},
+	{domain.Shipped, "JPY", []domain.Line{{SKU: "sencha-100g", Quantity: 2}}},
+	{domain.Paid, "EUR", []domain.Line{{SKU: "darjeeling-250g", Quantity: 1}}},
+	{domain.Pending, "EUR", []domain.Line{{SKU: "assam-250g", Quantity: 3}, {SKU: "strainer", Quantity: 1}}},
 }
 
 // seed adds the demo orders that do not exist yet, one for each of the last days.
 func seed(ctx context.Context, store app.OrderStore, now time.Time) error {
 	for i, each := range demoOrders {
 		createdAt := now.UTC().Truncate(time.Hour).AddDate(0, 0, i-len(demoOrders))
-		o, err := domain.NewOrder(uuid.NewString(), demoCustomer, each.currency, each.items, createdAt)
+		items, err := domain.Sample.Items(each.currency, each.lines)
+		if err != nil {
+			return fmt.Errorf("add demo data: %w", err)
+		}
+		o, err := domain.NewOrder(uuid.NewString(), demoCustomer, each.currency, items, createdAt)
 		if err != nil {
 			return fmt.Errorf("add demo data: %w", err)
 		}

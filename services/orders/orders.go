@@ -20,6 +20,7 @@ import (
 	"example.com/warren/services/orders/internal/adapters/rpc"
 	"example.com/warren/services/orders/internal/adapters/sqlite"
 	"example.com/warren/services/orders/internal/app"
+	"example.com/warren/services/orders/internal/domain"
 )
 
 // Config holds the service's settings.
@@ -60,7 +61,7 @@ func newHealthCheck(store *sqlite.OrderStore) service.HealthCheck {
 }
 
 func newOrders(store *sqlite.OrderStore) *app.Orders {
-	return app.NewOrders(store, uuid.NewString, time.Now)
+	return app.NewOrders(store, domain.Sample, uuid.NewString, time.Now)
 }
 
 func addDemoOrders(config *Config, lifecycle fx.Lifecycle, store *sqlite.OrderStore) {

@@ -100,7 +100,7 @@ func TestOrdersOutliveTheService(t *testing.T) {
 	client := servicetest.NewClient(t, queues)
 	create := &rpc.Request{
 		Queue: "orders.create", Identity: demo, ContentType: "application/json",
-		Body: []byte(`{"currency":"EUR","items":[{"sku":"tea","quantity":1,"unit_price":450}]}`),
+		Body: []byte(`{"currency":"EUR","items":[{"sku":"teapot","quantity":1}]}`),
 	}
 	service := run(t, queues, database)
 	created := do(t, client, create, http.StatusCreated)

@@ -8,7 +8,7 @@ import (
 	_ "modernc.org/sqlite" //nolint:depguard // tests read the file that orders wrote, without orders
 )
 
-// readOrders returns the IDs of orders in a database file of orders by SKU, for SKUs that begin with prefix.
+// readOrders returns the IDs of orders in a database file of orders by name, for names that begin with prefix; see orderOf.
 func readOrders(t *testing.T, path, prefix string) map[string][]string {
 	t.Helper()
 	source := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_query_only=true&_busy_timeout=5000"
@@ -17,19 +17,19 @@ func readOrders(t *testing.T, path, prefix string) map[string][]string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(t.Context(), `SELECT i.sku, o.id FROM orders o JOIN order_items i ON i.order_id = o.id
-		WHERE i.sku LIKE ? || '-%'`, prefix)
+	rows, err := db.QueryContext(t.Context(), `SELECT group_concat(char(quantity), '' ORDER BY position) AS name, order_id
+		FROM order_items GROUP BY order_id HAVING name LIKE ? || '-%'`, prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = rows.Close() }()
 	orders := map[string][]string{}
 	for rows.Next() {
-		var sku, id string
-		if err := rows.Scan(&sku, &id); err != nil {
+		var name, id string
+		if err := rows.Scan(&name, &id); err != nil {
 			t.Fatal(err)
 		}
-		orders[sku] = append(orders[sku], id)
+		orders[name] = append(orders[name], id)
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)

@@ -45,11 +45,10 @@ func TestLongPersistentRequests(t *testing.T) {
 	defer waiting.Wait()
 	for i := range calls {
 		waiting.Go(func() {
-			sku := fmt.Sprintf("persistent-%d", i)
-			body := fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":1}]}`, sku)
+			name := fmt.Sprintf("persistent-%d", i)
 			var c call
-			r, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", body)
-			if c.judge(r, err, http.StatusCreated, "", sku); c.outcome != answered {
+			r, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", orderOf(name))
+			if c.judge(r, err, http.StatusCreated, "", name); c.outcome != answered {
 				t.Errorf("call %d: status %d: %s, %v", i, r.Status, r.Body, c.err)
 			}
 		})
@@ -59,9 +58,9 @@ func TestLongPersistentRequests(t *testing.T) {
 	awaittest.Success(t, "the calls in their queue after the crash", suite.Holds(queue, calls))
 	s.StartOrders(t)
 	waiting.Wait()
-	for sku, ids := range readOrders(t, system.OrdersDatabase(s.Dir), "persistent") {
+	for name, ids := range readOrders(t, system.OrdersDatabase(s.Dir), "persistent") {
 		if len(ids) != 1 {
-			t.Errorf("%s has orders %q", sku, ids)
+			t.Errorf("%s has orders %q", name, ids)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func patientSetting() string { return "RPC_TIMEOUT=" + size(limit+grace()*3/4, l
 // content. The others read an order that was created before.
 type load struct {
 	users   []system.API // one for each gateway, used in turns
-	prefix  string       // of keys and SKUs, since other loads have the same numbers
+	prefix  string       // of keys and names, since other loads have the same numbers
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
@@ -106,19 +106,18 @@ func (l *load) stream(ctx context.Context) {
 // create creates the order with a number. A second try is safe: it has the same Idempotency-Key.
 func (l *load) create(ctx context.Context, n int) {
 	c := l.begin(n)
-	sku := l.name(n)
-	body := fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":%d}]}`, sku, n)
-	r, err := l.call(ctx, n, http.MethodPost, "/v1/orders", body, "Idempotency-Key", sku)
-	o := c.judge(r, err, http.StatusCreated, "", sku)
+	name := l.name(n)
+	r, err := l.call(ctx, n, http.MethodPost, "/v1/orders", orderOf(name), "Idempotency-Key", name)
+	o := c.judge(r, err, http.StatusCreated, "", name)
 	l.end(c, o.ID)
 }
 
 // read gets an order that was created before.
 func (l *load) read(ctx context.Context, n int) {
 	c := l.begin(n)
-	id, sku := l.known()
+	id, name := l.known()
 	r, err := l.call(ctx, n, http.MethodGet, "/v1/orders/"+id, "")
-	c.judge(r, err, http.StatusOK, id, sku)
+	c.judge(r, err, http.StatusOK, id, name)
 	l.end(c, "")
 }
 
@@ -128,10 +127,10 @@ func (l *load) call(ctx context.Context, n int, method, path, body string, heade
 	return l.users[n%len(l.users)].Call(ctx, method, path, body, header...)
 }
 
-// name returns the key and the SKU of the order with a number.
+// name returns the key and the name of the order with a number.
 func (l *load) name(n int) string { return fmt.Sprintf("%s-%06d", l.prefix, n) }
 
-func (l *load) known() (id, sku string) {
+func (l *load) known() (id, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := l.numbers[rand.IntN(len(l.numbers))]
@@ -289,7 +288,7 @@ func (l *load) complete(t *testing.T) {
 	}
 }
 
-// audit compares the orders that responses named with those in the database, IDs by SKU, and adds the differences to r.
+// audit compares the orders that responses named with those in the database, IDs by name, and adds the differences to r.
 func (l *load) audit(stored map[string][]string, r *row) error {
 	var errs []error
 	for n, id := range l.orders {

@@ -27,7 +27,7 @@ func TestLongOverload(t *testing.T) {
 
 	of := flooding{
 		Addr:        strings.TrimPrefix(s.API.URL, "http://"),
-		Request:     rawRequest(http.MethodPost, "/v1/orders", demo.Token, orderOf("flood")),
+		Request:     rawRequest(http.MethodPost, "/v1/orders", demo.Token, orderOf("flood-0")),
 		Connections: admitted,
 	}
 	memory := memory{admitted: admitted, surplus: surplus, rest: residentPeak(t, s.Gateway)}

@@ -40,15 +40,15 @@ func TestLongPoisonRequests(t *testing.T) {
 	survivors := orders
 	// One after the other: a process that is killed because of one request may just have dead-lettered the other without
 	// having acknowledged it. The other would be dead-lettered twice, which is allowed.
-	for i, sku := range []string{"poison-0", "poison-1"} {
+	for i, name := range []string{"poison-0", "poison-1"} {
 		waiting.Go(func() {
-			r, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", orderOf(sku))
+			r, err := demo.Call(t.Context(), http.MethodPost, "/v1/orders", orderOf(name))
 			if err != nil || r.Status != http.StatusBadGateway {
-				t.Errorf("%s: status %d: %s, %v, want 502 at the time limit", sku, r.Status, r.Body, err)
+				t.Errorf("%s: status %d: %s, %v, want 502 at the time limit", name, r.Status, r.Body, err)
 			}
 		})
 		took := system.Take(func() { survivors = killUntilDead(t, orders, survivors, i+1) })
-		t.Logf("%s dead-lettered after %s", sku, took.Round(time.Millisecond))
+		t.Logf("%s dead-lettered after %s", name, took.Round(time.Millisecond))
 	}
 	killed := time.Now()
 	unlock()
@@ -70,19 +70,14 @@ func TestLongPoisonRequests(t *testing.T) {
 	results.add(r)
 	t.Logf("%+v, %d processes killed", r, len(orders)-len(survivors))
 	stored := readOrders(t, system.OrdersDatabase(s.Dir), "poison")
-	for _, sku := range []string{"poison-none", "poison-0"} {
-		if len(stored[sku]) != 1 {
-			t.Errorf("%s has orders %q, want one", sku, stored[sku])
+	for _, name := range []string{"poison-none", "poison-0"} {
+		if len(stored[name]) != 1 {
+			t.Errorf("%s has orders %q, want one", name, stored[name])
 		}
 	}
 	if len(stored) != 2 {
 		t.Errorf("orders %q, want none of the dropped request", stored)
 	}
-}
-
-// orderOf returns the body of a request to create an order of one item.
-func orderOf(sku string) string {
-	return fmt.Sprintf(`{"currency":"EUR","items":[{"sku":%q,"quantity":1,"unit_price":1}]}`, sku)
 }
 
 // killUntilDead kills each process that is creating an order, until the given number of requests is dead-lettered, and
@@ -112,13 +107,13 @@ func handleDeadLetters(t *testing.T, s *system.System) {
 	t.Helper()
 	warren := suite.BuildTool(t, "orders")
 	ids := deadIDs(t, warren, 2)
-	if !strings.Contains(warren.Run(t, "dead", "show", createQueue, ids[0]), `"poison-0"`) {
+	if !strings.Contains(warren.Run(t, "dead", "show", createQueue, ids[0]), orderOf("poison-0")) {
 		slices.Reverse(ids)
 	}
 	for i, id := range ids {
-		sku := fmt.Sprintf("%q", fmt.Sprintf("poison-%d", i))
-		if out := warren.Run(t, "dead", "show", createQueue, id); !strings.Contains(out, sku) {
-			t.Fatalf("message %s is not that of %s:\n%s", id, sku, out)
+		name := fmt.Sprintf("poison-%d", i)
+		if out := warren.Run(t, "dead", "show", createQueue, id); !strings.Contains(out, orderOf(name)) {
+			t.Fatalf("message %s is not that of %s:\n%s", id, name, out)
 		}
 	}
 	warren.Run(t, "dead", "replay", createQueue, ids[0])

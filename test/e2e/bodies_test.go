@@ -18,7 +18,7 @@ func TestBodies(t *testing.T) {
 	demo := s.API.Login(t, "demo")
 	before := demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders?limit=100", "")
 
-	item := `{"sku":"tea-500","quantity":1,"unit_price":1}`
+	item := `{"sku":"teapot","quantity":1}`
 	body := func(items ...string) string { return `{"currency":"EUR","items":[` + strings.Join(items, ",") + `]}` }
 	with := func(before, after string) string { return strings.Replace(body(item), before, after, 1) }
 	var zipped bytes.Buffer

@@ -98,7 +98,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-const newOrder = `{"currency":"EUR","items":[{"sku":"tea-500","quantity":1,"unit_price":1}]}`
+const newOrder = `{"currency":"EUR","items":[{"sku":"teapot","quantity":1}]}`
 
 // call makes a call in the background.
 func call(t *testing.T, u system.API, method, path, body string) <-chan system.Response {

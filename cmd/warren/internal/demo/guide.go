@@ -88,8 +88,7 @@ Then try:
   # 201: a new order; repeated with the same key, the same order
   curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \
-    -d '{"currency":"EUR",
-      "items":[{"sku":"carrot","quantity":3,"unit_price":250}]}'
+    -d '{"currency":"EUR","items":[{"sku":"carrot","quantity":3}]}'
   # 422: an invalid order
   curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Idempotency-Key: second' \

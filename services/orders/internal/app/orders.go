@@ -14,14 +14,15 @@ var ErrKeyReused = errors.New("idempotency key was used for another order")
 
 // Orders provides the use cases: List, Get, Create and Cancel.
 type Orders struct {
-	store OrderStore
-	newID func() string
-	now   func() time.Time
+	store     OrderStore
+	catalogue domain.Catalogue
+	newID     func() string
+	now       func() time.Time
 }
 
-// NewOrders returns the use cases over store. newID must never return the same ID twice.
-func NewOrders(store OrderStore, newID func() string, now func() time.Time) *Orders {
-	return &Orders{store: store, newID: newID, now: now}
+// NewOrders returns the use cases over store, with the prices of catalogue. newID must never return the same ID twice.
+func NewOrders(store OrderStore, catalogue domain.Catalogue, newID func() string, now func() time.Time) *Orders {
+	return &Orders{store: store, catalogue: catalogue, newID: newID, now: now}
 }
 
 // List returns a page of the orders that the caller may read. It overrides the customer in q.
@@ -57,13 +58,17 @@ type NewOrder struct {
 	// Key makes Create idempotent: for the same key of the same customer it returns the same order. Keys do not expire.
 	Key      string
 	Currency string
-	Items    []domain.Item
+	Lines    []domain.Line
 }
 
 // Create places an order for the caller. For a key that the caller has used before, it returns the order created then,
 // as it was placed, or ErrKeyReused if the content differs. It returns a *domain.InvalidError if the order breaks a rule.
 func (s *Orders) Create(ctx context.Context, caller Caller, in NewOrder) (domain.Order, error) {
-	order, err := domain.NewOrder(s.newID(), caller.CustomerID, in.Currency, in.Items, s.time())
+	items, err := s.catalogue.Items(in.Currency, in.Lines)
+	if err != nil {
+		return domain.Order{}, err
+	}
+	order, err := domain.NewOrder(s.newID(), caller.CustomerID, in.Currency, items, s.time())
 	if err != nil {
 		return domain.Order{}, err
 	}

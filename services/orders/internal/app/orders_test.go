@@ -17,6 +17,7 @@ import (
 var (
 	now   = time.Date(2026, 3, 1, 13, 0, 0, 123456789, time.FixedZone("CET", 3600))
 	noon  = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC) // now in UTC and microseconds
+	lines = []domain.Line{{SKU: "tea", Quantity: 2}}
 	items = []domain.Item{{SKU: "tea", Quantity: 2, UnitPrice: 450}}
 	alice = app.Caller{CustomerID: "alice"}
 	bob   = app.Caller{CustomerID: "bob"}
@@ -86,12 +87,13 @@ func newOrders(store app.OrderStore) *app.Orders {
 		n++
 		return fmt.Sprint("o", n)
 	}
-	return app.NewOrders(store, newID, func() time.Time { return now })
+	catalogue := domain.Catalogue{"tea": {"EUR": 450, "USD": 500}}
+	return app.NewOrders(store, catalogue, newID, func() time.Time { return now })
 }
 
 func create(t *testing.T, orders *app.Orders, caller app.Caller, key string) domain.Order {
 	t.Helper()
-	o, err := orders.Create(t.Context(), caller, app.NewOrder{Key: key, Currency: "EUR", Items: items})
+	o, err := orders.Create(t.Context(), caller, app.NewOrder{Key: key, Currency: "EUR", Lines: lines})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,11 +116,23 @@ func TestCreate(t *testing.T) {
 }
 
 func TestCreateInvalid(t *testing.T) {
+	for field, lines := range map[string][]domain.Line{"items": nil, "items[0].sku": {{SKU: "coal", Quantity: 1}}} {
+		store := &fakeStore{}
+		var invalid *domain.InvalidError
+		_, err := newOrders(store).Create(t.Context(), alice, app.NewOrder{Key: "k", Currency: "EUR", Lines: lines})
+		if !errors.As(err, &invalid) || invalid.Field != field || len(store.orders) > 0 {
+			t.Errorf("got %v and %d orders, want an InvalidError of %s and none", err, len(store.orders), field)
+		}
+	}
+}
+
+// A retry after a change of prices is the same order, at the prices of the first try.
+func TestCreateAgainAtAnotherPrice(t *testing.T) {
 	store := &fakeStore{}
-	var invalid *domain.InvalidError
-	_, err := newOrders(store).Create(t.Context(), alice, app.NewOrder{Key: "k", Currency: "EUR"})
-	if !errors.As(err, &invalid) || len(store.orders) > 0 {
-		t.Errorf("got %v and %d orders, want an InvalidError and none", err, len(store.orders))
+	first := create(t, newOrders(store), alice, "k")
+	dearer := app.NewOrders(store, domain.Catalogue{"tea": {"EUR": 900}}, func() string { return "o2" }, func() time.Time { return now })
+	if again := create(t, dearer, alice, "k"); !cmp.Equal(first, again) {
+		t.Error(cmp.Diff(first, again))
 	}
 }
 
@@ -135,7 +149,7 @@ func TestCreateAgain(t *testing.T) {
 	if other := create(t, orders, bob, "k"); other.ID == first.ID || other.CustomerID != "bob" {
 		t.Error("another customer's key gave the same order")
 	}
-	changed := app.NewOrder{Key: "k", Currency: "USD", Items: items}
+	changed := app.NewOrder{Key: "k", Currency: "USD", Lines: lines}
 	if _, err := orders.Create(t.Context(), alice, changed); !errors.Is(err, app.ErrKeyReused) {
 		t.Errorf("same key, another content: got %v, want ErrKeyReused", err)
 	}
@@ -279,7 +293,7 @@ func TestStoreErrors(t *testing.T) {
 		"list": func() error { _, err := orders.List(t.Context(), alice, app.Query{Limit: 1}); return err },
 		"get":  func() error { _, err := orders.Get(t.Context(), alice, id); return err },
 		"create": func() error {
-			_, err := orders.Create(t.Context(), alice, app.NewOrder{Key: "k2", Currency: "EUR", Items: items})
+			_, err := orders.Create(t.Context(), alice, app.NewOrder{Key: "k2", Currency: "EUR", Lines: lines})
 			return err
 		},
 		"cancel": func() error { _, err := orders.Cancel(t.Context(), alice, id); return err },

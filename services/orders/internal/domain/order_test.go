@@ -156,6 +156,9 @@ func TestSameContent(t *testing.T) {
 		want  bool
 	}{
 		{"same, with another id and status", domain.Order{ID: "o2", Status: domain.Paid, Currency: "EUR", Items: []domain.Item{tea, cup}}, true},
+		{"another price", domain.Order{Currency: "EUR", Items: []domain.Item{{SKU: "tea", Quantity: 1, UnitPrice: 2}, cup}}, true},
+		{"another quantity", domain.Order{Currency: "EUR", Items: []domain.Item{{SKU: "tea", Quantity: 2, UnitPrice: 1}, cup}}, false},
+		{"another product", domain.Order{Currency: "EUR", Items: []domain.Item{{SKU: "pot", Quantity: 1, UnitPrice: 1}, cup}}, false},
 		{"another currency", domain.Order{Currency: "USD", Items: []domain.Item{tea, cup}}, false},
 		{"fewer items", domain.Order{Currency: "EUR", Items: []domain.Item{tea}}, false},
 		{"another order of items", domain.Order{Currency: "EUR", Items: []domain.Item{cup, tea}}, false},

@@ -18,17 +18,16 @@ type createInput struct {
 }
 
 type newItem struct {
-	SKU       string `json:"sku" validate:"required,max=64"`
-	Quantity  int64  `json:"quantity" validate:"min=1,max=1000"`
-	UnitPrice *int64 `json:"unit_price" validate:"required,min=0,max=10000000000"` // a pointer tells a missing price from 0
+	SKU      string `json:"sku" validate:"required,max=64"`
+	Quantity int64  `json:"quantity" validate:"min=1,max=1000"`
 }
 
-func (in createInput) items() []domain.Item {
-	items := make([]domain.Item, len(in.Items))
+func (in createInput) lines() []domain.Line {
+	lines := make([]domain.Line, len(in.Items))
 	for i, each := range in.Items {
-		items[i] = domain.Item{SKU: each.SKU, Quantity: each.Quantity, UnitPrice: domain.Money(*each.UnitPrice)}
+		lines[i] = domain.Line(each)
 	}
-	return items
+	return lines
 }
 
 const maxKeyLength = 255

@@ -85,7 +85,7 @@ func (h handlers) create(ctx context.Context, caller app.Caller, in createInput)
 	if err != nil {
 		return order{}, err
 	}
-	o, err := h.orders.Create(ctx, caller, app.NewOrder{Key: key, Currency: in.Currency, Items: in.items()})
+	o, err := h.orders.Create(ctx, caller, app.NewOrder{Key: key, Currency: in.Currency, Lines: in.lines()})
 	if err != nil {
 		return order{}, err
 	}

@@ -32,6 +32,14 @@ var (
 	admin = &rpc.Identity{Subject: "admin", Scopes: []string{"orders:all"}}
 )
 
+// catalogue has the prices that the tests expect. longest is the longest SKU.
+var (
+	longest   = strings.Repeat("é", domain.MaxSKULength)
+	catalogue = domain.Catalogue{
+		"tea": {"EUR": 450, "JPY": 700}, "cup": {"EUR": 0}, "gold": {"EUR": domain.MaxUnitPrice}, "é": {"EUR": 1}, longest: {"EUR": 1},
+	}
+)
+
 // fixture runs the service's methods over a new database, and a client of them.
 type fixture struct {
 	t      *testing.T
@@ -53,7 +61,7 @@ func newFixture(t *testing.T) fixture {
 	check(store.Open(t.Context()))
 
 	var ids, ticks atomic.Int64
-	orders := app.NewOrders(store,
+	orders := app.NewOrders(store, catalogue,
 		func() string { return fmt.Sprintf("%04d", ids.Add(1)) },
 		func() time.Time {
 			return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration((ticks.Add(1)-1)/3) * time.Microsecond)
@@ -138,7 +146,7 @@ func getAll(who *rpc.Identity, query string) *rpc.Request {
 	return &rpc.Request{Queue: "orders.getAll", Identity: who, Query: values}
 }
 
-const tea = `{"currency":"EUR","items":[{"sku":"tea","quantity":2,"unit_price":450},{"sku":"cup","quantity":1,"unit_price":0}]}`
+const tea = `{"currency":"EUR","items":[{"sku":"tea","quantity":2},{"sku":"cup","quantity":1}]}`
 
 // order returns the body that create, get and cancel reply with for the first order, of tea.
 func order(status string) string {

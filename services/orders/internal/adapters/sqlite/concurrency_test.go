@@ -85,7 +85,7 @@ func TestConcurrentCancels(t *testing.T) {
 	results := make(chan error, replicas*calls)
 	var group errgroup.Group
 	for range replicas {
-		orders := app.NewOrders(open(t, path), uuid.NewString, time.Now)
+		orders := app.NewOrders(open(t, path), domain.Sample, uuid.NewString, time.Now)
 		for range calls {
 			group.Go(func() error {
 				_, err := orders.Cancel(t.Context(), app.Caller{CustomerID: "c1"}, "o1")
