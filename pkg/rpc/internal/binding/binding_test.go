@@ -199,6 +199,8 @@ func TestRuleMessages(t *testing.T) {
 		Code     string         `json:"code" validate:"len=3"`
 		Currency string         `json:"currency" validate:"iso4217"`
 		Name     string         `json:"name" validate:"alphanum"`
+		Print    string         `json:"print" validate:"printascii"`
+		Spaces   string         `json:"spaces" validate:"excludes= "`
 		Small    int            `json:"small" validate:"lt=0"`
 		Large    float64        `json:"large" validate:"gt=0.5"`
 		Exact    int            `json:"exact" validate:"eq=2"`
@@ -213,7 +215,7 @@ func TestRuleMessages(t *testing.T) {
 	b, err := Of(reflect.TypeFor[rules]())
 	noError(t, err)
 	var in rules
-	err = b.Decode(&protocol.Request{Body: []byte(`{"name":"-","set":["a","a"],"map":{"a":1}}`)}, &in)
+	err = b.Decode(&protocol.Request{Body: []byte(`{"name":"-","print":"é","spaces":" ","set":["a","a"],"map":{"a":1}}`)}, &in)
 	want := []protocol.FieldError{
 		{Field: "id", Message: "must be a UUID"},
 		{Field: "email", Message: "must be an email address"},
@@ -222,6 +224,8 @@ func TestRuleMessages(t *testing.T) {
 		{Field: "code", Message: "must have exactly 3 characters"},
 		{Field: "currency", Message: "must be a currency code like EUR"},
 		{Field: "name", Message: "must have letters and digits only"},
+		{Field: "print", Message: "must have visible ASCII characters only"},
+		{Field: "spaces", Message: "has a character that it must not have"},
 		{Field: "small", Message: "must be less than 0"},
 		{Field: "large", Message: "must be more than 0.5"},
 		{Field: "exact", Message: "must be exactly 2"},

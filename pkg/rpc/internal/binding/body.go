@@ -148,7 +148,7 @@ func (b *Binding) decodeBody(r *protocol.Request, in any) ([]protocol.FieldError
 	if !protocol.IsJSON(r.ContentType) {
 		return nil, protocol.NewError(http.StatusUnsupportedMediaType, "the body is %q, not JSON in UTF-8", r.ContentType)
 	}
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if coding := strings.Join(r.Header.Values("Content-Encoding"), ","); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, protocol.NewError(http.StatusUnsupportedMediaType, "the body has the content coding %q", coding).
 			WithHeader("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
 	}

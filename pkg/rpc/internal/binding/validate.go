@@ -103,15 +103,17 @@ func typeMessage(t reflect.Type) string {
 
 // ruleMessages words the broken rules without a parameter.
 var ruleMessages = map[string]string{
-	"required": "is required",
-	"unique":   "must not repeat a value",
-	"uuid":     "must be a UUID",
-	"uuid4":    "must be a UUID",
-	"email":    "must be an email address",
-	"url":      "must be a URL",
-	"http_url": "must be a URL",
-	"iso4217":  "must be a currency code like EUR",
-	"alphanum": "must have letters and digits only",
+	"required":   "is required",
+	"unique":     "must not repeat a value",
+	"uuid":       "must be a UUID",
+	"uuid4":      "must be a UUID",
+	"email":      "must be an email address",
+	"url":        "must be a URL",
+	"http_url":   "must be a URL",
+	"iso4217":    "must be a currency code like EUR",
+	"alphanum":   "must have letters and digits only",
+	"printascii": "must have visible ASCII characters only",
+	"excludes":   "has a character that it must not have",
 }
 
 // boundMessages words the broken rules that compare a size or a number with their parameter.

@@ -158,6 +158,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 func TestBadIdempotencyKey(t *testing.T) {
 	f := newFixture(t)
+	f.want(f.do(createWithKey(alice, `{"currency":1,"items":[]}`, "a b")), 422, "currency", "Idempotency-Key", "items")
 	for name, key := range map[string]string{
 		"empty": "", "long": strings.Repeat("k", 256), "space": "a b", "control": "a\x01", "delete": "a\x7f", "not ASCII": "clé",
 	} {
