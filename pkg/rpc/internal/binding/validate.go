@@ -90,6 +90,9 @@ func typeMessage(t reflect.Type) string {
 	case reflect.Float32, reflect.Float64:
 		return "must be a number"
 	case reflect.Slice, reflect.Array:
+		if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
+			return "must be base64 in a string"
+		}
 		return "must be an array"
 	case reflect.Struct, reflect.Map:
 		if t == timeType {
