@@ -1,11 +1,13 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -51,4 +53,40 @@ func TestMemoryAlarm(t *testing.T) {
 	}
 	fault := fmt.Sprintf("the broker's memory alarm, %d times", times)
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
+}
+
+// TestDiskAlarmAtStart starts the system while the broker has too little disk space to take messages. The gateway reports that it
+// is not ready, and refuses calls at once. The system works once the alarm clears.
+func TestDiskAlarmAtStart(t *testing.T) {
+	const usual = "50MB"
+	t.Cleanup(func() { suite.Ctl(t, "set_disk_free_limit", usual) })
+	began := time.Now()
+	suite.Ctl(t, "set_disk_free_limit", "1000000GB")
+	s := suite.LaunchSystem(t, limitSetting)
+	s.Gateway.AwaitNotReady(t, "blocked")
+	awaittest.Success(t, "the API to listen", func(ctx context.Context) error {
+		_, err := s.API.Call(ctx, http.MethodGet, "/", "")
+		return err
+	})
+	var slowest time.Duration
+	const calls = 10
+	for range calls {
+		slowest = max(slowest, system.Take(func() {
+			s.API.Want(t, http.StatusServiceUnavailable, http.MethodPost, "/v1/login", `{"username":"demo","password":"demo"}`)
+		}))
+	}
+	if allowed := size(10*time.Second, time.Second); slowest > allowed {
+		t.Errorf("a refusal took %s, want %s at most", slowest, allowed)
+	}
+	suite.Ctl(t, "set_disk_free_limit", usual)
+	cleared := nodeLog.AwaitFirst(t, began, alarmCleared)
+	for _, p := range s.Processes() {
+		p.AwaitReady(t)
+	}
+	t.Logf("ready %s after the end of the alarm", time.Since(cleared).Round(time.Millisecond))
+	l := startLoad(t, s.API.Login(t, "demo"))
+	l.fault(t, cleared)
+	fault := fmt.Sprintf("the broker's disk alarm at the start (each call refused within %s)", slowest.Round(time.Millisecond))
+	// The first call comes after rabbitmqctl has ended, and after a login.
+	l.finish(t, fault, system.OrdersDatabase(s.Dir), size(system.Patience, 10*time.Second))
 }
