@@ -49,6 +49,27 @@ func TestLongClusterLosesNodes(t *testing.T) {
 	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
 }
 
+// TestLongClusterRestarts stops and starts each node of a cluster in turn, as an upgrade of the broker does.
+func TestLongClusterRestarts(t *testing.T) {
+	c := startCluster(t)
+	s := c.suite().StartSystem(t, limitSetting, "RPC_QUEUE_TYPE=quorum", "RPC_CALLBACK_QUEUE_TYPE=quorum")
+	l := startLoad(t, s.API.Login(t, "demo"))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	for _, node := range c.Nodes {
+		stopping := time.Now()
+		c.dead = node
+		if err := node.Stop(ctx); err != nil {
+			t.Fatal(err)
+		}
+		l.fault(t, stopping)
+		c.restore(t)
+	}
+	c.awaitConsumers(t)
+	// The fault begins with the order to stop, and the node takes its time.
+	l.finish(t, "each node of a cluster of three is restarted", system.OrdersDatabase(s.Dir), resumes()+size(0, 10*time.Second))
+}
+
 // cluster is three nodes with the broker users of production. At most one node is dead.
 type cluster struct {
 	*rabbitmqtest.Cluster
