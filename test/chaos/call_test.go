@@ -63,7 +63,7 @@ func orderOf(name string) string {
 func (o order) name() string {
 	var name []byte
 	for _, each := range o.Items {
-		name = append(name, byte(each.Quantity)) //nolint:gosec // orderOf made it of a byte
+		name = append(name, byte(each.Quantity))
 	}
 	return string(name)
 }
