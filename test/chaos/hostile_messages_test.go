@@ -60,7 +60,7 @@ func TestLongHostileMessages(t *testing.T) {
 
 func dialRaw(t *testing.T) *rabbitmqtest.Raw {
 	t.Helper()
-	raw, err := rabbitmqtest.DialRaw(suite.BrokerURL("access-control"))
+	raw, err := rabbitmqtest.DialRaw(t.Context(), suite.BrokerURL("access-control"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,8 @@ func TestBrokerTakesSmallMessages(t *testing.T) {
 				return
 			default:
 			}
-			if r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders?limit=1", ""); t.Context().Err() == nil && err != nil || r.Status != http.StatusOK {
+			r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders?limit=1", "")
+			if t.Context().Err() == nil && (err != nil || r.Status != http.StatusOK) {
 				t.Errorf("a call of another client: status %d, %v: %s", r.Status, err, r.Body)
 			}
 		}

@@ -59,7 +59,7 @@ func TestRawMessages(t *testing.T) {
 			return err
 		})
 	}
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	publishRandom(t, rand.New(rand.NewPCG(seed, 0)), queues)
 	awaitEmpty()
@@ -128,7 +128,7 @@ func publishRandom(t *testing.T, r *rand.Rand, queues []string) {
 
 func dialRaw(t *testing.T) *rabbitmqtest.Raw {
 	t.Helper()
-	raw, err := rabbitmqtest.DialRaw(suite.BrokerURL("access-control"))
+	raw, err := rabbitmqtest.DialRaw(t.Context(), suite.BrokerURL("access-control"))
 	if err != nil {
 		t.Fatal(err)
 	}

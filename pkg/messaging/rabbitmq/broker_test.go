@@ -90,7 +90,7 @@ func receivedMessages(t *testing.T, b *Broker, q messaging.Queue) <-chan messagi
 // rawPublisher returns a function that publishes what the library would not.
 func rawPublisher(t *testing.T) func(queue string, properties []byte) {
 	t.Helper()
-	r, err := rabbitmqtest.DialRaw(testURL)
+	r, err := rabbitmqtest.DialRaw(t.Context(), testURL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,9 +99,9 @@ func TestLargeHeaders(t *testing.T) {
 		}{
 			{rabbitmqtest.Long('S', make([]byte, 100_000)), true},
 			{rabbitmqtest.Long('S', make([]byte, 130_500)), false},
-			{rabbitmqtest.Long('A', slices.Repeat([]byte("b"), 8000)), true},
-			{rabbitmqtest.Long('F', rabbitmqtest.Field("1", rabbitmqtest.Long('A', slices.Repeat([]byte("b"), 8000))),
-				rabbitmqtest.Field("2", rabbitmqtest.Long('A', slices.Repeat([]byte("b"), 8000)))), false},
+			{rabbitmqtest.Long('A', slices.Repeat([]byte("b\x01"), 8000)), true},
+			{rabbitmqtest.Long('F', rabbitmqtest.Field("1", rabbitmqtest.Long('A', slices.Repeat([]byte("b\x01"), 8000))),
+				rabbitmqtest.Field("2", rabbitmqtest.Long('A', slices.Repeat([]byte("b\x01"), 8000)))), false},
 		} {
 			publish(q.Name, rabbitmqtest.Properties("large", rabbitmqtest.Field("large", test.value)))
 			m := receive(t, dead)

@@ -46,7 +46,7 @@ func HeaderTests() map[string]HeaderTest {
 	elements := func(n int) []byte {
 		var fields []byte
 		for i := range n {
-			fields = append(fields, Field(string(binary.BigEndian.AppendUint16(nil, uint16(i))), "V")...) //nolint:gosec // below 1<<16
+			fields = append(fields, Field(string(binary.BigEndian.AppendUint16(nil, uint16(i))), "V")...)
 		}
 		return fields
 	}
@@ -84,7 +84,7 @@ const propertyTypes = "ssFbbssesTsuss"
 // RandomProperties returns properties for Raw.Publish with any headers, of which some name the queues. The broker accepts most
 // of them. AMQP libraries and the consumers of the queues must cope with them.
 func RandomProperties(r *rand.Rand, queues []string) []byte {
-	flags := uint16(r.Uint32()) &^ 3
+	flags := binary.BigEndian.Uint16([]byte{randomByte(r), randomByte(r)}) &^ 3 // two bits are no flags
 	var values []byte
 	for i, kind := range []byte(propertyTypes) {
 		flag := uint16(1) << (15 - i)
@@ -96,7 +96,7 @@ func RandomProperties(r *rand.Rand, queues []string) []byte {
 			values = append(values, long(string(randomHeaders(r, queues)))...)
 		case flags&flag == 0:
 		case kind == 'b':
-			values = append(values, byte(r.IntN(256)))
+			values = append(values, randomByte(r))
 		case kind == 'T':
 			values = binary.BigEndian.AppendUint64(values, r.Uint64())
 		case kind == 'e':
@@ -134,6 +134,8 @@ func randomHeaders(r *rand.Rand, queues []string) []byte {
 	return fields
 }
 
+func randomByte(r *rand.Rand) byte { return byte(r.Uint32()) } //nolint:gosec // any
+
 // randomText returns valid UTF-8, without which RabbitMQ refuses a short string.
 func randomText(r *rand.Rand) string {
 	return strings.ToValidUTF8(randomString(r, 255), "?")
@@ -142,7 +144,7 @@ func randomText(r *rand.Rand) string {
 func randomString(r *rand.Rand, limit int) string {
 	text := make([]byte, r.IntN(limit))
 	for i := range text {
-		text[i] = byte(r.IntN(256))
+		text[i] = randomByte(r)
 	}
 	return string(text)
 }
@@ -157,7 +159,7 @@ func randomValue(r *rand.Rand, depth int) string {
 	kind := "tbBsuIilLfdDTVSxAF"[r.IntN(18)]
 	content := make([]byte, sizes[kind])
 	for i := range content {
-		content[i] = byte(r.IntN(256))
+		content[i] = randomByte(r)
 	}
 	switch kind {
 	case 'f', 'd':

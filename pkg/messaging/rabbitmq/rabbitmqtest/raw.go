@@ -3,6 +3,7 @@ package rabbitmqtest
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -42,12 +43,12 @@ const (
 var ErrRefused = errors.New("refused by the broker")
 
 // DialRaw connects to an amqp:// URL.
-func DialRaw(broker string) (*Raw, error) {
+func DialRaw(ctx context.Context, broker string) (*Raw, error) {
 	u, err := url.Parse(broker)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.DialTimeout("tcp", u.Host, rawTimeout)
+	conn, err := (&net.Dialer{Timeout: rawTimeout}).DialContext(ctx, "tcp", u.Host)
 	if err != nil {
 		return nil, err
 	}
