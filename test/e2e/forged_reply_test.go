@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/pkg/rpc"
 )
 
@@ -40,21 +42,23 @@ func TestForgedReply(t *testing.T) {
 		question, leaked := forged, forged
 		question.Type, question.ReplyTo = "rpc.request", m.ReplyTo // orders.get replies with the question
 		leaked.CorrelationID = secret
+		send := func(from messaging.Broker, queue string, message messaging.Message) func() error {
+			return func() error { return from.Send(ctx, queue, message) }
+		}
 		tries := []struct {
 			name    string
-			from    messaging.Broker
-			queue   string
-			message messaging.Message
+			try     func() error
 			counter string
 		}{
-			{"a reply with the public ID", thief, m.ReplyTo, forged, orphans},
-			{"an honest reply to another question", thief, "orders.get", question, orphans},
-			{"a message that orders moved", orders, m.ReplyTo, forged, orphans},
-			{"a reply with the secret", thief, m.ReplyTo, leaked, forgeries},
+			{"a reply with the public ID", send(thief, m.ReplyTo, forged), orphans},
+			{"an honest reply to another question", send(thief, "orders.get", question), orphans},
+			{"the copy of a message that orders dead-letters", func() error { return publishCopied(t, "orders.get", m.ReplyTo, m.ID) }, orphans},
+			{"a message that orders moved", send(orders, m.ReplyTo, forged), orphans},
+			{"a reply with the secret", send(thief, m.ReplyTo, leaked), forgeries},
 		}
 		for _, try := range tries {
 			before := gateway.Metric(t, try.counter)
-			if err := try.from.Send(ctx, try.queue, try.message); err != nil {
+			if err := try.try(); err != nil {
 				return err
 			}
 			awaittest.Success(t, try.name+" dropped", func(context.Context) error {
@@ -72,7 +76,25 @@ func TestForgedReply(t *testing.T) {
 	if string(r.Body) != `"genuine"` {
 		t.Errorf("the client got %s", r.Body)
 	}
+	take(t, orders, "orders.get.dead", 1) // without a second copy
+	if n := gateway.Metric(t, orphans); n != 4 {
+		t.Errorf("%v orphan replies, want 4", n)
+	}
 	if log := gateway.Output(); strings.Contains(log, secret) || !strings.Contains(log, r.Header.Get("X-Correlation-Id")) {
 		t.Errorf("the gateway's log should name the call, and not its secret %s", secret)
 	}
+}
+
+// publishCopied has the thief publish a message without a reply_to that a service of RPC rejects, with a header that has the
+// broker put a copy into another queue.
+func publishCopied(t *testing.T, queue, copyTo, correlationID string) error {
+	t.Helper()
+	raw := dialRaw(t)
+	defer func() { _ = raw.Close() }()
+	to := rabbitmqtest.Long('A', []byte(rabbitmqtest.Long('S', []byte(copyTo))))
+	properties := rabbitmqtest.Properties(correlationID, rabbitmqtest.Field("CC", to), rabbitmqtest.Field("rpc-version", "t\x01"),
+		rabbitmqtest.Field("x-delivery-count", "l\x00\x00\x00\x00\x00\x00\x00\x63"))
+	const headers, correlation = 1 << 13, 1 << 10
+	binary.BigEndian.PutUint16(properties, headers|correlation) // in place of the message ID
+	return raw.Publish(queue, properties, []byte(`"forged"`))
 }

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -113,7 +114,7 @@ func (s *session) publish(ctx context.Context, queue string, m *messaging.Messag
 		return err
 	}
 	if m.ID == "" {
-		m.ID = uuid.NewString()
+		m.ID = cmp.Or(m.CorrelationID, uuid.NewString()) // a moved request of a plain client keeps the ID that it has
 	}
 	key := returnKey{queue, m.ID}
 	p := s.publisher.Load()

@@ -210,6 +210,28 @@ func TestForgedHeaders(t *testing.T) {
 	}
 }
 
+// TestMovedMessageKeepsItsID: RPC's plain clients set a correlation ID only, by which their services recognize a request that
+// they have handled before.
+func TestMovedMessageKeepsItsID(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	q.DeadLetter = q.Name + ".dead"
+	dead := received(t, b, deadLetterQueue(q))
+	if _, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+		return messaging.Reject(errors.New("any"))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for m, want := range map[*messaging.Message]string{{CorrelationID: "7"}: "7", {ID: "8", CorrelationID: "secret"}: "8"} {
+		if err := b.Send(testContext(t), q.Name, *m); err != nil {
+			t.Fatal(err)
+		}
+		if got := receive(t, dead); got != want {
+			t.Errorf("ID %q, want %q", got, want)
+		}
+	}
+}
+
 // TestExclusiveOnAQueueOfAnotherType subscribes to an existing quorum queue as a classic one. RabbitMQ ignores the exclusive
 // flag on a quorum queue, so the consumers must keep each other out.
 func TestExclusiveOnAQueueOfAnotherType(t *testing.T) {
