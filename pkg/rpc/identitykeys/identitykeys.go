@@ -4,6 +4,7 @@
 package identitykeys
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
@@ -29,28 +30,25 @@ const (
 
 // Publish writes a public key for readers of the directory, unless it is there.
 func Publish(directory, id string, key ed25519.PublicKey) error {
+	path := filepath.Join(directory, id+extension)
+	if published, err := readKey(path); err == nil && key.Equal(published) {
+		return nil
+	}
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
-		return fmt.Errorf("publish key %s: %w", id, err)
-	}
-	path := filepath.Join(directory, id+extension)
-	if _, err := os.Stat(path); err == nil {
-		return nil
+		return err
 	}
 	temporary, err := os.CreateTemp(directory, ".new-*")
 	if err != nil {
-		return fmt.Errorf("publish key %s: %w", id, err)
+		return err
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
 	err = pem.Encode(temporary, &pem.Block{Type: pemType, Bytes: der})
 	// Other services, which may run as other users, read the file.
-	if err = errors.Join(err, temporary.Chmod(0o644), temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), path)
+	if err := errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close()); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("publish key %s: %w", id, err)
-	}
-	return nil
+	return os.Rename(temporary.Name(), path)
 }
 
 // Directory finds keys. Its methods are safe for concurrent use.
@@ -74,39 +72,45 @@ func (d *Directory) Key(id string) ed25519.PublicKey {
 	defer d.mu.Unlock()
 	if age := time.Since(d.read); age > forgetAfter || age > rereadAfter && d.keys[id] == nil {
 		d.read = time.Now()
-		keys, err := readAll(d.path)
-		if err != nil {
-			d.logger.Error("read the keys of identities", "directory", d.path, "error", err)
+		if err := d.readAll(); err != nil {
+			d.logger.Error("read the keys of identities; the previous ones stay in use", "directory", d.path, "error", err)
 		}
-		d.keys = keys
 	}
 	return d.keys[id]
 }
 
-// readAll returns the keys that can be read, also if the error says that others can't.
-func readAll(directory string) (map[string]ed25519.PublicKey, error) {
-	entries, err := os.ReadDir(directory)
-	errs := []error{err}
+// readAll brings the files into use. What can't be read changes nothing: its key counts if it did before.
+func (d *Directory) readAll() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	var errs []error
 	keys := make(map[string]ed25519.PublicKey, len(entries))
 	for _, entry := range entries {
 		id, ok := strings.CutSuffix(entry.Name(), extension)
 		if !ok || strings.HasPrefix(id, ".") {
 			continue
 		}
-		key, err := readKey(filepath.Join(directory, entry.Name()))
+		key, err := readKey(filepath.Join(d.path, entry.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", entry.Name(), err))
-			continue
+			key = d.keys[id]
 		}
 		keys[id] = key
 	}
-	return keys, errors.Join(errs...)
+	d.keys = keys
+	return errors.Join(errs...)
 }
 
 func readKey(path string) (ed25519.PublicKey, error) {
+	// Opening a named pipe would wait for a writer.
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, errors.New("not a regular file"))
+	}
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
