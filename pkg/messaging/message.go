@@ -25,8 +25,8 @@ type Message struct {
 	CorrelationID   string // of a reply: the ID of its request
 	ReplyTo         string // the queue that replies go to
 	// UserID is the user who sent the message. The broker verifies it; a sender cannot set it. It is "" if unknown. The
-	// consumer becomes the sender of messages that it dead-letters, and of those that a queue with a delivery limit delivers
-	// again.
+	// consumer becomes the sender of messages that it dead-letters, and of those that a classic queue with a delivery limit
+	// delivers again.
 	UserID string
 
 	// Headers hold values of these types only: nil, string, bool, integers, floats, time.Time, []byte, []any and

@@ -25,7 +25,7 @@ type Queue struct {
 	DeadLetter string
 	// DeliveryLimit bounds how often a message is delivered; 0: no limit. A message that was sent to a consumer counts as
 	// delivered, even if the consumer was lost before its handler ran, so with a limit the prefetch should not exceed the
-	// concurrency. Such a message is delivered again after all others, and its TTL starts anew. DeliveryLimit is a setting of
-	// the subscription, like DeadLetter.
+	// concurrency. A classic queue delivers such a message again after all others, and its TTL starts anew. DeliveryLimit is a
+	// setting of the subscription, like DeadLetter.
 	DeliveryLimit int
 }

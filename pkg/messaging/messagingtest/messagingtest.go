@@ -86,6 +86,7 @@ func Run(t *testing.T, connect Connect, options Options) {
 		{"ExclusiveFirst", testExclusiveFirst},
 		{"ExclusiveSecond", testExclusiveSecond},
 		{"ExclusiveDrained", testExclusiveDrained},
+		{"ExclusiveAfterLoss", testExclusiveAfterLoss},
 
 		{"Invalid", testInvalid},
 		{"CancelledContext", testCancelledContext},

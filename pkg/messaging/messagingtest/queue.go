@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -149,4 +150,30 @@ func testExclusiveDrained(t *tester) {
 	}
 	t.subscribe(second, q, newInbox().handle)
 	t.drain(s) // returns at once after Close
+}
+
+// testExclusiveAfterLoss loses the connection of an exclusive consumer, which takes its queue over again.
+func testExclusiveAfterLoss(t *tester) {
+	b, other, q, received := t.connect(), t.connect(), t.newQueue(), newInbox()
+	s := t.subscribe(b, q, received.handle, messaging.WithExclusive())
+	for _, text := range numbers(3) {
+		awaittest.Until(t, "the broker to be ready", func() bool { return b.Ready() == nil })
+		t.options.Interrupt(t.T, b)
+		t.publish(other, q, text)
+		t.awaitText(received, text)
+		_, err := other.Subscribe(t.ctx, q, newInbox().handle, messaging.WithExclusive())
+		t.wantError("Subscribe WithExclusive beside an exclusive consumer", err, messaging.ErrQueueInUse)
+	}
+	t.drain(s)
+	t.subscribe(other, q, received.handle, messaging.WithExclusive())
+	t.publish(other, q, "after the drain")
+	t.awaitText(received, "after the drain")
+}
+
+// awaitText receives messages until one has this text. Those before it may be delivered again after a lost connection.
+func (t *tester) awaitText(i inbox, text string) {
+	t.Helper()
+	for string(awaittest.Receive(t, i, text).Body) != text {
+		continue
+	}
 }

@@ -175,7 +175,14 @@ func testRetryDelay(t *tester) {
 // drain gives the waiting ones to another consumer.
 func testRetryDelayOthers(t *tester) {
 	for _, limit := range []int{0, 3} {
-		for _, test := range []struct{ prefetch, failing int }{{1, 5}, {20, 100}} {
+		for _, test := range []struct {
+			prefetch, failing int
+			option            messaging.SubscribeOption
+		}{
+			{1, 5, messaging.WithConcurrency(1)},
+			{20, 100, messaging.WithConcurrency(5)},
+			{20, 100, messaging.WithExclusive()},
+		} {
 			b, q := t.connect(), t.newQueue()
 			q.DeliveryLimit = limit
 			taken := newInbox()
@@ -184,7 +191,7 @@ func testRetryDelayOthers(t *tester) {
 					return taken.handle(ctx, m)
 				}
 				return errHandler
-			}, messaging.WithPrefetch(test.prefetch), messaging.WithRetryDelay(time.Hour, time.Hour))
+			}, messaging.WithPrefetch(test.prefetch), messaging.WithRetryDelay(time.Hour, time.Hour), test.option)
 			t.publish(b, q, numbers(test.failing)...)
 			t.publish(b, q, "marker")
 			t.expect(taken, "marker")

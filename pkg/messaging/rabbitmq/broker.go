@@ -45,7 +45,7 @@ func New(options Options) (*Broker, error) {
 	}
 	b := &Broker{options: options, subscriptions: map[*subscription]struct{}{}, closeDone: make(chan struct{})}
 	b.publishing = newConnection("publish", options, b.openPublisher, b.reconnected)
-	b.consuming = newConnection("consume", options, openDeclarer, b.reconnected)
+	b.consuming = newConnection("consume", options, b.openDeclarer, b.reconnected)
 	ctx, disconnect := context.WithCancel(context.Background())
 	b.disconnect = disconnect
 	for _, c := range b.connections() {
@@ -77,8 +77,8 @@ func (b *Broker) openPublisher(s *session) error {
 
 func (b *Broker) connections() []*connection { return []*connection{b.publishing, b.consuming} }
 
-func openDeclarer(s *session) error {
-	s.declarer = &declarer{session: s}
+func (b *Broker) openDeclarer(s *session) error {
+	s.declarer = &declarer{session: s, log: b.options.Logger}
 	return nil
 }
 
@@ -279,7 +279,7 @@ func (b *Broker) Ready() error {
 	if err != nil {
 		return err
 	}
-	if err := s.unavailable(); err != nil {
+	if err := s.prober.probe(context.Background()); err != nil {
 		return err
 	}
 	if _, err := b.consuming.session(); err != nil {
@@ -289,7 +289,11 @@ func (b *Broker) Ready() error {
 	defer b.mu.Unlock()
 	for s := range b.subscriptions {
 		if !s.live.Load() {
-			return fmt.Errorf("%w: not consuming from queue %s", messaging.ErrUnavailable, s.queue.Name)
+			reason := errStarting
+			if err := s.failure.Load(); err != nil {
+				reason = *err
+			}
+			return fmt.Errorf("%w: not consuming from queue %s: %w", messaging.ErrUnavailable, s.queue.Name, reason)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -170,4 +171,80 @@ func (l *load) stop() (confirmed []string, failed int) {
 	l.cancel()
 	l.running.Wait()
 	return l.ids, l.failed
+}
+
+// TestLongClusterLosesHomeNode kills the node that holds a classic queue and to which the exclusive consumer of a quorum queue
+// is connected. The classic queue is unavailable until the node is back. The exclusive consumer moves to another node, where it
+// still keeps others out.
+func TestLongClusterLosesHomeNode(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t)
+	urls := cluster.URLs()
+	b := newTestBroker(t, Options{URLs: urls})
+	other := newTestBroker(t, Options{URLs: urls[1:]})
+	ctx := testContext(t)
+	classic, callback := testQueue(t), testQueue(t)
+	callback.Type = messaging.Quorum
+	if err := b.Ensure(ctx, classic); err != nil {
+		t.Fatal(err)
+	}
+	got, lost := make(chan string, 10), make(chan struct{})
+	subscribe := func(b *Broker) error {
+		_, err := b.Subscribe(testContext(t), callback, func(_ context.Context, m messaging.Message) error {
+			got <- m.ID
+			if m.ID == "held" {
+				<-lost
+			}
+			return nil
+		}, messaging.WithExclusive())
+		return err
+	}
+	wantRefused := func(when string) {
+		t.Helper()
+		if err := subscribe(other); !errors.Is(err, messaging.ErrQueueInUse) {
+			t.Errorf("a second exclusive consumer %s: %v, want ErrQueueInUse", when, err)
+		}
+	}
+	if err := subscribe(b); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused("at first")
+
+	if err := b.Publish(ctx, callback.Name, messaging.Message{ID: "held"}); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, got)
+	killed := cluster.Nodes[0]
+	killed.Kill()
+	awaittest.Until(t, "the loss", func() bool { return b.Ready() != nil })
+	began := time.Now()
+	close(lost)
+	awaittest.Success(t, "ready on another node", func(context.Context) error { return b.Ready() })
+	t.Logf("ready after %s", time.Since(began))
+	wantRefused("after the takeover")
+	awaittest.Success(t, "a publish", func(ctx context.Context) error {
+		return b.Publish(ctx, callback.Name, messaging.Message{ID: "after the loss"})
+	})
+	for missing := map[string]bool{"held": true, "after the loss": true}; len(missing) > 0; {
+		id := receive(t, got)
+		t.Logf("received %q after %s", id, time.Since(began))
+		delete(missing, id)
+	}
+
+	for range 2 {
+		for _, b := range []*Broker{b, other} {
+			if err := b.Ensure(ctx, classic); !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), classic.Name) {
+				t.Errorf("ensure a queue whose node is away: %v, want ErrUnavailable", err)
+			}
+		}
+	}
+	if err := killed.Restart(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	awaittest.Until(t, "the classic queue", func() bool { return other.Ensure(testContext(t), classic) == nil })
+	wantRefused("after the node is back")
+	if err := b.Close(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	awaittest.Until(t, "another exclusive consumer", func() bool { return subscribe(other) == nil })
 }

@@ -24,6 +24,9 @@ type consumer struct {
 	ctx  context.Context // ends when no more deliveries come
 	over context.CancelFunc
 
+	locked  string // the lock that keeps others out
+	counted bool   // the broker counts the deliveries, in a quorum queue
+
 	waiting atomic.Int64  // messages to retry; see retry
 	crowded chan struct{} // closed when another consumer is to replace this one
 	retired atomic.Bool   // crowded is closed: the end of the deliveries does not end ctx
@@ -55,6 +58,7 @@ func (s *subscription) consume() (*consumer, error) {
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
 	c := &consumer{subscription: s, session: sess, tag: uuid.NewString(), channel: ch, crowded: make(chan struct{})}
+	c.counted = s.queue.Type == messaging.Quorum && sess.declarer.agreed(s.queue.Name)
 	if err := c.start(); err != nil {
 		_ = ch.Close()
 		return nil, fmt.Errorf("consume from queue %s: %w", s.queue.Name, err)
@@ -70,7 +74,7 @@ func (c *consumer) start() (err error) {
 	}
 	closes := c.channel.NotifyClose(make(chan *amqp.Error, 1))
 	if err := c.lock(); err != nil {
-		return err
+		return fmt.Errorf("lock the queue: %w", asInUse(err))
 	}
 	c.deliveries, err = c.channel.Consume(s.queue.Name, c.tag, false, s.options.Exclusive, false, false, nil)
 	if err != nil {

@@ -66,7 +66,7 @@ func (c *cursor) Next(ctx context.Context) bool {
 	}
 	c.left--
 	c.message = decode(c.current)
-	c.before = failedDeliveries(c.current) > 0 || c.current.Headers[acquiredCountHeader] != nil
+	c.before = brokerCount(c.current) > 0
 	return true
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
+	"strings"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -17,29 +20,73 @@ import (
 // See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
 const noDeliveryLimit = math.MaxInt32
 
+// disconnectedTimeout is how long a quorum queue waits for a consumer whose node is lost before it delivers the consumer's messages
+// to another one. RabbitMQ 4.3 waits a minute by default, which is longer than most calls last. Older versions do not wait, and
+// ignore the argument.
+const disconnectedTimeout = time.Second
+
 // declarer declares queues on a channel that does nothing else: a concurrent declaration and publish on one channel
 // interleave their frames, and a refused declaration closes its channel. It remembers the queues that it has seen.
 type declarer struct {
 	session *session
-	known   sync.Map // name → struct{}
+	log     *slog.Logger
+	known   sync.Map // name → outcome
 
 	mu      sync.Mutex
 	channel *amqp.Channel // nil until needed, and after a refusal
 }
 
-// ensure declares q unless it is known to exist.
+// outcome is that of a declaration. An error is remembered for refusalExpiry, so that the callers of one queue that is away do
+// not hold up those of others.
+type outcome struct {
+	err    error
+	expiry time.Time // of err
+	agreed bool      // the queue has the arguments it was declared with, its type among them
+}
+
+const refusalExpiry = time.Second
+
+// remembered returns what is known of a queue.
+func (d *declarer) remembered(queue string) (known bool, err error) {
+	v, known := d.known.Load(queue)
+	o, _ := v.(outcome)
+	return known && (o.err == nil || time.Now().Before(o.expiry)), o.err
+}
+
+// agreed reports whether a known queue has the arguments that it was declared with.
+func (d *declarer) agreed(queue string) bool {
+	v, _ := d.known.Load(queue)
+	o, _ := v.(outcome)
+	return o.agreed
+}
+
+// ensure declares q unless it is known to exist. The error wraps ErrUnavailable, or ErrUnroutable if there is no queue and this
+// user may not create it.
 func (d *declarer) ensure(ctx context.Context, q messaging.Queue) error {
-	if _, ok := d.known.Load(q.Name); ok {
-		return nil
+	known, err := d.remembered(q.Name)
+	if !known {
+		err = d.session.call(ctx, func() error { return d.declare(q) })
 	}
-	if err := d.session.call(ctx, func() error { return d.declare(q) }); err != nil {
+	if err != nil {
 		return fmt.Errorf("declare queue %s: %w", q.Name, err)
 	}
 	return nil
 }
 
-// count returns how many messages of a queue wait for a consumer. The error wraps ErrUnroutable if there is no such queue.
-func (d *declarer) count(ctx context.Context, queue string) (int, error) {
+// declareLock declares a queue that is exclusive to the connection.
+func (d *declarer) declareLock(ctx context.Context, name string) error {
+	return d.session.call(ctx, func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.call(func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclare(name, false, true, true, false, nil)
+			return err
+		})
+	})
+}
+
+// look returns the state of a queue. The error wraps ErrUnroutable if there is no such queue.
+func (d *declarer) look(ctx context.Context, queue string) (amqp.Queue, error) {
 	var found amqp.Queue
 	err := d.session.call(ctx, func() (err error) {
 		d.mu.Lock()
@@ -48,9 +95,9 @@ func (d *declarer) count(ctx context.Context, queue string) (int, error) {
 		return err
 	})
 	if err != nil {
-		return 0, err // found may still be written
+		return amqp.Queue{}, err // found may still be written
 	}
-	return found.Messages, nil
+	return found, nil
 }
 
 // forget makes the next ensure declare the queue again.
@@ -59,25 +106,36 @@ func (d *declarer) forget(queue string) { d.known.Delete(queue) }
 func (d *declarer) declare(q messaging.Queue) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.known.Load(q.Name); ok {
-		return nil
+	if known, err := d.remembered(q.Name); known {
+		return err
 	}
 	err := d.call(func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, false, false, arguments(q))
 		return err
 	})
-	switch {
-	case isCode(err, amqp.PreconditionFailed):
-		err = nil // it exists with other settings
-	case isCode(err, amqp.AccessRefused):
-		if _, err = d.inspect(q.Name); errors.Is(err, messaging.ErrUnroutable) {
-			err = fmt.Errorf("%w, and this user may not create it", err)
-		}
+	agreed := err == nil
+	if isCode(err, amqp.PreconditionFailed) || isCode(err, amqp.AccessRefused) {
+		err = d.existing(q.Name, err)
 	}
-	if err == nil {
-		d.known.Store(q.Name, struct{}{})
+	if err != nil {
+		d.log.Warn("declare queue", "queue", q.Name, "error", err)
 	}
+	d.known.Store(q.Name, outcome{err, time.Now().Add(refusalExpiry), agreed})
 	return err
+}
+
+// existing returns nil if a queue exists that the broker refused to declare, because it has other settings or because this user
+// may not create it. Called with mu held.
+func (d *declarer) existing(name string, refused error) error {
+	_, err := d.inspect(name)
+	switch {
+	case !errors.Is(err, messaging.ErrUnroutable):
+		return err
+	case isCode(refused, amqp.AccessRefused):
+		return fmt.Errorf("%w, and this user may not create it", err)
+	default:
+		return refused // for another reason, such as the virtual host's limit of queues
+	}
 }
 
 // inspect looks at a queue without creating it. Called with mu held.
@@ -86,13 +144,14 @@ func (d *declarer) inspect(name string) (q amqp.Queue, err error) {
 		q, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
 		return err
 	})
-	if isCode(err, amqp.NotFound) {
+	// The code is the same for a queue that is away, with its node or because it has crashed.
+	if isCode(err, amqp.NotFound) && strings.Contains(err.Error(), "no queue") {
 		err = fmt.Errorf("%w: it does not exist", messaging.ErrUnroutable)
 	}
 	return q, err
 }
 
-// call runs f on the declarer's channel. Errors other than the broker's refusals wrap ErrUnavailable.
+// call runs f on the declarer's channel. Its errors wrap ErrUnavailable.
 func (d *declarer) call(f func(*amqp.Channel) error) error {
 	if d.channel == nil || d.channel.IsClosed() {
 		ch, err := d.session.amqp.Channel()
@@ -106,10 +165,6 @@ func (d *declarer) call(f func(*amqp.Channel) error) error {
 		return nil
 	}
 	d.channel = nil
-	var refusal *amqp.Error
-	if errors.As(err, &refusal) && refusal.Server {
-		return err
-	}
 	return fmt.Errorf("%w: %w", messaging.ErrUnavailable, err)
 }
 
@@ -126,6 +181,7 @@ func arguments(q messaging.Queue) amqp.Table {
 	if q.Type == messaging.Quorum {
 		table[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
 		table["x-delivery-limit"] = int64(noDeliveryLimit)
+		table["x-consumer-disconnected-timeout"] = disconnectedTimeout.Milliseconds()
 	}
 	if q.Expiry > 0 {
 		table[amqp.QueueTTLArg] = max(q.Expiry.Milliseconds(), 1)

@@ -1,10 +1,13 @@
 package rabbitmq
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -47,4 +50,51 @@ func TestEnsureDeclaresOncePerConnection(t *testing.T) {
 	if err := b.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
 		t.Errorf("publish to the queue that was declared again: %v", err)
 	}
+}
+
+// TestQueueLimit reaches the virtual host's limit of queues, which the broker reports with the code for other settings.
+func TestQueueLimit(t *testing.T) {
+	t.Parallel()
+	node := lockFaultyNode(t)
+	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	existing, dead := testQueue(t), testQueue(t)
+	if err := b.Ensure(testContext(t), existing); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = node.Ctl(testContext(t), "clear_vhost_limits") }) // if the test has failed
+	ctl(t, node, "set_vhost_limits", `{"max-queues": 0}`)
+
+	const reason = "limit"
+	if err := b.Ensure(testContext(t), dead); !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), reason) {
+		t.Errorf("ensure at the limit: %v, want ErrUnavailable and %q", err, reason)
+	}
+	other := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	existing.Expiry = time.Hour
+	if err := other.Ensure(testContext(t), existing); err != nil {
+		t.Errorf("ensure an existing queue with another expiry: %v", err)
+	}
+
+	subscribed := make(chan error, 1)
+	q, got := testQueue(t), make(chan string, 1)
+	ctx := testContext(t)
+	go func() {
+		_, err := b.Subscribe(ctx, q, func(_ context.Context, m messaging.Message) error {
+			got <- m.ID
+			return nil
+		})
+		subscribed <- err
+	}()
+	awaittest.Until(t, "readiness to say why there is no consumer", func() bool {
+		err := b.Ready()
+		return errors.Is(err, messaging.ErrUnavailable) && strings.Contains(err.Error(), reason)
+	})
+	ctl(t, node, "clear_vhost_limits")
+	if err := receive(t, subscribed); err != nil {
+		t.Fatal(err)
+	}
+	awaittest.Until(t, "the queue", func() bool { return b.Ensure(ctx, dead) == nil })
+	if err := b.Publish(ctx, q.Name, messaging.Message{ID: "after"}); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, got)
 }

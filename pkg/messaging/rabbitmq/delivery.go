@@ -15,30 +15,41 @@ import (
 	"example.com/warren/pkg/messaging/driver"
 )
 
-// The broker only says whether a message was delivered before: classic queues do not count, and what quorum queues count
-// differs between versions. So the consumer keeps the count: before it handles a redelivered message, it puts the message back
-// with the count in a header, so that the count outlives the process.
+// Quorum queues count a message's earlier deliveries in headers. Classic queues only say that there was one, so the consumer
+// keeps the count: before it handles a redelivered message, it puts the message back with the count in a header, so that the
+// count outlives the process. It does so too on a quorum queue of which it does not know that it is one.
 //
-// The broker's dead-lettering is not used either: it would also take every message that outlives its TTL, and a request that no
-// caller waits for is not to be dead-lettered.
+// Neither type of queue uses the broker's dead-lettering: it would also take every message that outlives its TTL, and a
+// request that no caller waits for is not to be dead-lettered.
 // See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
 const (
-	countHeader         = "x-classic-delivery-count" // older versions of this package counted only on classic queues
-	deliveryCountHeader = "x-delivery-count"         // of quorum queues: failed deliveries
-	acquiredCountHeader = "x-acquired-count"         // of quorum queues, since RabbitMQ 4.3: all earlier deliveries
+	countHeader         = "x-classic-delivery-count"
+	deliveryCountHeader = "x-delivery-count" // since RabbitMQ 4.3 only deliveries that failed
+	acquiredCountHeader = "x-acquired-count" // since RabbitMQ 4.3: all deliveries
 )
 
 // earlierDeliveries returns how often the message was delivered before. counted is false if its headers do not hold that
-// number yet. A count is believed only if this service has written it: the broker checks the user of a message.
+// number yet. The consumer's count is believed only if this service has written it: the broker checks the user of a message. A
+// publisher can only raise the broker's count, of a message that was delivered before.
 func (c *consumer) earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
 	if d.UserId == c.session.user {
 		n, _ = d.Headers[countHeader].(int64)
 		n = min(max(n, 0), math.MaxInt32)
 	}
-	if d.Redelivered {
+	switch {
+	case !d.Redelivered:
+		return n, true
+	case c.counted:
+		return n + max(brokerCount(d), 1), true
+	default:
 		return n + 1, false
 	}
-	return n, true
+}
+
+// brokerCount returns the count of a quorum queue, or 0.
+func brokerCount(d *amqp.Delivery) int64 {
+	acquired, _ := d.Headers[acquiredCountHeader].(int64)
+	return min(max(failedDeliveries(d), acquired), math.MaxInt32)
 }
 
 // handle sees one delivery through to its acknowledgement or rejection.

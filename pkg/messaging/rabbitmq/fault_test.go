@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -119,6 +120,54 @@ func TestBlockedBroker(t *testing.T) {
 	}
 	if late := closing.Late(); late > farewell {
 		t.Errorf("close while blocked returned %s after the farewell's limit of %s", late, farewell)
+	}
+}
+
+// TestAlarmBeforePublish raises a memory alarm before a connection publishes, or while it is idle. RabbitMQ says nothing of it,
+// and yet the broker must not be ready, and must send no message that would wait for the end of the alarm.
+func TestAlarmBeforePublish(t *testing.T) {
+	t.Parallel()
+	node := lockFaultyNode(t)
+	idle := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	unready := newTestBroker(t, Options{URLs: []string{node.URL()}})
+	q := testQueue(t)
+	got := received(t, idle, q)
+	if err := idle.Send(testContext(t), q.Name, messaging.Message{ID: "before"}); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, got)
+	raiseMemoryAlarm(t, node)
+	isBlocked := func(err error) bool {
+		return errors.Is(err, messaging.ErrUnavailable) && strings.Contains(err.Error(), "blocked")
+	}
+	awaittest.Until(t, "the alarm", func() bool { return isBlocked(unready.Ready()) })
+	late, err := New(Options{URLs: []string{node.URL()}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = late.Close(testContext(t)) })
+	awaittest.Until(t, "the late connection", func() bool {
+		_, err := late.publishing.session()
+		return err == nil
+	})
+	for name, b := range map[string]*Broker{"idle": idle, "late": late} {
+		err := b.Send(testContext(t), q.Name, messaging.Message{ID: "during"})
+		if !isBlocked(err) {
+			t.Errorf("send on the %s connection: %v, want that it is blocked", name, err)
+		}
+		if err := b.Ready(); !isBlocked(err) {
+			t.Errorf("ready with the %s connection: %v, want that it is blocked", name, err)
+		}
+	}
+	clearMemoryAlarm(t, node)
+	for _, b := range []*Broker{idle, late} {
+		awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
+		if err := b.Send(testContext(t), q.Name, messaging.Message{ID: "after"}); err != nil {
+			t.Fatal(err)
+		}
+		if id := receive(t, got); id != "after" {
+			t.Errorf("got %q, which was refused", id)
+		}
 	}
 }
 

@@ -4,7 +4,7 @@
 // TestSubscriptionSurvivesManyDeletedQueues without it.
 //
 // To delete it, remove forgotten_test.go, and what the compiler then reports: the case of consumer.forgotten in
-// consumer.serve, consumer.delivered, and declarer.count.
+// consumer.serve, and consumer.delivered.
 
 package rabbitmq
 
@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"example.com/warren/pkg/messaging"
 )
@@ -52,14 +54,15 @@ func (c *consumer) isForgotten() bool {
 		if sleep(ctx, interval); !isIgnored() {
 			return false
 		}
-		n, err := 0, error(nil)
+		var state amqp.Queue
+		var err error
 		if c.idle.Load() > 0 {
-			n, err = c.session.declarer.count(ctx, c.subscription.queue.Name)
+			state, err = c.session.declarer.look(ctx, c.subscription.queue.Name)
 		}
-		if errors.Is(err, messaging.ErrUnroutable) || held && n > 0 && isIgnored() {
+		if errors.Is(err, messaging.ErrUnroutable) || held && state.Messages > 0 && isIgnored() {
 			return true
 		}
-		held = n > 0
+		held = state.Messages > 0
 	}
 	return false
 }

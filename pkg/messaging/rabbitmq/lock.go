@@ -9,34 +9,62 @@ import (
 	"example.com/warren/pkg/messaging"
 )
 
-// lockSuffix makes a queue's name that of its lock.
-const lockSuffix = ".consumer-lock"
+const (
+	// lockSuffix makes a queue's name that of its locks.
+	lockSuffix = ".consumer-lock"
+	// locks is one more than the number of nodes that may be lost at a time.
+	locks = 3
+)
 
-// lock keeps other exclusive consumers of the queue out. The lock is a queue that is exclusive to the connection, with an
-// exclusive consumer; the broker deletes it with the connection or with its node.
+// lock keeps other exclusive consumers of the queue out. A lock is a queue that is exclusive to the connection, with an
+// exclusive consumer; the broker deletes it with the connection.
 //
 // The exclusive flag of basic.consume does not suffice: RabbitMQ accepts it on a quorum queue and lets others in all the
 // same, and a queue that existed before may be of either type. Nor does the number of consumers: it includes those of a
 // node that is away, for as long as that lasts.
+//
+// Since RabbitMQ 4.2, the lock of a node that was killed stays until the node is back. So there are several: a subscription
+// leaves out those that it has held itself, and takes the next. Every other one that is taken is another process's.
 // See https://www.rabbitmq.com/docs/queues#exclusive-queues.
 func (c *consumer) lock() error {
-	if !c.subscription.options.Exclusive {
+	s, d := c.subscription, c.session.declarer
+	if !s.options.Exclusive {
 		return nil
 	}
+	var err error
+	for i := range locks {
+		name := c.lockName(i)
+		if c.locked == "" {
+			if err = d.declareLock(s.accepting, name); err == nil {
+				c.locked = name
+				s.held[i] = true
+			}
+		} else if _, err = d.look(s.accepting, name); !isCode(err, amqp.ResourceLocked) {
+			err = nil
+		}
+		if err != nil && !(s.held[i] && isCode(err, amqp.ResourceLocked)) {
+			return err
+		}
+	}
+	if c.locked == "" {
+		return err
+	}
+	_, err = c.channel.Consume(c.locked, c.tag+lockSuffix, false, true, false, false, nil)
+	return err
+}
+
+func (c *consumer) lockName(i int) string {
 	name := c.subscription.queue.Name + lockSuffix
-	if _, err := c.channel.QueueDeclare(name, false, true, true, false, nil); err != nil {
-		return fmt.Errorf("lock the queue: %w", asInUse(err))
+	if i > 0 {
+		name += fmt.Sprint(".", i)
 	}
-	if _, err := c.channel.Consume(name, c.tag+lockSuffix, false, true, false, false, nil); err != nil {
-		return fmt.Errorf("lock the queue: %w", asInUse(err))
-	}
-	return nil
+	return name
 }
 
 // unlock lets others in at once: the broker takes a while to delete a queue that has lost its last consumer.
 func (c *consumer) unlock() {
-	if c.subscription.options.Exclusive && !c.channel.IsClosed() {
-		_, _ = c.channel.QueueDelete(c.subscription.queue.Name+lockSuffix, false, false, false)
+	if c.locked != "" && !c.channel.IsClosed() {
+		_, _ = c.channel.QueueDelete(c.locked, false, false, false)
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *session) admit(ctx context.Context, m *messaging.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.unavailable(); err != nil {
+	if err := s.prober.probe(ctx); err != nil {
 		return err
 	}
 	if err := s.allowBody(ctx, len(m.Body)); err != nil {
@@ -166,6 +166,7 @@ func (s *session) admit(ctx context.Context, m *messaging.Message) error {
 // write hands m to the socket. The confirmation is nil on a channel without confirms.
 func (s *session) write(ch *amqp.Channel, queue string, m *messaging.Message) (*amqp.DeferredConfirmation, error) {
 	defer s.socket.Release(reservation(m))
+	s.prober.postpone()
 	return ch.PublishWithDeferredConfirm("", queue, true, false, encode(m, s.user))
 }
 

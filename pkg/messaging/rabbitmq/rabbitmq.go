@@ -35,7 +35,8 @@
 // A subscription starts one consumer after the other. The workers of a consumer receive deliveries from the library and
 // call the handler. Its verdict goes to the acknowledger, which gathers acknowledgements, or moves the message to the
 // dead-letter queue. Package inbound removes headers that the library cannot decode. Read subscription.go, consumer.go,
-// delivery.go, then acknowledger.go; declarer.go declares the queues, and lock.go keeps other consumers out of an exclusive one.
+// delivery.go, retry.go, then acknowledger.go; declarer.go declares the queues, and lock.go keeps other consumers out of an
+// exclusive one.
 //
 // # Goroutines
 //
@@ -47,12 +48,14 @@
 //	publisher.trackReturns   newPublisher        its channel closes    tell Publish which messages were returned
 //	publishing channel (2)   openPublishing      its channel closes    end the session if the broker closes the channel
 //	late return              session.publish     the confirm comes     discard the return of a Publish whose context ended
+//	prober.run               admit, Ready        confirm, alarm        find out whether the broker takes messages
 //	refusals (refused.go)    openPublisher       session ends          replace channels, send again what was refused
 //	first probe              openPublisher       session ends          find out whether the broker takes messages (limits.go)
 //	session.call             Ensure, Subscribe   the broker responds   make a library call, which takes no context
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
 //	consumer, closes         consumer.start      its channel closes    end the consumer
 //	consumer.work (1..n)     consumer            consumer ends         handle one delivery after the other
+//	consumer.retry           consumer.work       the pause ends        return a message whose handler failed
 //	consumer.isForgotten     consumer.serve      consumer ends         look for messages that do not come (forgotten.go)
 //	acknowledger's timer     first pending ack   at once               flush acknowledgements
 //
@@ -68,12 +71,13 @@
 //	session.mu        the start of goroutines against close               nothing
 //	driver.Observers  its list of functions                               nothing
 //	declarer.mu       channel                                             the library, until the broker responds
+//	prober.mu         running                                             session.spawn
 //	acknowledger.mu   last, gaps, pending                                 the library, to write frames
 //	refusals.mu       list, bytes, lostBy                                 the library, to write frames
 //	socket.mu         all fields below it                                 nothing
 //
-// The order is declarer.mu, acknowledger.mu or refusals.mu, then the library's own locks, then socket.mu. The other locks
-// are taken alone. The library's reader waits until its notifications are received, so their receivers take none of the
+// The order is declarer.mu, acknowledger.mu or refusals.mu, then the library's own locks, then socket.mu; and prober.mu, then
+// session.mu. The other locks are taken alone. The library's reader waits until its notifications are received, so their receivers take none of the
 // locks that are held while calling the library, and never block.
 //
 // # Workarounds

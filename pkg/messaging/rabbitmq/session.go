@@ -30,6 +30,7 @@ type session struct {
 	declarer  *declarer                 // only on the connection that consumes
 	bodies    bodyLimit                 // of the connections that publish
 
+	prober     *prober
 	blocked    atomic.Pointer[error] // why the broker takes no messages; nil while it does
 	firstBlock chan struct{}         // closed when the broker takes no messages for the first time
 
@@ -46,6 +47,7 @@ func newSession(conn *amqp.Connection, sock *socket, user string) *session {
 	s.firstBlock = make(chan struct{})
 	s.bodies.probing = make(chan struct{}, 1)
 	s.bodies.limit.Store(messaging.MaxBodyBytes)
+	s.prober = newProber(s)
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.watch()
 	return s
@@ -84,6 +86,7 @@ func (s *session) setBlocked(b amqp.Blocking) {
 	default:
 		close(s.firstBlock)
 	}
+	signal(s.prober.alarm)
 }
 
 // unavailable returns an error while the broker blocks the session's connection.

@@ -30,9 +30,11 @@ type subscription struct {
 	handling  context.Context // ends when the drain's time is up
 	cutOff    context.CancelFunc
 
-	live    atomic.Bool    // a consumer is registered with the broker
-	ended   sync.WaitGroup // consumers whose handlers still run
-	stopped chan struct{}  // closed when run has returned
+	live    atomic.Bool           // a consumer is registered with the broker
+	failure atomic.Pointer[error] // why the last attempt to start a consumer failed
+	ended   sync.WaitGroup        // consumers whose handlers still run
+	stopped chan struct{}         // closed when run has returned
+	held    [locks]bool           // the locks that its consumers have held; see consumer.lock
 }
 
 func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o driver.SubscribeOptions) *subscription {
@@ -83,6 +85,7 @@ func (s *subscription) run(first chan<- error) {
 			first <- err
 			return
 		case err != nil:
+			s.failure.Store(&err)
 			wait := pause.NextBackOff()
 			log.Warn("start consumer", "error", err, "retry_in", wait)
 			sleep(s.accepting, wait)
@@ -101,6 +104,8 @@ func (s *subscription) run(first chan<- error) {
 		first <- messaging.ErrClosed
 	}
 }
+
+var errStarting = errors.New("no consumer yet")
 
 // isFinal reports whether a refusal is permanent.
 func isFinal(err error) bool {

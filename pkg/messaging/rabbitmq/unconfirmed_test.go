@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -37,6 +38,11 @@ func TestUnconfirmed(t *testing.T) {
 			if err := b.Ensure(testContext(t), q); err != nil {
 				t.Fatal(err)
 			}
+			s, err := b.publishing.session()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.prober.due.Store(math.MaxInt64) // the proxy would hold up a probe instead of the message
 			p.Swallow()
 			ctx, cancel := context.WithCancel(testContext(t))
 			defer cancel()
