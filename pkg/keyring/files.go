@@ -17,19 +17,19 @@ const (
 	maxFileBytes = 64 << 10
 )
 
-// isShared reports whether other users can add files to the directory, but not replace those of others. It returns an error
-// if they can replace files: whoever writes a key can sign in this service's name.
+// isShared reports whether its group or other users can add files to the directory. It returns an error if other users can also
+// replace files: whoever writes a key can sign in this service's name.
 func isShared(directory string) (bool, error) {
 	info, err := os.Stat(directory)
 	if err != nil {
 		return false, err
 	}
-	shared := info.Mode().Perm()&0o022 != 0
-	if shared && info.Mode()&fs.ModeSticky == 0 {
-		return false, fmt.Errorf("%s: mode %#o: other users may write to it: run chmod go-w %[1]s, where it is mounted from if it is "+
-			"mounted read-only", directory, info.Mode().Perm())
+	mode := info.Mode().Perm()
+	if mode&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return false, fmt.Errorf("%s: mode %#o: other users may write to it: run chmod o-w %[1]s, where it is mounted from if it is "+
+			"mounted read-only", directory, mode)
 	}
-	return shared, nil
+	return mode&0o022 != 0, nil
 }
 
 // makeFile generates the first key of an algorithm. Its name is fixed and os.Link is atomic, so that one of several concurrent
@@ -90,8 +90,9 @@ func (r *Ring) read() (*keys, error) {
 	return found, nil
 }
 
-// readFile reads a key from a file that only its owner and its group may read. In a directory that is shared with other
-// users, it must be a file of theirs.
+// readFile reads a key from a file that only its owner and its group may use. The group may write to it if it may read it, as
+// who reads a key can sign anyway: Kubernetes gives these permissions to the files of a volume with fsGroup, at each mount. In
+// a shared directory, the file must be one of root or of this process's user.
 func readFile(path string, shared bool) (Key, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // does not wait for the writer of a named pipe
 	if err != nil {
@@ -105,12 +106,12 @@ func readFile(path string, shared bool) (Key, error) {
 	if !info.Mode().IsRegular() {
 		return Key{}, errors.New("not a regular file")
 	}
-	if mode := info.Mode().Perm(); mode&^0o640 != 0 {
+	if mode := info.Mode().Perm(); mode&^0o660 != 0 || mode&0o060 == 0o020 {
 		return Key{}, fmt.Errorf("mode %#o: other users may use the key: run chmod 600 %s; for a mounted Kubernetes Secret, set "+
 			"defaultMode: 0400", mode, path)
 	}
 	if shared && !isOurs(info) {
-		return Key{}, errors.New("another user made this file in a directory that others may write to")
+		return Key{}, errors.New("another user made this file in a directory that several users may write to")
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes))
 	if err != nil {

@@ -2,9 +2,10 @@
 //
 // # Files
 //
-// A file named *.pem holds one Ed25519 or RSA private key, as PKCS#8 in PEM. The owner and the group may read it, other
-// users must not. No other user may write to the directory, unless its sticky bit is set and root or the service's user owns
-// all key files: so Kubernetes mounts a Secret. Files whose names begin with a dot are ignored.
+// A file named *.pem holds one Ed25519 or RSA private key, as PKCS#8 in PEM. Its owner and its group may use it, other users
+// must not. If the group may write to the directory, as in a Kubernetes volume with fsGroup, root or the service's user must
+// own all key files. So it is if other users may, whom the sticky bit must then keep from replacing files, as in a mounted
+// Secret. Files whose names begin with a dot are ignored.
 //
 // The ID of a key is the SHA-256 hash of its public key. Keys of different replicas therefore never have the same ID, and a
 // file may be renamed.

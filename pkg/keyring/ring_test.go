@@ -212,16 +212,20 @@ func TestKeysThatOthersCanReachAreRefused(t *testing.T) {
 		{0o440, fs.ModeSticky | 0o777, true},
 		{0o440, fs.ModeSticky | fs.ModeSetgid | 0o777, true},
 		{0o440, 0o550, true},
+		{0o660, fs.ModeSetgid | 0o775, true}, // a Kubernetes volume with fsGroup
+		{0o660, fs.ModeSetgid | 0o770, true},
+		{0o460, 0o700, true},
+		{0o600, 0o770, true},
 		{0o620, 0o700, false},
 		{0o604, 0o700, false},
 		{0o644, 0o700, false},
 		{0o444, 0o500, false},
-		{0o460, 0o700, false},
+		{0o664, fs.ModeSetgid | 0o775, false},
+		{0o662, 0o700, false},
 		{0o700, 0o700, false},
-		{0o600, 0o770, false},
 		{0o600, 0o702, false},
 		{0o600, 0o777, false},
-		{0o600, fs.ModeSetgid | 0o775, false},
+		{0o600, fs.ModeSetgid | 0o777, false},
 		{0o644, fs.ModeSticky | 0o777, false},
 	}
 	for _, test := range tests {
