@@ -88,15 +88,21 @@ func (b *buckets[K]) limited() bool { return b.attempts > 0 || b.failures > 0 }
 func (b *buckets[K]) get(key K) *bucket {
 	b.cache.DeleteExpired()
 	item, _ := b.cache.GetOrSetFunc(key, func() *bucket {
-		return &bucket{
+		created := &bucket{
 			places:    semaphore.NewWeighted(b.places),
 			turns:     semaphore.NewWeighted(b.turns),
 			allPlaces: b.places,
 			allTurns:  b.turns,
 			attempts:  b.limiter(b.attempts),
 			failures:  b.limiter(b.failures),
-			forget:    func() { b.cache.Delete(key) },
 		}
+		created.forget = func() {
+			// The bucket may have been evicted, and another one have taken its place.
+			if item := b.cache.Get(key); item != nil && item.Value() == created {
+				b.cache.Delete(key)
+			}
+		}
+		return created
 	})
 	return item.Value()
 }

@@ -517,3 +517,31 @@ func TestAttemptsWithoutCheckEvictNoUser(t *testing.T) {
 		}
 	})
 }
+
+// An attempt whose bucket was evicted while it waited does not discard the one that has taken its place.
+func TestEvictedBucketForgetsNoFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLoginLimiter(Config{FailuresPerUser: 3, FailuresPerAddress: 30, Window: time.Hour, LimiterSize: 1}, 2, time.Now)
+		end, err := l.Begin(t.Context(), "busy", home)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		given := make(chan error)
+		go func() {
+			_, err := l.Begin(ctx, "ann", home) // waits for the turn of home
+			given <- err
+		}()
+		synctest.Wait()
+		retryAfter(t, l, "bob", unknown) // evicts ann
+		failUntilRejected(t, l, "ann", unknown)
+		cancel()
+		if err := <-given; err == nil {
+			t.Error("admitted")
+		}
+		if got := failUntilRejected(t, l, "ann", unknown); got != 0 {
+			t.Errorf("%d attempts, want 0", got)
+		}
+		end(false)
+	})
+}
