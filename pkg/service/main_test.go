@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	for _, setting := range settings {
-		_ = os.Unsetenv(setting.Variable)
+		_, _ = os.Unsetenv(setting.Variable), os.Unsetenv(setting.Variable+"_FILE")
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -60,6 +60,8 @@ func TestSettingsFromFiles(t *testing.T) {
 		"wrong type":      {env: map[string]string{"SHOP_TIMEOUT_FILE": empty}, err: "SHOP_TIMEOUT (--shop-timeout)"},
 		"not allowed":     {env: map[string]string{"SHOP_TIMEOUT_FILE": file("short", "1ms")}, err: "SHOP_TIMEOUT must be at least 1s"},
 		"a folder":        {env: map[string]string{"BROKER_URL_FILE": folder}, err: "read BROKER_URL_FILE"},
+		"two lines":       {env: map[string]string{"BROKER_URL_FILE": file("key", "secret\nsecret\n")}, err: "key has more than a line"},
+		"a database":      {env: map[string]string{"BROKER_URL_FILE": file("db", "secret\x00")}, err: "db has more than a line"},
 		"a relative path": {env: map[string]string{"SHOP_TIMEOUT_FILE": "missing"}, err: "read SHOP_TIMEOUT_FILE"},
 	}
 	for name, test := range tests {

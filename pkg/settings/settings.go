@@ -21,7 +21,7 @@
 //
 // A variable whose name ends with _FILE names a file with the value of the setting: BROKER_URL_FILE=/run/secrets/broker-url
 // instead of BROKER_URL. Container engines and orchestrators mount secrets as files, and the environment of a process is
-// shown in more places. A line break at the end of the file is not part of the value.
+// shown in more places. The file has one line; a line break at its end is not part of the value.
 //
 // # Errors
 //
@@ -187,11 +187,15 @@ func FromFiles() kong.Option {
 			if os.Getenv(variable) != "" {
 				return nil, fmt.Errorf("set either %s or %[1]s_FILE", variable)
 			}
-			text, err := os.ReadFile(path) //nolint:gosec // the user names it
+			content, err := os.ReadFile(path) //nolint:gosec // the user names it
 			if err != nil {
 				return nil, fmt.Errorf("read %s_FILE: %w", variable, err)
 			}
-			return strings.TrimRight(string(text), "\r\n"), nil
+			text := strings.TrimRight(string(content), "\r\n")
+			if strings.ContainsAny(text, "\r\n\x00") { // a key or a database, which errors would quote
+				return nil, fmt.Errorf("read %s_FILE: %s has more than a line: it must hold the value of %[1]s", variable, path)
+			}
+			return text, nil
 		}
 		return nil, nil
 	}))
