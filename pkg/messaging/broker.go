@@ -8,8 +8,8 @@ import (
 )
 
 // Handler handles one message. Nil acknowledges the message. After an error it is delivered again, until the queue's delivery
-// limit and after a pause (see [WithRetryDelay]), unless [Reject] marks the error. The context ends when the time of Drain or Close is up. A lost connection does not
-// end it.
+// limit and after a pause (see [WithRetryDelay]), unless [Reject] marks the error. The context ends when the time of Drain or
+// Close is up. A lost connection does not end it.
 type Handler func(ctx context.Context, m Message) error
 
 // Return is a message that Send could not route to Queue.

@@ -44,7 +44,12 @@ type outcome struct {
 	agreed bool      // the queue has the arguments it was declared with, its type among them
 }
 
-const refusalExpiry = time.Second
+const (
+	refusalExpiry = time.Second
+	// declarePatience bounds a declaration. For a classic queue whose node was killed, RabbitMQ 4.3 looks for a minute before it
+	// responds.
+	declarePatience = 2 * time.Second
+)
 
 // remembered returns what is known of a queue.
 func (d *declarer) remembered(queue string) (known bool, err error) {
@@ -109,6 +114,7 @@ func (d *declarer) declare(q messaging.Queue) error {
 	if known, err := d.remembered(q.Name); known {
 		return err
 	}
+	began := time.Now()
 	err := d.call(func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, false, false, arguments(q))
 		return err
@@ -120,7 +126,8 @@ func (d *declarer) declare(q messaging.Queue) error {
 	if err != nil {
 		d.log.Warn("declare queue", "queue", q.Name, "error", err)
 	}
-	d.known.Store(q.Name, outcome{err, time.Now().Add(refusalExpiry), agreed})
+	// What takes long holds up other declarations, so it is asked less often.
+	d.known.Store(q.Name, outcome{err, time.Now().Add(max(refusalExpiry, 5*time.Since(began))), agreed})
 	return err
 }
 
@@ -140,10 +147,15 @@ func (d *declarer) existing(name string, refused error) error {
 
 // inspect looks at a queue without creating it. Called with mu held.
 func (d *declarer) inspect(name string) (q amqp.Queue, err error) {
+	found := make(chan amqp.Queue, 1)
 	err = d.call(func(ch *amqp.Channel) error {
-		q, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
+		q, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+		found <- q
 		return err
 	})
+	if err == nil {
+		return <-found, nil
+	}
 	// The code is the same for a queue that is away, with its node or because it has crashed.
 	if isCode(err, amqp.NotFound) && strings.Contains(err.Error(), "no queue") {
 		err = fmt.Errorf("%w: it does not exist", messaging.ErrUnroutable)
@@ -160,12 +172,32 @@ func (d *declarer) call(f func(*amqp.Channel) error) error {
 		}
 		d.channel = ch
 	}
-	err := f(d.channel)
+	err := d.bounded(d.channel, f)
 	if err == nil {
 		return nil
 	}
 	d.channel = nil
 	return fmt.Errorf("%w: %w", messaging.ErrUnavailable, err)
+}
+
+// bounded runs f for at most declarePatience. After that the channel is f's alone.
+func (d *declarer) bounded(ch *amqp.Channel, f func(*amqp.Channel) error) error {
+	result := make(chan error, 1)
+	if !d.session.spawn(func() { result <- f(ch) }) {
+		return amqp.ErrClosed
+	}
+	patience := time.NewTimer(declarePatience)
+	defer patience.Stop()
+	select {
+	case err := <-result:
+		return err
+	case <-patience.C:
+		d.session.spawn(func() {
+			<-result
+			_ = ch.Close()
+		})
+		return fmt.Errorf("no response within %s", declarePatience)
+	}
 }
 
 func isCode(err error, code int) bool {

@@ -147,7 +147,10 @@ func (c *consumer) move(d *amqp.Delivery, to messaging.Queue, m messaging.Messag
 			err = errors.Join(err, b.Ensure(ctx, to))
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(newBackOff()), backoff.WithMaxElapsedTime(0))
+	}, backoff.WithBackOff(newBackOff()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
+		b.options.Logger.Warn("move message", "queue", c.subscription.queue.Name, "to", to.Name, "message_id", m.ID,
+			"error", err, "retry_in", wait)
+	}))
 	switch {
 	case err == nil:
 		c.acknowledger.ackAtOnce(d.DeliveryTag)

@@ -52,6 +52,7 @@
 //	refusals (refused.go)    openPublisher       session ends          replace channels, send again what was refused
 //	first probe              openPublisher       session ends          find out whether the broker takes messages (limits.go)
 //	session.call             Ensure, Subscribe   the broker responds   make a library call, which takes no context
+//	declarer.bounded (1, 2)  declarer            the broker responds   the same, within a time limit
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
 //	consumer, closes         consumer.start      its channel closes    end the consumer
 //	consumer.work (1..n)     consumer            consumer ends         handle one delivery after the other
@@ -70,15 +71,15 @@
 //	connection.mu     current, err, changed                               nothing
 //	session.mu        the start of goroutines against close               nothing
 //	driver.Observers  its list of functions                               nothing
-//	declarer.mu       channel                                             the library, until the broker responds
+//	declarer.mu       channel                                             the library, for at most declarePatience
 //	prober.mu         running                                             session.spawn
 //	acknowledger.mu   last, gaps, pending                                 the library, to write frames
 //	refusals.mu       list, bytes, lostBy                                 the library, to write frames
 //	socket.mu         all fields below it                                 nothing
 //
 // The order is declarer.mu, acknowledger.mu or refusals.mu, then the library's own locks, then socket.mu; and prober.mu, then
-// session.mu. The other locks are taken alone. The library's reader waits until its notifications are received, so their receivers take none of the
-// locks that are held while calling the library, and never block.
+// session.mu. The other locks are taken alone. The library's reader waits until its notifications are received, so their
+// receivers take none of the locks that are held while calling the library, and never block.
 //
 // # Workarounds
 //
