@@ -85,6 +85,18 @@ func TestStopWhileTheDatabaseIsAway(t *testing.T) {
 	i.Stop()
 }
 
+func TestFailWhileTheDatabaseIsAway(t *testing.T) {
+	broken := errors.New("listener broke")
+	var fail service.Fail
+	module := fx.Options(fx.Populate(&fail), new(database).module())
+	i := servicetest.Start(t, service.Service{Name: "orders", Module: module}, inmem.New())
+	i.Log.Await(t, "start failed")
+	fail(broken)
+	if err := i.Wait(); err == nil || err.Error() != "orders: listener broke" {
+		t.Errorf("Run = %v", err)
+	}
+}
+
 func TestHealthChecks(t *testing.T) {
 	d := new(database)
 	d.up.Store(true)

@@ -16,6 +16,7 @@ type Fail func(error)
 type ending struct{ err error }
 
 func (e ending) Error() string { return fmt.Sprintf("the service ended itself: %v", e.err) }
+func (ending) Unwrap() error   { return context.Canceled }
 
 // failureOf returns the error that Fail ended ctx with, or nil.
 func failureOf(ctx context.Context) error {

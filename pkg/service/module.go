@@ -75,11 +75,8 @@ func (c *chassis) newServer() *rpc.Server {
 }
 
 // newClient runs only if the module depends on a client: an unused client would still hold a callback queue.
-func (c *chassis) newClient(lifecycle fx.Lifecycle) (*rpc.Client, error) {
-	instance, err := c.config.instance()
-	if err != nil {
-		return nil, err
-	}
+func (c *chassis) newClient(lifecycle fx.Lifecycle) *rpc.Client {
+	instance, _ := c.config.instance() // Validate has returned its error
 	client := rpc.NewClient(c.broker, rpc.ClientOptions{
 		Name:               c.service.Name,
 		CallbackQueueType:  c.config.RPCCallbackQueueType,
@@ -99,7 +96,7 @@ func (c *chassis) newClient(lifecycle fx.Lifecycle) (*rpc.Client, error) {
 		OnStart: func(ctx context.Context) error { return startClient(ctx, client) },
 		OnStop:  client.Close,
 	})
-	return client, nil
+	return client
 }
 
 func startClient(ctx context.Context, client *rpc.Client) error {

@@ -19,8 +19,8 @@ import (
 // stopGrace is how long Run waits for stop hooks that continue after their context has ended.
 const stopGrace = time.Second
 
-// startRetry bounds the pauses of a start that waits for a database. The jitter may add half of it.
-const startRetry = 4 * time.Second
+// maxStartPause bounds the pauses of a start that waits for a database. Jitter may add half of it.
+const maxStartPause = 4 * time.Second
 
 // chassis is one run of a service.
 type chassis struct {
@@ -143,22 +143,19 @@ type temporary interface {
 // startHook calls a start hook until it succeeds, its error is not temporary, or the service is to stop.
 func (c *chassis) startHook(hook func(context.Context) error) error {
 	pause := backoff.NewExponentialBackOff()
-	pause.MaxInterval = startRetry
-	for {
+	pause.MaxInterval = maxStartPause
+	_, err := backoff.Retry(c.startContext, func() (struct{}, error) {
 		err := hook(c.startContext)
 		if t, ok := errors.AsType[temporary](err); !ok || !t.Temporary() {
-			c.health.phase.Store(starting)
-			return err
+			err = backoff.Permanent(err)
 		}
-		wait := pause.NextBackOff()
+		return struct{}{}, err
+	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
 		c.logger.Warn("start failed", "error", err, "retry_in", wait)
 		c.health.phase.Store(starting + ": " + err.Error())
-		select {
-		case <-time.After(wait):
-		case <-c.startContext.Done():
-			return c.startContext.Err()
-		}
-	}
+	}))
+	c.health.phase.Store(starting)
+	return err
 }
 
 // startError returns why a start failed. An error that only says that the start was cancelled is no failure.
