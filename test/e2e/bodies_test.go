@@ -54,7 +54,7 @@ func TestBodies(t *testing.T) {
 			if err := json.Unmarshal(r.Body, &problem); err != nil {
 				t.Fatal(err)
 			}
-			for _, field := range strings.Fields(test.fields) {
+			for field := range strings.FieldsSeq(test.fields) {
 				if !slices.Contains(problem.Errors, struct{ Field string }{field}) {
 					t.Errorf("errors %q, want %s", problem.Errors, field)
 				}
