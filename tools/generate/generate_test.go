@@ -235,6 +235,24 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestUnusableSecrets has URLs with which the service could not log in.
+func TestUnusableSecrets(t *testing.T) {
+	for _, text := range []string{"", "amqp://rabbitmq:5672/", "amqp://orders@rabbitmq/", "amqp://orders:@rabbitmq/", "amqp://stock:secret@rabbitmq/", ":secret"} {
+		folder := t.TempDir()
+		if err := os.Mkdir(filepath.Join(folder, "urls"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(folder, "urls", "orders")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := secretFiles([]description{{Name: "orders"}}, folder)
+		if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: got %v, want an error that names the file", text, err)
+		}
+	}
+}
+
 func TestSettingsReference(t *testing.T) {
 	shared := func(addr string) []setting {
 		return []setting{

@@ -59,10 +59,10 @@ func brokerPassword(s description, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	u, err := url.Parse(strings.TrimSpace(string(text)))
-	if err != nil || u.User == nil {
-		return "", fmt.Errorf("%s holds no URL of the form amqp://user:password@host:5672/", path)
+	if u, err := url.Parse(strings.TrimSpace(string(text))); err == nil && u.User.Username() == s.Name {
+		if password, _ := u.User.Password(); password != "" {
+			return password, nil
+		}
 	}
-	password, _ := u.User.Password()
-	return password, nil
+	return "", fmt.Errorf("%s holds no URL of the form amqp://%s:password@host:5672/", path, s.Name)
 }
