@@ -78,8 +78,8 @@ func HeaderTests() map[string]HeaderTest {
 }
 
 // propertyTypes are the types of properties, in the order of their flags: s for a short string, F for headers, T for a time,
-// e for an expiration, u for a user, b for others of one octet.
-const propertyTypes = "ssFbbssesTsuss"
+// m for a delivery mode, b for a priority, e for an expiration, u for a user.
+const propertyTypes = "ssFmbssesTsuss"
 
 // RandomProperties returns properties for Raw.Publish with any headers, of which some name the queues. The broker accepts most
 // of them. AMQP libraries and the consumers of the queues must cope with them.
@@ -95,6 +95,8 @@ func RandomProperties(r *rand.Rand, queues []string) []byte {
 			flags |= flag
 			values = append(values, long(string(randomHeaders(r, queues)))...)
 		case flags&flag == 0:
+		case kind == 'm':
+			values = append(values, 1+randomByte(r)%2)
 		case kind == 'b':
 			values = append(values, randomByte(r))
 		case kind == 'T':
