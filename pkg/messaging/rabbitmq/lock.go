@@ -42,7 +42,7 @@ func (c *consumer) lock() error {
 		} else if _, err = d.look(s.accepting, name); !isCode(err, amqp.ResourceLocked) {
 			err = nil
 		}
-		if err != nil && !(s.held[i] && isCode(err, amqp.ResourceLocked)) {
+		if err != nil && (!s.held[i] || !isCode(err, amqp.ResourceLocked)) {
 			return err
 		}
 	}
