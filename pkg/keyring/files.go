@@ -13,12 +13,12 @@ import (
 
 const (
 	extension    = ".pem"
-	notYet       = ".next" + extension // of a key that does not sign yet
+	nextSuffix   = ".next" + extension // of a key that does not sign yet
 	maxFileBytes = 64 << 10
 )
 
 // isShared reports whether its group or other users can add files to the directory. It returns an error if other users can also
-// replace files: whoever writes a key can sign in this service's name.
+// replace files, because a user who writes a key can sign in this service's name.
 func isShared(directory string) (bool, error) {
 	info, err := os.Stat(directory)
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *Ring) read() (*keys, error) {
 		k.file = name
 		found.all = append(found.all, k)
 		found.byID[k.ID] = k
-		if !strings.HasSuffix(name, notYet) {
+		if !strings.HasSuffix(name, nextSuffix) {
 			found.signing[k.Algorithm] = k
 		}
 	}
@@ -111,7 +111,7 @@ func readFile(path string, shared bool) (Key, error) {
 			"defaultMode: 0400", mode, path)
 	}
 	if shared && !isOurs(info) {
-		return Key{}, errors.New("another user made this file in a directory that several users may write to")
+		return Key{}, errors.New("owned by another user, in a directory that several users may write to")
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes))
 	if err != nil {

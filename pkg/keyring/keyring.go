@@ -2,10 +2,11 @@
 //
 // # Files
 //
-// A file named *.pem holds one Ed25519 or RSA private key, as PKCS#8 in PEM. Its owner and its group may use it, other users
-// must not. If the group may write to the directory, as in a Kubernetes volume with fsGroup, root or the service's user must
-// own all key files. So it is if other users may, whom the sticky bit must then keep from replacing files, as in a mounted
-// Secret. Files whose names begin with a dot are ignored.
+// A file named *.pem holds one Ed25519 or RSA private key, as PKCS#8 in PEM. Files whose names begin with a dot are ignored.
+//
+// The owner and the group of a file may use the key, other users must not. The group may write to the directory, as in a
+// Kubernetes volume with fsGroup, and other users may if its sticky bit is set, as in a mounted Secret. In both cases root or
+// the service's user must own all key files.
 //
 // The ID of a key is the SHA-256 hash of its public key. Keys of different replicas therefore never have the same ID, and a
 // file may be renamed.

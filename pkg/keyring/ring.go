@@ -12,7 +12,7 @@ import (
 
 const (
 	interval       = 10 * time.Second // between reads of the directory
-	lookupInterval = time.Second      // the same, because of unknown IDs, which anyone can make up
+	lookupInterval = time.Second      // the minimum before an unknown ID causes a read; anyone can make up IDs
 )
 
 // Options configure a Ring. All are required.
@@ -21,8 +21,8 @@ type Options struct {
 	Algorithms []Algorithm // one key of each signs
 	Logger     *slog.Logger
 
-	// Publish tells those who verify which keys there are, before one of them signs. If it fails, the ring keeps the previous
-	// keys and tries again.
+	// Publish hands out the public keys to verifiers. It is called before any of the keys signs. If it fails, the ring keeps
+	// the previous keys and tries again.
 	Publish func(keys []Key) error
 }
 
@@ -89,7 +89,7 @@ func (r *Ring) Start() {
 	})
 }
 
-// Stop ends what Start began.
+// Stop ends the goroutine of Start.
 func (r *Ring) Stop() {
 	close(r.stop)
 	r.reader.Wait()
@@ -108,8 +108,8 @@ func (r *Ring) Find(id string) (Key, bool) {
 	return k, ok
 }
 
-// reload reads the directory, unless that was done within age. If a key can't be used, the previous keys stay in use: to go on
-// without one would reject what it has signed.
+// reload reads the directory, unless the last read began within age. If a key can't be used, the previous keys stay in use:
+// without one, everything that it has signed would be rejected.
 func (r *Ring) reload(age time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -124,7 +124,7 @@ func (r *Ring) reload(age time.Duration) {
 	r.failure = fmt.Sprint(err)
 }
 
-// update brings the files into use.
+// update reads the files, publishes the keys, and puts them into use.
 func (r *Ring) update() error {
 	found, err := r.read()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// verifiedFor is how long a verified signature is remembered, and so how long a key that was removed still counts.
+	// verifiedFor is how long a verified signature is remembered, and so how long a removed key stays in use.
 	verifiedFor = time.Minute
 	maxVerified = 10_000
 )
@@ -23,8 +23,8 @@ var (
 	errUnverified = Unauthorized("the identity of the caller is not valid: log in again").WithHeader("WWW-Authenticate", "Bearer")
 )
 
-// identityVerifier checks the identities of requests. It remembers the assertions that it has verified: a signature takes
-// longer to verify than all else that a server does with a request.
+// identityVerifier checks the identities of requests. It remembers the assertions that it has verified, because verifying a
+// signature takes longer than everything else that a server does with a request.
 type identityVerifier struct {
 	key      func(id string) ed25519.PublicKey // nil: signatures are not verified
 	leeway   time.Duration

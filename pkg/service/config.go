@@ -50,8 +50,8 @@ func (c *Config) Validate() error {
 
 var instancePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 
-// instance returns what the name of the callback queue ends with; empty: nothing. Instances named like the suffixes of
-// locks and dead-letter queues would have the queues of others.
+// instance returns the suffix of the callback queue's name, which may be empty. It rejects the suffixes of locks and of
+// dead-letter queues, because those queues belong to other instances.
 func (c *Config) instance() (name string, err error) {
 	name = c.RPCInstance
 	if name == "hostname" {
@@ -66,8 +66,8 @@ func (c *Config) instance() (name string, err error) {
 	return name, nil
 }
 
-// confirmsSends reports whether the broker is to confirm messages: without, quorum queues lose those that they refuse, and
-// classic queues those persistent ones that RabbitMQ has not written yet when it is killed, which takes it up to a second.
+// confirmsSends reports whether the broker is to confirm messages. Without confirms, quorum queues lose messages that they
+// refuse, and classic queues lose persistent messages if RabbitMQ is killed before it has written them, within a second.
 func (c *Config) confirmsSends() bool {
 	return c.RPCPersistent || c.RPCQueueType == messaging.Quorum || c.RPCCallbackQueueType == messaging.Quorum
 }

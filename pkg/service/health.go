@@ -29,7 +29,7 @@ func ProvideHealthCheck(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(healthCheckGroup)))
 }
 
-// How far a service has come. While a start hook waits, its error follows starting.
+// The phases of a service. While a start hook is retried, its error follows starting.
 const (
 	starting = "starting"
 	running  = "running"
@@ -75,7 +75,7 @@ func (c HealthCheck) run(ctx context.Context) error {
 	return c.Check(ctx)
 }
 
-// writeHealth reports that the service is unavailable for the reasons, or fine if there are none.
+// writeHealth writes status 503 with the reasons, or 200 if there are none.
 func writeHealth(w http.ResponseWriter, reasons map[string]string) {
 	status, text := http.StatusOK, "ok"
 	if len(reasons) > 0 {

@@ -12,7 +12,7 @@ import (
 // service stops in order, and Run returns the error. Only the first call counts, and only before the stop has begun.
 type Fail func(error)
 
-// ending is the cause of a context that the service itself ended. err is nil after an fx shutdown.
+// ending is the cause of a context that the service itself cancelled. err is nil after an fx shutdown.
 type ending struct{ err error }
 
 func (e ending) Error() string { return fmt.Sprintf("the service ended itself: %v", e.err) }

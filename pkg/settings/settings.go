@@ -176,7 +176,7 @@ func nameFlags(k *kong.Kong) error {
 	return nil
 }
 
-// FromFiles makes a program without a Program read the values of its settings from files too, as Parse does.
+// FromFiles returns the option with which a program that calls kong itself reads settings from files, as Parse does.
 func FromFiles() kong.Option {
 	return kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		for _, variable := range flag.Envs {

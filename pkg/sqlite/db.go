@@ -76,7 +76,7 @@ func (db *DB) Open(ctx context.Context) error {
 func (db *DB) Check(ctx context.Context) error {
 	file, err := os.Stat(db.path)
 	if err == nil && !os.SameFile(file, db.file) {
-		err = errors.New("another file took its place: restart the service")
+		err = errors.New("the file was replaced: restart the service")
 	}
 	if err == nil {
 		_, err = db.reader.ExecContext(ctx, `SELECT count(*) FROM sqlite_schema`)

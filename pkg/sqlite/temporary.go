@@ -8,7 +8,7 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// temporary is an error that may be gone at the next try.
+// temporary is an error that the next attempt may not have.
 type temporary struct{ error }
 
 // Temporary returns true.
@@ -20,7 +20,7 @@ func (t temporary) Unwrap() error { return t.error }
 // temporaryCodes are SQLite's results for a file that can't be used at the moment (https://www.sqlite.org/rescode.html).
 var temporaryCodes = []int{
 	codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_PROTOCOL, // another process uses it
-	codes.SQLITE_CANTOPEN, codes.SQLITE_PERM, codes.SQLITE_READONLY, // the folder or the volume does not let us in
+	codes.SQLITE_CANTOPEN, codes.SQLITE_PERM, codes.SQLITE_READONLY, // no permission, or a volume that is not ready
 	codes.SQLITE_IOERR, codes.SQLITE_FULL, codes.SQLITE_NOMEM,
 }
 

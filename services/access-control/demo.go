@@ -9,8 +9,8 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// demoUsers have fixed IDs, because the demo data of other services refers to them. Their passwords are their names, which
-// everyone knows and remembers, and shorter than those that users may choose.
+// demoUsers have fixed IDs, because the demo data of other services refers to them. Their passwords are their names, which are
+// published and shorter than the passwords that users may choose.
 var demoUsers = []app.Registration{
 	{
 		ID:       "0190a6d0-0000-7000-8000-000000000001",

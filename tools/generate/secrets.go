@@ -23,7 +23,7 @@ func writeSecrets(ctx context.Context, root, folder string) error {
 	return secretFiles(services, filepath.Join(root, folder))
 }
 
-// secretFiles makes files that all users may read, since the containers' users are others, in a folder that only its
+// secretFiles writes files that all users may read, because the containers run as other users, in a folder that only its
 // owner may open.
 func secretFiles(services []description, folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {

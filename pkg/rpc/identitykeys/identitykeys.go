@@ -22,9 +22,9 @@ import (
 const (
 	extension = ".pem"
 	pemType   = "PUBLIC KEY"
-	// rereadAfter bounds how often a request with an unknown key has the directory read.
+	// rereadAfter is the minimum age of the keys before an unknown ID causes a read of the directory.
 	rereadAfter = time.Second
-	// forgetAfter is how long a key counts whose file was removed.
+	// forgetAfter is how long a key stays in use after its file was removed.
 	forgetAfter = time.Minute
 )
 
@@ -79,7 +79,7 @@ func (d *Directory) Key(id string) ed25519.PublicKey {
 	return d.keys[id]
 }
 
-// readAll brings the files into use. What can't be read changes nothing: its key counts if it did before.
+// readAll reads the files and puts their keys into use. A key whose file can't be read stays in use.
 func (d *Directory) readAll() error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {

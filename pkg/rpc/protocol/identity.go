@@ -17,8 +17,8 @@ type Identity struct {
 	ExpiresAt time.Time // the token's exp
 
 	// Assertion is the identity with the signature of its issuer, as [SignIdentity] made it; empty if it is not signed. It
-	// goes with the calls that are made for this caller in place of the other fields. Until ExpiresAt, whoever has it
-	// can act as the caller inside the system: do not log it.
+	// goes with the calls that are made for this caller in place of the other fields. Until ExpiresAt, it lets its
+	// holder act as the caller inside the system: do not log it.
 	Assertion string
 }
 

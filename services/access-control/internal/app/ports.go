@@ -36,8 +36,8 @@ type PasswordHasher interface {
 	IsOutdated(hash string) bool
 }
 
-// LoginLimiter stops the guessing of passwords, and lets no user keep the others out: it limits the logins per user and per
-// client address, and those in progress.
+// LoginLimiter limits the logins per user and per client address, to stop brute-force attacks on passwords. It also limits the
+// logins in progress, so that a busy user or address does not block the others.
 type LoginLimiter interface {
 	// Begin returns once the password may be checked, or returns a *domain.TooManyLoginsError. The user need not exist. The
 	// zero Addr stands for an unknown address and has no limit.

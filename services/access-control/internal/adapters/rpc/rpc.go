@@ -15,8 +15,8 @@ import (
 	"example.com/warren/services/access-control/internal/domain"
 )
 
-// maxLogins bounds the logins in progress. Nearly all of them wait: app.LoginLimiter decides whose password is checked next.
-// The broker's queue can't do that, because there a user's logins stand before all that come later.
+// maxLogins bounds the logins in progress. Nearly all of them wait for app.LoginLimiter, which decides whose password is
+// checked next. They must not wait in the broker's queue, where the logins of a busy user would delay all later ones.
 const maxLogins = 1000
 
 // Register registers the service's methods with server.
