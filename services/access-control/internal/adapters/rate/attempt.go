@@ -14,8 +14,8 @@ import (
 // attempt is a login that waits for its password check, or is checked.
 type attempt struct {
 	limiter *LoginLimiter
-	buckets []*bucket // in which it has a place
-	held    []hold    // until it leaves
+	buckets []*bucket // that count it as pending
+	held    []hold    // released when it ends
 }
 
 type hold struct {
@@ -36,41 +36,41 @@ func (a *attempt) begin(ctx context.Context, username string, address netip.Addr
 	}
 	// Wait for the user first: of a user's attempts, few wait among those of other users at the address.
 	for _, b := range slices.Backward(a.buckets) {
-		if err := a.takeTurn(ctx, b); err != nil {
+		if err := a.takeSlot(ctx, b); err != nil {
 			return err
 		}
 	}
 	return a.acquire(ctx, a.limiter.checks, 1)
 }
 
-// takeTurn waits for one turn of b. While b is short of tokens, it waits for all turns: then the outcome of every earlier
-// attempt is known, and that of this one is counted before the next.
-func (a *attempt) takeTurn(ctx context.Context, b *bucket) error {
-	for turns := int64(1); ; turns = b.allTurns {
-		if err := a.acquire(ctx, b.turns, turns); err != nil {
+// takeSlot waits for a slot of b. While b is short of tokens, it waits for all slots: then the outcome of every earlier attempt
+// is known, and that of this one is counted before the next begins.
+func (a *attempt) takeSlot(ctx context.Context, b *bucket) error {
+	for slots := int64(1); ; slots = b.maxSlots {
+		if err := a.acquire(ctx, b.slots, slots); err != nil {
 			return err
 		}
 		now := a.limiter.now()
 		if err := b.check(now); err != nil {
 			return err
 		}
-		if turns == b.allTurns || b.hasTokensForAll(now) {
+		if slots == b.maxSlots || b.hasTokensForAll(now) {
 			return nil
 		}
 		a.held = a.held[:len(a.held)-1]
-		b.turns.Release(turns)
+		b.slots.Release(slots)
 	}
 }
 
-// enter takes a place in b, unless b admits no attempt now.
+// enter makes the attempt pending in b, unless b admits no attempt now.
 func (a *attempt) enter(b *bucket) error {
 	if err := b.check(a.limiter.now()); err != nil {
 		return err
 	}
-	if !b.places.TryAcquire(1) {
+	if !b.pending.TryAcquire(1) {
 		return &domain.TooManyLoginsError{RetryAfter: time.Second}
 	}
-	a.held = append(a.held, hold{b.places, 1})
+	a.held = append(a.held, hold{b.pending, 1})
 	a.buckets = append(a.buckets, b)
 	return nil
 }
@@ -83,7 +83,7 @@ func (a *attempt) acquire(ctx context.Context, of *semaphore.Weighted, n int64) 
 	return nil
 }
 
-// end counts the attempt before it lets another one have its turn.
+// end counts the attempt before it releases its slots to others.
 func (a *attempt) end(failed bool) {
 	now := a.limiter.now()
 	for _, b := range a.buckets {

@@ -14,14 +14,14 @@ import (
 
 // bucket limits the attempts of one user or of one client address.
 type bucket struct {
-	places              *semaphore.Weighted // of the attempts in progress
-	turns               *semaphore.Weighted // of those that are checked, or wait for other turns
-	allPlaces, allTurns int64
-	attempts            *rate.Limiter
-	failures            *rate.Limiter
+	pending              *semaphore.Weighted // bounds the attempts in progress
+	slots                *semaphore.Weighted // bounds those of them that are checked, or wait for another slot
+	maxPending, maxSlots int64
+	attempts             *rate.Limiter
+	failures             *rate.Limiter
 
 	used   atomic.Bool // an attempt was counted
-	forget func()
+	forget func()      // removes the bucket from the cache
 }
 
 // check returns an error if an attempt must not begin now.
@@ -32,9 +32,9 @@ func (b *bucket) check(now time.Time) error {
 	return nil
 }
 
-// hasTokensForAll reports whether there is a token for every turn, whatever the outcome of the attempts that have one.
+// hasTokensForAll reports whether there is a token for every slot: enough even if all attempts that hold one fail.
 func (b *bucket) hasTokensForAll(now time.Time) bool {
-	return min(b.attempts.TokensAt(now), b.failures.TokensAt(now)) >= float64(b.allTurns)
+	return min(b.attempts.TokensAt(now), b.failures.TokensAt(now)) >= float64(b.maxSlots)
 }
 
 func untilToken(tokens *rate.Limiter, now time.Time) time.Duration {
@@ -52,9 +52,9 @@ func (b *bucket) count(now time.Time, failed bool) {
 }
 
 // discard forgets the bucket if its last attempt has left and none was counted. Otherwise attempts without a check, which cost
-// nothing, would evict the buckets of others. The places are not released: an attempt that has just found the bucket must fail.
+// nothing, would evict the buckets of others. An attempt that has just found the discarded bucket is rejected.
 func (b *bucket) discard() {
-	if !b.used.Load() && b.places.TryAcquire(b.allPlaces) {
+	if !b.used.Load() && b.pending.TryAcquire(b.maxPending) {
 		b.forget()
 	}
 }
@@ -62,17 +62,17 @@ func (b *bucket) discard() {
 // buckets holds the buckets in use. A bucket that was not used for a window is full, like a new one, and forgotten.
 type buckets[K comparable] struct {
 	attempts, failures int // per window; 0: unlimited
-	places, turns      int64
+	pending, slots     int64
 	window             time.Duration
 	cache              *ttlcache.Cache[K, *bucket]
 }
 
-func newBuckets[K comparable](attempts, failures int, places, turns int64, config Config) *buckets[K] {
+func newBuckets[K comparable](attempts, failures int, pending, slots int64, config Config) *buckets[K] {
 	return &buckets[K]{
 		attempts: attempts,
 		failures: failures,
-		places:   places,
-		turns:    max(turns, 1),
+		pending:  pending,
+		slots:    max(slots, 1),
 		window:   config.Window,
 		cache: ttlcache.New(
 			ttlcache.WithTTL[K, *bucket](config.Window), // since the last use
@@ -89,12 +89,12 @@ func (b *buckets[K]) get(key K) *bucket {
 	b.cache.DeleteExpired()
 	item, _ := b.cache.GetOrSetFunc(key, func() *bucket {
 		created := &bucket{
-			places:    semaphore.NewWeighted(b.places),
-			turns:     semaphore.NewWeighted(b.turns),
-			allPlaces: b.places,
-			allTurns:  b.turns,
-			attempts:  b.limiter(b.attempts),
-			failures:  b.limiter(b.failures),
+			pending:    semaphore.NewWeighted(b.pending),
+			slots:      semaphore.NewWeighted(b.slots),
+			maxPending: b.pending,
+			maxSlots:   b.slots,
+			attempts:   b.limiter(b.attempts),
+			failures:   b.limiter(b.failures),
 		}
 		created.forget = func() {
 			// The bucket may have been evicted, and another one have taken its place.

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Attempts of one user, and of one address, that are in progress at once. They are far fewer than the requests that the
-// service handles at once, so that neither a user nor an address keeps the others out.
+// Attempts of one user, and of one address, that are in progress at once. They are far fewer than the logins that the service
+// handles at once, so that neither a user nor an address blocks the others.
 const (
 	maxPerUser    = 100
 	maxPerAddress = 300
@@ -32,9 +32,9 @@ type Config struct {
 // attempt from the larger one, and time refills them. The limits hold per process: n replicas admit n times as many
 // attempts. An IPv6 address counts as its /64, because a host chooses the other 64 bits itself (RFC 4291, section 2.5.1).
 //
-// An attempt waits for a turn of its user, then for one of its address, then for one of the checks that run at once. Each of
-// these is a queue in the order of arrival. A user has a quarter of the checks, and an address half of them, but at least one:
-// other users wait for a few checks of a busy user, not for all of them.
+// An attempt waits for a slot of its user, then for one of its address, then for one of the checks that run at once. Each of
+// these queues is first in, first out. A user has a quarter of the checks, and an address half of them, but at least one: other
+// users wait for a few checks of a busy user, not for all of them.
 //
 // When all of the LimiterSize buckets are in use, a new one evicts the least recently used, whose attempts are forgotten.
 // To evict a user's bucket, an attacker must try LimiterSize other names, each at the cost of a password check. The size
@@ -46,7 +46,7 @@ type LoginLimiter struct {
 	addresses *buckets[netip.Prefix]
 }
 
-// NewLoginLimiter returns a limiter that has seen no attempts. It lets checks of them run at once.
+// NewLoginLimiter returns a limiter that runs as many password checks at once as checks says.
 func NewLoginLimiter(config Config, checks int, now func() time.Time) *LoginLimiter {
 	n := int64(checks)
 	return &LoginLimiter{

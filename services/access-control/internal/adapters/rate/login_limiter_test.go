@@ -223,7 +223,7 @@ func TestParallelGuesses(t *testing.T) {
 	}
 }
 
-// check makes an attempt that succeeds after a second. It returns how long it waited for its turn.
+// check makes an attempt that succeeds after a second. It returns how long it waited for its check.
 func check(t *testing.T, l *LoginLimiter, username string, address netip.Addr) (waited time.Duration, err error) {
 	t.Helper()
 	start := time.Now()
@@ -236,7 +236,7 @@ func check(t *testing.T, l *LoginLimiter, username string, address netip.Addr) (
 	return waited, err
 }
 
-// Attempts in progress don't count as failures: all of them have their turn.
+// Attempts in progress don't count as failures: each of them is checked in the end.
 func TestAttemptsInProgressWait(t *testing.T) {
 	for name, limit := range map[string]struct{ perUser, perAddress int }{"user": {1, 0}, "address": {0, 1}, "both": {1, 1}} {
 		t.Run(name, func(t *testing.T) {
@@ -491,7 +491,7 @@ func TestRejectedAddressEvictsNoUser(t *testing.T) {
 	})
 }
 
-// Attempts that give up before their check evict nobody.
+// Attempts that give up before their check evict no other bucket.
 func TestAttemptsWithoutCheckEvictNoUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLoginLimiter(Config{FailuresPerUser: 3, FailuresPerAddress: 30, Window: time.Hour, LimiterSize: 10}, 1, time.Now)
@@ -527,16 +527,16 @@ func TestEvictedBucketForgetsNoFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		given := make(chan error)
+		result := make(chan error)
 		go func() {
-			_, err := l.Begin(ctx, "ann", home) // waits for the turn of home
-			given <- err
+			_, err := l.Begin(ctx, "ann", home) // waits for the slot of home
+			result <- err
 		}()
 		synctest.Wait()
 		retryAfter(t, l, "bob", unknown) // evicts ann
 		failUntilRejected(t, l, "ann", unknown)
 		cancel()
-		if err := <-given; err == nil {
+		if err := <-result; err == nil {
 			t.Error("admitted")
 		}
 		if got := failUntilRejected(t, l, "ann", unknown); got != 0 {
