@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,13 +86,19 @@ func TestIdentityIsVerified(t *testing.T) {
 
 func wantStatus(t *testing.T, c *Client, queue string, identity *Identity, want int) {
 	t.Helper()
-	reply, err := c.Do(t.Context(), &Request{Queue: queue, Identity: identity})
+	reply, err := c.Do(t.Context(), &Request{Queue: queue, Identity: identity, CorrelationID: "c-1"})
 	noError(t, err)
 	if reply.Status != want {
 		t.Errorf("%s: status %d, want %d: %s", queue, reply.Status, want, reply.Body)
 	}
-	if want == http.StatusUnauthorized && reply.Header.Get("WWW-Authenticate") != "Bearer" {
+	if want != http.StatusUnauthorized {
+		return
+	}
+	if reply.Header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("%s: header %v, want a challenge", queue, reply.Header)
+	}
+	if !strings.Contains(string(reply.Body), `"correlation_id":"c-1"`) {
+		t.Errorf("%s: body %s, want the correlation ID of the request", queue, reply.Body)
 	}
 }
 

@@ -49,7 +49,8 @@ func (m *method) receive(ctx context.Context, message messaging.Message) error {
 	request, err := protocol.DecodeRequest(m.queue, message)
 	if err != nil {
 		err = fmt.Errorf("decode request on %s: %w", m.queue, err)
-		return m.refuse(ctx, message, err, BadRequest("malformed request message"))
+		id := cmp.Or(message.ID, message.CorrelationID)
+		return m.refuse(ctx, &message, &Request{ID: id, CorrelationID: id}, err, BadRequest("malformed request message"))
 	}
 	if expired(request.Deadline) {
 		notify(m.options.Observer.ExpiredRequest)
@@ -60,7 +61,7 @@ func (m *method) receive(ctx context.Context, message messaging.Message) error {
 	if err := m.identities.verify(request.Identity); err != nil {
 		notify(m.options.Observer.RefusedIdentity)
 		err = fmt.Errorf("verify identity of request on %s: %w", m.queue, err)
-		return m.refuse(ctx, message, err, errUnverified)
+		return m.refuse(ctx, &message, request, err, errUnverified)
 	}
 	reply, err := m.handle(ctx, request)
 	if err != nil || message.ReplyTo == "" {
@@ -71,15 +72,14 @@ func (m *method) receive(ctx context.Context, message messaging.Message) error {
 
 func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
 
-// refuse replies with problem to a message that no handler gets, because of err. Without a ReplyTo it rejects the message.
-func (m *method) refuse(ctx context.Context, message messaging.Message, err error, problem *Error) error {
-	if message.ReplyTo == "" {
+// refuse replies with problem to a request that the handler does not get, because of err. It rejects a message without a ReplyTo.
+func (m *method) refuse(ctx context.Context, to *messaging.Message, request *Request, err error, problem *Error) error {
+	if to.ReplyTo == "" {
 		return messaging.Reject(err)
 	}
-	id := cmp.Or(message.ID, message.CorrelationID)
 	m.options.Logger.WarnContext(ctx, "refused a request",
-		"queue", m.queue, "correlation_id", id, "from", message.AppID, "error", err)
-	return m.reply(ctx, &message, &Request{ID: id, CorrelationID: id}, problem.Reply(id))
+		"queue", m.queue, "correlation_id", request.CorrelationID, "from", to.AppID, "error", err)
+	return m.reply(ctx, to, request, problem.Reply(request.CorrelationID))
 }
 
 // handle calls the handler under the request's deadline and makes a reply of its error. It returns an error only if the
