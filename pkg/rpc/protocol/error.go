@@ -151,7 +151,8 @@ func (r *Reply) Err() error {
 		return nil
 	}
 	e := NewError(r.Status, "%s", http.StatusText(r.Status))
-	e.Header, e.received = r.Header, true
+	e.Header, e.received = r.Header.Clone(), true
+	e.Header.Del("Content-Encoding") // of the reply's body
 	var p problem
 	if mediaType(r.ContentType) != contentTypeProblem || json.Unmarshal(r.Body, &p) != nil {
 		return e

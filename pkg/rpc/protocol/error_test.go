@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 )
 
@@ -28,5 +29,21 @@ func TestErrorText(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestErrorOfCodedReply: the error of a reply has no body, and so does not have its content coding either.
+func TestErrorOfCodedReply(t *testing.T) {
+	reply := &Reply{Status: 503, Header: http.Header{"Content-Encoding": {"gzip"}, "Retry-After": {"3"}}}
+	e, ok := errors.AsType[*Error](reply.Err())
+	if !ok {
+		t.Fatal("no error")
+	}
+	passedOn := e.PassOn().Reply("1")
+	if h := passedOn.Header; h.Get("Content-Encoding") != "" || h.Get("Retry-After") != "3" {
+		t.Errorf("header %v", h)
+	}
+	if reply.Header.Get("Content-Encoding") == "" {
+		t.Error("Err changed the reply")
 	}
 }
