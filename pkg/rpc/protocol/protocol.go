@@ -25,6 +25,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,12 +79,12 @@ func IsJSON(contentType string) bool {
 	if err != nil || parsed != contentTypeJSON && !strings.HasSuffix(parsed, "+json") {
 		return false
 	}
-	switch strings.ToLower(params["charset"]) {
-	case "", "utf-8", "utf8", "us-ascii":
-		return true
-	default:
-		return false
-	}
+	return isUTF8(params["charset"])
+}
+
+// isUTF8 reports whether a text in the charset is one in UTF-8. The default is UTF-8.
+func isUTF8(charset string) bool {
+	return slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, strings.ToLower(charset))
 }
 
 // mediaType returns "" for a content type that can't be parsed.

@@ -204,6 +204,19 @@ func TestDecodePlainRequest(t *testing.T) {
 	}
 }
 
+// Plain clients name a content coding or a character set in content_encoding. JSON in another character set is not valid.
+func TestDecodeContentEncoding(t *testing.T) {
+	for encoding, want := range map[string]string{
+		"": "", "utf-8": "", "UTF-8": "", "us-ascii": "", "binary": "", "identity": "identity",
+		"gzip": "gzip", "BR": "BR", "gzip:UTF-8": "gzip:UTF-8", "iso-8859-1": "iso-8859-1",
+	} {
+		r, err := DecodeRequest("q", messaging.Message{ContentEncoding: encoding})
+		if err != nil || r.Header.Get("Content-Encoding") != want {
+			t.Errorf("%q: header %v, %v, want the coding %q", encoding, r.Header, err, want)
+		}
+	}
+}
+
 func TestDecodeRequestTypes(t *testing.T) {
 	for _, version := range []any{1, int8(1), int16(1), int32(1), int64(1), uint8(1), uint16(1), uint32(1)} {
 		got, err := DecodeRequest("q", messaging.Message{Headers: map[string]any{

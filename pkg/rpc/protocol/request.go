@@ -111,6 +111,10 @@ func DecodeRequest(queue string, m messaging.Message) (*Request, error) {
 	if err := readForm(m.Headers, headerRequest, r.readHTTP); err != nil {
 		return nil, err
 	}
+	// Many AMQP clients name the character set in content_encoding.
+	if coding := strings.ToLower(m.ContentEncoding); !isUTF8(coding) && coding != "binary" {
+		addHeader(&r.Header, "Content-Encoding", m.ContentEncoding)
+	}
 	if r.Identity, err = decodeIdentity(m.Headers); err != nil {
 		return nil, err
 	}
