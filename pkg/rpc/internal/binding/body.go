@@ -47,7 +47,7 @@ func shapeOf(t reflect.Type, limits []int, structs map[reflect.Type]*shape) *sha
 		t = t.Elem()
 	}
 	s := &shape{typ: t, limit: maxItems}
-	if p := reflect.PointerTo(t); p.Implements(jsonUnmarshaler) || p.Implements(textUnmarshaler) {
+	if unmarshalsItself(t) {
 		return s
 	}
 	switch t.Kind() {
@@ -71,6 +71,11 @@ func shapeOf(t reflect.Type, limits []int, structs map[reflect.Type]*shape) *sha
 		s.elem = shapeOf(t.Elem(), limits, structs)
 	}
 	return s
+}
+
+func unmarshalsItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(jsonUnmarshaler) || p.Implements(textUnmarshaler)
 }
 
 // addFields adds the fields that encoding/json decodes. Those of an embedded struct yield to those of the struct around it.

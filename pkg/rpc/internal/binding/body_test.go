@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"runtime"
@@ -43,6 +44,7 @@ type shapes struct {
 	Bytes   []byte                      `json:"bytes"`
 	Any     any                         `json:"any"`
 	Raw     json.RawMessage             `json:"raw"`
+	Address netip.Addr                  `json:"address"`
 	Next    *shapes                     `json:"next"`
 	Nested  map[string]map[string]*base `json:"nested"`
 	Ignored []int                       `json:"-"`
@@ -130,13 +132,13 @@ func TestBodies(t *testing.T) {
 
 		// All values of wrong types
 		{"wrong types", `{"hidden":1,"Plain":[1,"2"],"sku":[],"lists":[[1,"x"],2,{}],"prices":{"a":"","b":[]},
-			"sets":[],"pair":[1,true],"wait":"5s","at":"now","bytes":"-","raw":"","next":{"next":"x","Plain":{}},
+			"sets":[],"pair":[1,true],"wait":"5s","at":"now","address":"here","bytes":"-","raw":"","next":{"next":"x","Plain":{}},
 			"nested":{"a":{"b":{"hidden":""},"c":0},"b":null}}`, 422,
 			"hidden: must be a string; Plain[1]: must be an integer of at most 64 bits; sku: must be a string; " +
 				"lists[0][1]: must be an integer of at most 64 bits; lists[1]: must be an array; lists[2]: must be an array; " +
 				"prices[a]: must be an integer of at most 64 bits; prices[b]: must be an integer of at most 64 bits; " +
 				"sets: must be an object; pair[1]: must be an integer of at most 64 bits; wait: must be an integer of at most 64 bits; " +
-				"at: must be a time like 2006-01-02T15:04:05Z; bytes: must be base64 in a string; " +
+				"at: must be a time like 2006-01-02T15:04:05Z; address: is not valid; bytes: must be base64 in a string; " +
 				"next.next: must be an object; next.Plain: must be an array; " +
 				"nested[a][b].hidden: must be an integer of at most 64 bits; nested[a][c]: must be an object"},
 		{"an integer out of range", `{"quantity":9223372036854775808}`, 422, "quantity: must be an integer of at most 64 bits"},

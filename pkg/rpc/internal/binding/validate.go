@@ -78,6 +78,9 @@ func typeMessage(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	if unmarshalsItself(t) && t != timeType {
+		return "is not valid" // its kind says nothing about its JSON
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "must be a string"
