@@ -66,7 +66,7 @@ func (db *DB) Open(ctx context.Context) error {
 		db.file, err = os.Stat(db.path)
 	}
 	if err != nil {
-		return asTemporary(errors.Join(fmt.Errorf("migrate database %s: %w", db.path, err), db.Close()))
+		return MarkTemporary(errors.Join(fmt.Errorf("migrate database %s: %w", db.path, err), db.Close()))
 	}
 	return nil
 }

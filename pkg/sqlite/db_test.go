@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -237,6 +238,34 @@ func TestOpenAgain(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestLockedIsTemporary has another process hold the write lock.
+func TestLockedIsTemporary(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	other, err := open(t, path).Writer().BeginTx(t.Context(), nil) // takes the lock
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Rollback() }()
+	connection, err := open(t, path).Writer().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err = connection.ExecContext(t.Context(), `PRAGMA busy_timeout = 0`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = connection.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
+	if err == nil || isTemporary(err) {
+		t.Fatalf("got %v, want an error of the driver", err)
+	}
+	if err := sqlite.MarkTemporary(fmt.Errorf("seed: %w", err)); !isTemporary(err) {
+		t.Errorf("%v is not temporary", err)
+	}
+	if err := sqlite.MarkTemporary(errors.New("another")); isTemporary(err) {
+		t.Errorf("%v is temporary", err)
 	}
 }
 

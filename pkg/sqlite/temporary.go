@@ -24,7 +24,9 @@ var temporaryCodes = []int{
 	codes.SQLITE_IOERR, codes.SQLITE_FULL, codes.SQLITE_NOMEM,
 }
 
-func asTemporary(err error) error {
+// MarkTemporary returns err with a method Temporary() bool, which returns true, if err is one of SQLite that the next attempt may
+// not have: the file is locked or can't be used at the moment. A start hook with such an error is called again.
+func MarkTemporary(err error) error {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok && slices.Contains(temporaryCodes, e.Code()&0xff) {
 		return temporary{err}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"example.com/warren/pkg/keyring"
 	"example.com/warren/pkg/service"
+	database "example.com/warren/pkg/sqlite"
 	"example.com/warren/services/access-control/internal/adapters/bcrypt"
 	"example.com/warren/services/access-control/internal/adapters/jwt"
 	"example.com/warren/services/access-control/internal/adapters/rate"
@@ -104,5 +105,5 @@ func addDemoUsers(config *Config, lifecycle fx.Lifecycle, accessControl *app.Acc
 	if !config.DemoData {
 		return
 	}
-	lifecycle.Append(fx.StartHook(func(ctx context.Context) error { return seed(ctx, accessControl) }))
+	lifecycle.Append(fx.StartHook(func(ctx context.Context) error { return database.MarkTemporary(seed(ctx, accessControl)) }))
 }

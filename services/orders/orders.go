@@ -17,6 +17,7 @@ import (
 	"go.uber.org/fx"
 
 	"example.com/warren/pkg/service"
+	database "example.com/warren/pkg/sqlite"
 	"example.com/warren/services/orders/internal/adapters/rpc"
 	"example.com/warren/services/orders/internal/adapters/sqlite"
 	"example.com/warren/services/orders/internal/app"
@@ -68,5 +69,5 @@ func addDemoOrders(config *Config, lifecycle fx.Lifecycle, store *sqlite.OrderSt
 	if !config.DemoData {
 		return
 	}
-	lifecycle.Append(fx.StartHook(func(ctx context.Context) error { return seed(ctx, store, time.Now()) }))
+	lifecycle.Append(fx.StartHook(func(ctx context.Context) error { return database.MarkTemporary(seed(ctx, store, time.Now())) }))
 }
