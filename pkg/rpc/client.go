@@ -234,8 +234,8 @@ func (c *Client) send(ctx context.Context, r *Request, secret string) error {
 	return c.broker.Send(ctx, r.Queue, c.encoder.Request(r, secret, time.Now()))
 }
 
-// resend sends a request again that may be lost. Its error ends the call only if the broker has not taken the first copy
-// either: it may have closed the connection over the request. After other errors, the first copy may have arrived.
+// resend sends a request again that may be lost. Its error ends the call only if the broker can't carry the request: the first
+// copy did not arrive either, and may be what closed the connection. After any other error the first copy may have arrived.
 func (c *Client) resend(ctx context.Context, r *Request, secret string) error {
 	err := c.send(ctx, r, secret)
 	if err == nil {

@@ -14,8 +14,7 @@ type handling struct {
 	callsEnd time.Time // the deadline of the handler's own calls; see reserve
 }
 
-// reserve is the part of a handler's time that its own calls may not use, one in so many, so that the handler can still reply
-// when they time out.
+// A handler's calls must end when 1/reserve of the handler's time is left, so that it can still reply when they time out.
 const reserve = 10
 
 type handlingKey struct{}
@@ -47,8 +46,8 @@ func correlationIDFrom(ctx context.Context) string {
 	return ""
 }
 
-// callDeadline returns when a call with ctx must end. A handler whose call may outlive its request uses a context without the
-// request's deadline.
+// callDeadline returns when a call with ctx must end. With a handler's context that is callsEnd at the latest, unless ctx has a
+// later deadline than the request: such a call may outlive it.
 func callDeadline(ctx context.Context) (time.Time, bool) {
 	deadline, ok := ctx.Deadline()
 	h, nested := ctx.Value(handlingKey{}).(*handling)
@@ -67,7 +66,7 @@ func inheritTrace(ctx context.Context, r *Request) {
 	if caller == nil || caller.Header[traceHeaders[0]] == nil || r.Header[traceHeaders[0]] != nil {
 		return
 	}
-	r.Header = maps.Clone(r.Header) // the caller's
+	r.Header = maps.Clone(r.Header) // the caller may use the original too
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}

@@ -118,8 +118,8 @@ func asError(err error) *Error {
 	return internalError.WithCause(err)
 }
 
-// receivedError returns the error of a handler that failed because another service did. What that service refused was the
-// handler's request, so that the refusal is no concern of the caller.
+// receivedError returns the error of a handler whose call another service failed. A refusal becomes 500, since that service
+// refused the handler's request and not the caller's.
 func receivedError(e *Error) *Error {
 	switch e.Status {
 	case http.StatusBadGateway:

@@ -68,9 +68,9 @@ func (c *pendingCall) await(ctx context.Context) outcome {
 	}
 }
 
-// registry holds the calls that wait. Each has a secret, which is the correlation ID of its request's message and of the
-// reply's. The service that gets the request alone learns the secret, so that no other can reply in its place: a publisher
-// may know the call's ID, and may make a third service send a message that it chose.
+// registry holds the calls that wait, by their secrets. A secret is the AMQP correlation ID of the request and of its reply. Only
+// the called service learns it, so only that service can reply. The public ID and the reply's user ID are not enough: another
+// service may know the ID, and can have the called service send a message of its choice.
 type registry struct {
 	max, maxPerQueue int
 	verify           bool          // see ClientOptions.VerifyReplies

@@ -70,7 +70,7 @@ type CallOption func(*Request)
 // see [Request].
 func WithIdempotent() CallOption { return func(r *Request) { r.Idempotent = true } }
 
-// WithTimeout bounds the call, so that a handler has time left to do without the other service.
+// WithTimeout bounds the call, so that a handler has time left to reply without the other service.
 func WithTimeout(d time.Duration) CallOption {
 	return func(r *Request) { r.Deadline = time.Now().Add(d) }
 }

@@ -53,8 +53,8 @@ func (e *Error) WithCause(err error) *Error {
 	return &c
 }
 
-// Received reports whether e came in a reply; see [Reply.Err]. It is about the request of that reply. A handler that returns it
-// as it is has failed to handle its own request, unless it says by PassOn that e is about that one too.
+// Received reports whether e came in a reply; see [Reply.Err]. It is then about a request that the handler sent. The caller of a
+// handler that returns it gets an error of status 500 or above, unless the handler returns e.PassOn().
 func (e *Error) Received() bool { return e.received }
 
 // PassOn returns a copy of e for a handler to return as its own error.

@@ -42,8 +42,8 @@ type Request struct {
 	Deadline time.Time
 
 	// Idempotent tells the client that handling the request twice has the effect of handling it once (RFC 9110, section
-	// 9.2.2), so that it may send the request again when the connection was lost. The method decides this, and nothing that a
-	// client of the gateway sends: it could multiply its requests. It is not part of the message.
+	// 9.2.2), so that it may send the request again when the connection was lost. The route or the calling service decides
+	// this, never a client of the gateway, which could multiply its requests. It is not part of the message.
 	Idempotent bool
 }
 
@@ -58,8 +58,7 @@ const (
 	requestHeader = "header."
 )
 
-// Request returns the message that carries r. The secret is what its reply must repeat, so that no other message can pass
-// for it.
+// Request returns the message that carries r. Its reply must repeat the secret, so that no other message is taken for the reply.
 func (e Encoder) Request(r *Request, secret string, now time.Time) messaging.Message {
 	headers := make(map[string]any, 3)
 	if r.CorrelationID != "" && r.CorrelationID != r.ID {
@@ -172,8 +171,9 @@ func decodeDeadline(headers map[string]any) (time.Time, error) {
 }
 
 // Replay returns the message that makes a service handle a request once more, whose caller no longer waits. The message has
-// neither a deadline nor a queue to reply to. It keeps the ID, which makes a request idempotent, and the identity that
-// the gateway had checked, even if its token has expired since. Replay returns other messages as they are.
+// neither a deadline nor a queue to reply to. It keeps the ID, which makes a request idempotent, and the identity. The
+// service refuses an identity that has expired since; see ServerOptions.IdentityLeeway of package rpc. Replay returns other
+// messages as they are.
 func Replay(m messaging.Message) messaging.Message {
 	if !IsRequest(m) {
 		return m

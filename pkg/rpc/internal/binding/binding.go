@@ -232,7 +232,7 @@ func (b *Binding) Decode(r *protocol.Request, in any) error {
 		return err
 	}
 	for _, f := range broken {
-		// What could not be decoded is empty, and so may break rules too.
+		// A field that could not be decoded is empty, and breaks rules for that reason only.
 		if !slices.ContainsFunc(wrong, func(w protocol.FieldError) bool { return contains(w.Field, f.Field) }) {
 			wrong = append(wrong, f)
 		}

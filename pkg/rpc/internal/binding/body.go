@@ -177,15 +177,15 @@ func (b *Binding) decodeBody(r *protocol.Request, in any) ([]protocol.FieldError
 	return wrong, nil
 }
 
-// readBody reads a body before encoding/json does, which takes more than it should: invalid UTF-8, names that are there
-// twice or in another case (RFC 8259, section 8), and lists of any size. With types it returns the fields of wrong types.
+// readBody checks a body before encoding/json decodes it, which accepts invalid UTF-8, names that occur twice or in another case
+// (RFC 8259, sections 4 and 8), and lists of any size. With types, readBody returns the fields of wrong types.
 func (b *Binding) readBody(body []byte, types bool) ([]protocol.FieldError, error) {
 	r := reader{Decoder: jsontext.NewDecoder(bytes.NewBuffer(body)), body: b.body, types: types}
 	err := r.read(b.body)
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, nil // an empty body, of which encoding/json tells the caller
+		return nil, nil // json.Unmarshal reports an empty body
 	case ok && syntax.JSONPointer != "":
 		return nil, protocol.NewError(http.StatusBadRequest, "malformed JSON at byte %d, in %s: %s",
 			syntax.ByteOffset, b.body.path(syntax.JSONPointer), syntax.Err)
@@ -203,7 +203,7 @@ type reader struct {
 	wrong []protocol.FieldError
 }
 
-// read reads a value, which has a shape or is ignored.
+// read reads a value. No field takes a value without a shape.
 func (r *reader) read(s *shape) error {
 	kind := r.PeekKind()
 	if r.types && s != nil && s.typ != nil && kind != s.opens {
@@ -263,7 +263,7 @@ func (r *reader) readName(s *shape) (*shape, error) {
 		return field, nil
 	}
 	for known := range s.fields {
-		if strings.EqualFold(known, name) { // encoding/json would take it for known
+		if strings.EqualFold(known, name) { // encoding/json would set the known field
 			return nil, protocol.NewError(http.StatusBadRequest, "%s must be written %q: names are case-sensitive",
 				r.body.path(r.StackPointer()), known)
 		}
