@@ -84,7 +84,7 @@ func (a *Authenticator) check(ctx context.Context, key, token string) (*rpc.Iden
 	if err != nil {
 		return nil, err
 	}
-	// A token that has expired is valid for as long as the validator's leeway, and not cached.
+	// The validator may accept an expired token within its leeway. Such a token is not cached.
 	if ttl := min(a.ttl, identity.ExpiresAt.Sub(a.now())); ttl > 0 {
 		a.remember(key, identity, ttl, forgets)
 	}

@@ -62,7 +62,8 @@ type NewOrder struct {
 }
 
 // Create places an order for the caller. For a key that the caller has used before, it returns the order created then,
-// as it was placed, or ErrKeyReused if the content differs. It returns a *domain.InvalidError if the order breaks a rule.
+// as it was placed, or ErrKeyReused if the content differs. It returns a *domain.InvalidError if the order breaks a rule, also
+// for a used key: a retry fails if the catalogue has lost a product since.
 func (s *Orders) Create(ctx context.Context, caller Caller, in NewOrder) (domain.Order, error) {
 	items, err := s.catalogue.Items(in.Currency, in.Lines)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// errQuotaExceeded reports that the requests in flight have as many bytes in their bodies as they may have.
+// errQuotaExceeded means that the bodies of the requests in flight have reached a bodyQuota.
 var errQuotaExceeded = errors.New("quota of request bodies exceeded")
 
 // bodyQuota bounds the bytes of request bodies: those of all routes by a semaphore, and those of one route by a
@@ -57,7 +57,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// release returns the quota, once nothing refers to the bytes that were read.
+// release returns the quota. Call it once the bytes that were read are no longer used.
 func (b *requestBody) release() { b.quota.release(b.held) }
 
 // readBody reads a request's body.

@@ -42,8 +42,8 @@ func setDefaults(response http.Header, r *http.Request, id string) {
 	// Without it, browsers guess the type, and may run a text that looks like a page.
 	response.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
-		// The connection must be closed if both Transfer-Encoding and Content-Length are there, or if HTTP/1.0 has the first one
-		// (RFC 9112, section 6.1). net/http does not tell.
+		// The connection must be closed after a request with Transfer-Encoding that also has a Content-Length or is HTTP/1.0
+		// (RFC 9112, section 6.1). net/http hides both facts, so any request that may be one closes it.
 		response.Set(echo.HeaderConnection, "close")
 	}
 }

@@ -55,7 +55,8 @@ func (h *routeHandler) serve(c echo.Context) error {
 }
 
 // call makes the call. It releases the body before the response is written, because a slow client may take long to read it.
-// A client that leaves does not end the call: it counts until it is answered or expires, as the broker holds it for as long.
+// A client that disconnects does not end the call: the broker holds the request until it is answered or expires, and until then
+// the call counts against the limits.
 func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, error) {
 	body := &requestBody{quota: h.bodies}
 	defer body.release()

@@ -48,7 +48,7 @@ var (
 	requireToken = option{"requireToken", func(r *Route) { r.RequireToken = true }}
 	// forgetToken drops what is cached about the caller's token after the call, so that the next request has it checked.
 	forgetToken = option{"forgetToken", func(r *Route) { r.ForgetToken = true }}
-	// idempotent has the call made again if the connection to the broker was lost, as GET, PUT and DELETE are without it.
+	// idempotent lets the call be repeated after the connection to the broker was lost. GET, PUT and DELETE need no such option.
 	idempotent = option{"idempotent", func(r *Route) { r.Idempotent = true }}
 )
 
