@@ -237,7 +237,9 @@ func TestSecrets(t *testing.T) {
 
 // TestUnusableSecrets has URLs with which the service could not log in.
 func TestUnusableSecrets(t *testing.T) {
-	for _, text := range []string{"", "amqp://rabbitmq:5672/", "amqp://orders@rabbitmq/", "amqp://orders:@rabbitmq/", "amqp://stock:secret@rabbitmq/", ":secret"} {
+	for _, text := range []string{
+		"", ":secret", "amqp://rabbitmq:5672/", "amqp://orders@rabbitmq/", "amqp://orders:@rabbitmq/", "amqp://stock:secret@rabbitmq/",
+	} {
 		folder := t.TempDir()
 		if err := os.Mkdir(filepath.Join(folder, "urls"), 0o700); err != nil {
 			t.Fatal(err)
