@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/rpc/protocol"
 	"example.com/warren/services/gateway/internal/app"
 )
 
@@ -46,15 +47,21 @@ func (v *TokenValidator) Validate(ctx context.Context, token string) (*rpc.Ident
 	if !out.Active {
 		return nil, fmt.Errorf("%w: %s", app.ErrInvalidToken, out.Reason)
 	}
-	if out.Subject == "" || out.ExpiresAt <= 0 {
-		return nil, fmt.Errorf("check token: the reply of %s has no subject or no expiry", ValidateToken)
-	}
-	return &rpc.Identity{
+	identity := &rpc.Identity{
 		Subject:   out.Subject,
 		Username:  out.Username,
 		Scopes:    out.Scopes,
 		TokenID:   out.TokenID,
 		ExpiresAt: time.Unix(out.ExpiresAt, 0),
-		Assertion: out.Assertion,
-	}, nil
+	}
+	if out.Assertion != "" {
+		// Take the fields that the services verify, so that a forged reply adds no scope to them.
+		if identity, err = protocol.ParseIdentity(out.Assertion); err != nil {
+			return nil, fmt.Errorf("check token: the assertion in the reply of %s: %w", ValidateToken, err)
+		}
+	}
+	if identity.Subject == "" || identity.ExpiresAt.Unix() <= 0 {
+		return nil, fmt.Errorf("check token: the reply of %s has no subject or no expiry", ValidateToken)
+	}
+	return identity, nil
 }

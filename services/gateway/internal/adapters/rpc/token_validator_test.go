@@ -39,6 +39,7 @@ func serve(t *testing.T, f func(context.Context, validateTokenInput) (map[string
 
 func TestTokenValidator(t *testing.T) {
 	expiry := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	const signed = "subject=42&scope=a&expires-at=1893456000&key=k&signature=s"
 	tests := map[string]struct {
 		output      map[string]any
 		err         error
@@ -52,6 +53,21 @@ func TestTokenValidator(t *testing.T) {
 				"expires_at": expiry.Unix(),
 			},
 			want: &rpc.Identity{Subject: "42", Username: "demo", Scopes: []string{"a", "b"}, TokenID: "jti", ExpiresAt: expiry},
+		},
+		"signed": {
+			output: map[string]any{
+				"active": true, "subject": "admin", "scopes": []string{"a", "all"}, "expires_at": expiry.Add(time.Hour).Unix(),
+				"assertion": signed,
+			},
+			want: &rpc.Identity{Subject: "42", Scopes: []string{"a"}, ExpiresAt: expiry, Assertion: signed},
+		},
+		"a malformed assertion": {
+			output:  map[string]any{"active": true, "subject": "42", "expires_at": expiry.Unix(), "assertion": "signature=s"},
+			wantErr: true,
+		},
+		"an assertion without an expiry": {
+			output:  map[string]any{"active": true, "subject": "42", "expires_at": expiry.Unix(), "assertion": "subject=42&signature=s"},
+			wantErr: true,
 		},
 		"not active":        {output: map[string]any{"active": false, "reason": "revoked"}, wantInvalid: true, wantErr: true},
 		"an empty output":   {output: map[string]any{}, wantInvalid: true, wantErr: true},
