@@ -193,7 +193,7 @@ func (d *declarer) bounded(ch *amqp.Channel, f func(*amqp.Channel) error) error 
 		return err
 	case <-patience.C:
 		d.session.spawn(func() {
-			_ = <-result
+			<-result
 			_ = ch.Close()
 		})
 		return fmt.Errorf("no response within %s", declarePatience)

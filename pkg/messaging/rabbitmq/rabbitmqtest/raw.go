@@ -142,7 +142,7 @@ func method(channel uint16, id uint32, arguments ...[]byte) []byte {
 	return Frame(frameMethod, channel, binary.BigEndian.AppendUint32(nil, id), slices.Concat(arguments...))
 }
 
-func short(s string) []byte { return append([]byte{byte(len(s))}, s...) }
+func short(s string) []byte { return append([]byte{byte(len(s))}, s...) } //nolint:gosec // AMQP limits short strings to 255 bytes
 
 func long(s string) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(s))), s...) //nolint:gosec // the string of a test
