@@ -193,7 +193,7 @@ func (d *declarer) bounded(ch *amqp.Channel, f func(*amqp.Channel) error) error 
 		return err
 	case <-patience.C:
 		d.session.spawn(func() {
-			<-result
+			<-result //nolint:errcheck // no caller waits for it any more
 			_ = ch.Close()
 		})
 		return fmt.Errorf("no response within %s", declarePatience)
