@@ -36,6 +36,11 @@ type field struct {
 	list   bool         // it may have several
 }
 
+func (f *field) isFloat() bool {
+	kind := deref(f.typ).Kind()
+	return kind == reflect.Float32 || kind == reflect.Float64
+}
+
 // source is a part of a request, named as the tag of its fields.
 type source string
 
@@ -261,6 +266,9 @@ func (b *Binding) decodeFields(r *protocol.Request, in any) (fields []protocol.F
 			fields = append(fields, protocol.FieldError{Field: f.name, Message: "must be given once"})
 		case slices.ContainsFunc(texts, func(text string) bool { return !utf8.ValidString(text) }):
 			fields = append(fields, protocol.FieldError{Field: f.name, Message: "must be UTF-8"})
+		case f.isFloat() && slices.ContainsFunc(texts, func(text string) bool { return strings.ContainsAny(text, "nNxX") }):
+			// The library takes NaN, Inf and 0x1p-2, which JSON does not have.
+			fields = append(fields, protocol.FieldError{Field: f.name, Message: typeMessage(f.typ)})
 		case len(texts) > 0:
 			values[f.key] = texts
 		}

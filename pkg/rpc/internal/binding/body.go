@@ -43,9 +43,7 @@ var (
 // shapeOf returns the shape of a type. limits are the bounds of a list, of the lists in it, and so on. structs holds the
 // shapes of the structs around it, since types may be recursive.
 func shapeOf(t reflect.Type, limits []int, structs map[reflect.Type]*shape) *shape {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
+	t = deref(t)
 	s := &shape{typ: t, limit: maxItems}
 	if unmarshalsItself(t) {
 		return s
@@ -71,6 +69,14 @@ func shapeOf(t reflect.Type, limits []int, structs map[reflect.Type]*shape) *sha
 		s.elem = shapeOf(t.Elem(), limits, structs)
 	}
 	return s
+}
+
+// deref returns what a pointer type, or a pointer to one, points to.
+func deref(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
 }
 
 func unmarshalsItself(t reflect.Type) bool {

@@ -75,9 +75,7 @@ func invalidInput(fields ...protocol.FieldError) *protocol.Error {
 
 // typeMessage says how a value of the type must look, in the caller's words.
 func typeMessage(t reflect.Type) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
+	t = deref(t)
 	if unmarshalsItself(t) && t != timeType {
 		return "is not valid" // its kind says nothing about its JSON
 	}
