@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 )
@@ -154,7 +155,7 @@ func (r *Reply) Err() error {
 	e.Header, e.received = r.Header.Clone(), true
 	e.Header.Del("Content-Encoding") // of the reply's body
 	var p problem
-	if mediaType(r.ContentType) != contentTypeProblem || json.Unmarshal(r.Body, &p) != nil {
+	if parsed, _, _ := mime.ParseMediaType(r.ContentType); parsed != contentTypeProblem || json.Unmarshal(r.Body, &p) != nil {
 		return e
 	}
 	e.Fields = p.Errors

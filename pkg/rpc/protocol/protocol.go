@@ -87,18 +87,6 @@ func isUTF8(charset string) bool {
 	return slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, strings.ToLower(charset))
 }
 
-// mediaType returns "" for a content type that can't be parsed.
-func mediaType(contentType string) string {
-	if contentType == contentTypeJSON || contentType == contentTypeProblem {
-		return contentType
-	}
-	parsed, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return ""
-	}
-	return parsed
-}
-
 // maxTTL bounds the TTL that a deadline far away leads to. RabbitMQ closes the channel over one beyond 2^32 ms.
 // https://www.rabbitmq.com/docs/ttl
 const maxTTL = 24 * time.Hour
