@@ -29,10 +29,14 @@ type chain struct {
 func startChain(t *testing.T, stock func(context.Context) error) chain {
 	t.Helper()
 	broker := inmem.NewServer()
+	patience := time.Minute
+	if stock == nil {
+		patience = time.Second // no reply will come
+	}
 	c := chain{requests: make(chan *rpc.Request, 3), url: freeAddr(t)}
 	run := func(name string, register func(*rpc.Server, *rpc.Client)) *servicetest.Instance {
 		s := service.Service{Name: name, Module: fx.Invoke(register)}
-		return servicetest.Run(t, s, broker.ConnectAs(name), "--log-level=debug", "--rpc-timeout=1m")
+		return servicetest.Run(t, s, broker.ConnectAs(name), "--log-level=debug", "--rpc-timeout=50s")
 	}
 	run("access-control", func(s *rpc.Server, _ *rpc.Client) {
 		rpc.Handle(s, "access-control.validateToken", func(ctx context.Context, _ rpc.Empty) (map[string]any, error) {
@@ -44,7 +48,7 @@ func startChain(t *testing.T, stock func(context.Context) error) chain {
 	c.orders = run("orders", func(s *rpc.Server, client *rpc.Client) {
 		rpc.Handle(s, "orders.getAll", func(ctx context.Context, in rpc.Empty) (rpc.Empty, error) {
 			c.requests <- rpc.RequestFrom(ctx)
-			return rpc.Call[rpc.Empty, rpc.Empty](ctx, client, "stock.get", in)
+			return rpc.Call[rpc.Empty, rpc.Empty](ctx, client, "stock.get", in, rpc.WithTimeout(patience))
 		})
 	})
 	if stock != nil {
@@ -55,7 +59,7 @@ func startChain(t *testing.T, stock func(context.Context) error) chain {
 			})
 		})
 	}
-	servicetest.Run(t, New(), broker.ConnectAs("gateway"), "--gateway-addr="+c.url, "--rpc-timeout=10s")
+	servicetest.Run(t, New(), broker.ConnectAs("gateway"), "--gateway-addr="+c.url, "--rpc-timeout=50s")
 	return c
 }
 
