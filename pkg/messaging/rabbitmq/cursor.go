@@ -66,15 +66,9 @@ func (c *cursor) Next(ctx context.Context) bool {
 	}
 	c.left--
 	c.message = decode(c.current)
-	c.before = brokerCount(c.current) > 0
+	acquired, _ := c.current.Headers[acquiredCountHeader].(int64)
+	c.before = max(acquired, failedDeliveries(c.current)) > 0
 	return true
-}
-
-// failedDeliveries returns how often the message was delivered before, as a quorum queue counts for its own limit. Classic
-// queues do not count.
-func failedDeliveries(d *amqp.Delivery) int64 {
-	n, _ := d.Headers[deliveryCountHeader].(int64)
-	return n
 }
 
 // window returns the current window, or the next one if that is full.

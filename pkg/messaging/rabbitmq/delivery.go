@@ -24,13 +24,12 @@ import (
 // See https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling.
 const (
 	countHeader         = "x-classic-delivery-count"
-	deliveryCountHeader = "x-delivery-count" // since RabbitMQ 4.3 only deliveries that failed
-	acquiredCountHeader = "x-acquired-count" // since RabbitMQ 4.3: all deliveries
+	deliveryCountHeader = "x-delivery-count" // of a quorum queue; since RabbitMQ 4.3 only deliveries that failed
+	acquiredCountHeader = "x-acquired-count" // of a quorum queue since RabbitMQ 4.3: all deliveries
 )
 
 // earlierDeliveries returns how often the message was delivered before. counted is false if its headers do not hold that
-// number yet. The consumer's count is believed only if this service has written it: the broker checks the user of a message. A
-// publisher can only raise the broker's count, of a message that was delivered before.
+// number yet. The consumer's count is believed only if this service has written it: the broker checks the user of a message.
 func (c *consumer) earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
 	if d.UserId == c.session.user {
 		n, _ = d.Headers[countHeader].(int64)
@@ -40,16 +39,18 @@ func (c *consumer) earlierDeliveries(d *amqp.Delivery) (n int64, counted bool) {
 	case !d.Redelivered:
 		return n, true
 	case c.counted:
-		return n + max(brokerCount(d), 1), true
+		return n + max(failedDeliveries(d), 1), true
 	default:
 		return n + 1, false
 	}
 }
 
-// brokerCount returns the count of a quorum queue, or 0.
-func brokerCount(d *amqp.Delivery) int64 {
-	acquired, _ := d.Headers[acquiredCountHeader].(int64)
-	return min(max(failedDeliveries(d), acquired), math.MaxInt32)
+// failedDeliveries returns how often the message was delivered before, as a quorum queue counts for its own limit. Classic
+// queues do not count. All versions overwrite a publisher's header when a delivery has failed, which they do not with
+// acquiredCountHeader.
+func failedDeliveries(d *amqp.Delivery) int64 {
+	n, _ := d.Headers[deliveryCountHeader].(int64)
+	return min(max(n, 0), math.MaxInt32)
 }
 
 // handle sees one delivery through to its acknowledgement or rejection.

@@ -28,7 +28,7 @@ func (c *consumer) retry(d *amqp.Delivery, deliveries int64) {
 		ctx, cancel := context.WithCancel(c.ctx)
 		defer cancel()
 		defer context.AfterFunc(s.accepting, cancel)()
-		sleep(ctx, driver.RetryDelay(s.options, max(deliveries, brokerCount(d)+1)))
+		sleep(ctx, driver.RetryDelay(s.options, max(deliveries, failedDeliveries(d)+1)))
 		c.acknowledger.requeue(d.DeliveryTag)
 		c.waiting.Add(-1)
 	})
