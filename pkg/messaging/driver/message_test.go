@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,8 @@ func TestValidateMessage(t *testing.T) {
 		"too deep array":   {header(nestedArray(32)), invalid},
 		"longest list":     {message: header(make([]any, 8192))},
 		"too long list":    {header(make([]any, 8193)), invalid},
+		"largest table":    {message: header(tableOf(8192))},
+		"too large table":  {header(tableOf(8193)), invalid},
 		"own table":        {messaging.Message{Headers: ownTable()}, invalid},
 		"own array":        {header(ownArray()), invalid},
 	} {
@@ -103,6 +106,14 @@ func nestedTable(depth int) map[string]any {
 		return map[string]any{}
 	}
 	return map[string]any{"t": nestedTable(depth - 1)}
+}
+
+func tableOf(elements int) map[string]any {
+	table := make(map[string]any, elements)
+	for i := range elements {
+		table[strconv.Itoa(i)] = nil
+	}
+	return table
 }
 
 func nestedArray(depth int) []any {

@@ -13,7 +13,7 @@ import (
 // error and not a stack overflow.
 const (
 	maxHeaderDepth = 32
-	maxListLength  = 8192
+	maxElements    = 8192 // of a table or list
 )
 
 // DirectReplyTo is a queue that a message may name only if its own channel consumes from it; else RabbitMQ closes the channel.
@@ -74,6 +74,9 @@ func tableSize(table map[string]any, depth int) (int, error) {
 	if depth > maxHeaderDepth {
 		return 0, invalid("headers nest deeper than %d levels", maxHeaderDepth)
 	}
+	if len(table) > maxElements {
+		return 0, invalid("a table of %d elements, %d are allowed", len(table), maxElements)
+	}
 	size := 0
 	for name, value := range table {
 		if len(name) > messaging.MaxHeaderNameBytes {
@@ -126,8 +129,8 @@ func listSize(list []any, depth int) (int, error) {
 	if depth > maxHeaderDepth {
 		return 0, invalid("headers nest deeper than %d levels", maxHeaderDepth)
 	}
-	if len(list) > maxListLength {
-		return 0, invalid("a list of %d elements, %d are allowed", len(list), maxListLength)
+	if len(list) > maxElements {
+		return 0, invalid("a list of %d elements, %d are allowed", len(list), maxElements)
 	}
 	size := 0
 	for _, value := range list {
