@@ -62,16 +62,7 @@ func (b *Broker) openPublisher(s *session) error {
 	}
 	s.publisher.Store(p)
 	s.refusals.start(p)
-	// The broker says that it blocks the connection when it publishes, so the first probe also finds that out.
-	probed := make(chan struct{})
-	s.spawn(func() {
-		defer close(probed)
-		_ = s.allowBody(s.ctx, firstProbe)
-	})
-	select {
-	case <-probed:
-	case <-s.firstBlock:
-	}
+	_ = s.prober.ask(s.ctx, firstProbe) // what it learns counts
 	return nil
 }
 
@@ -279,7 +270,7 @@ func (b *Broker) Ready() error {
 	if err != nil {
 		return err
 	}
-	if err := s.prober.probe(context.Background()); err != nil {
+	if err := s.prober.admit(context.Background(), 0); err != nil {
 		return err
 	}
 	if _, err := b.consuming.session(); err != nil {

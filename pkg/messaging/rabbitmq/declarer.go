@@ -182,22 +182,19 @@ func (d *declarer) call(f func(*amqp.Channel) error) error {
 
 // bounded runs f for at most declarePatience. After that the channel is f's alone.
 func (d *declarer) bounded(ch *amqp.Channel, f func(*amqp.Channel) error) error {
-	result := make(chan error, 1)
-	if !d.session.spawn(func() { result <- f(ch) }) {
-		return amqp.ErrClosed
-	}
-	patience := time.NewTimer(declarePatience)
-	defer patience.Stop()
-	select {
-	case err := <-result:
-		return err
-	case <-patience.C:
-		d.session.spawn(func() {
-			<-result //nolint:errcheck // no caller waits for it any more
+	ctx, cancel := context.WithTimeout(context.Background(), declarePatience)
+	defer cancel()
+	err := d.session.call(ctx, func() error {
+		err := f(ch)
+		if ctx.Err() != nil {
 			_ = ch.Close()
-		})
+		}
+		return err
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no response within %s", declarePatience)
 	}
+	return err
 }
 
 func isCode(err error, code int) bool {

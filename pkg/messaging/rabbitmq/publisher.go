@@ -151,17 +151,17 @@ func (p *publisher) verdict(confirmation *amqp.DeferredConfirmation, key returnK
 // admit refuses m while the broker takes no messages, and waits while the network is slow. It reserves the capacity that
 // write releases. Load the publisher after admit returns: it may have been replaced while admit waited.
 func (s *session) admit(ctx context.Context, m *messaging.Message) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := s.prober.probe(ctx); err != nil {
-		return err
-	}
-	if err := s.allowBody(ctx, len(m.Body)); err != nil {
+	if err := s.prober.admit(ctx, len(m.Body)); err != nil {
 		return err
 	}
 	return notSent(ctx, s.socket.Reserve(ctx, reservation(m)))
 }
+
+// maxProperties bounds the size of a content header frame without the headers: each short string has up to 256 bytes.
+const maxProperties = 11 << 8
+
+// maxHeaders is how many bytes of headers fit the frames that the session has negotiated.
+func (s *session) maxHeaders() int { return s.amqp.Config.FrameSize - maxProperties }
 
 // write hands m to the socket. The confirmation is nil on a channel without confirms.
 func (s *session) write(ch *amqp.Channel, queue string, m *messaging.Message) (*amqp.DeferredConfirmation, error) {

@@ -27,7 +27,7 @@
 // [Broker.Send] validates the message, takes the current session, and waits until its socket has capacity. It writes the
 // frames to the socket, which only buffers them. The flush goroutine writes what concurrent callers have buffered in one
 // system call, and Send returns. [Broker.Publish] uses a channel with publisher confirms and waits for the confirm instead.
-// Messages beyond the broker's own limits are refused before they are sent. Read broker.go, publisher.go, codec.go, limits.go,
+// Messages beyond the broker's own limits are refused before they are sent. Read broker.go, publisher.go, codec.go, probe.go,
 // then socket.go.
 //
 // # Receiving
@@ -48,11 +48,9 @@
 //	publisher.trackReturns   newPublisher        its channel closes    tell Publish which messages were returned
 //	publishing channel (2)   openPublishing      its channel closes    end the session if the broker closes the channel
 //	late return              session.publish     the confirm comes     discard the return of a Publish whose context ended
-//	prober.run               admit, Ready        confirm, alarm        find out whether the broker takes messages
+//	prober.run               prober.ask          confirm, alarm        find out whether the broker takes messages, and how large
 //	refusals (refused.go)    openPublisher       session ends          replace channels, send again what was refused
-//	first probe              openPublisher       session ends          find out whether the broker takes messages (limits.go)
-//	session.call             Ensure, Subscribe   the broker responds   make a library call, which takes no context
-//	declarer.bounded (1, 2)  declarer            the broker responds   the same, within a time limit
+//	session.call (1, 2)      Ensure, Subscribe   the broker responds   make a library call, which takes no context
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
 //	consumer, closes         consumer.start      its channel closes    end the consumer
 //	consumer.work (1..n)     consumer            consumer ends         handle one delivery after the other

@@ -28,11 +28,9 @@ type session struct {
 	publisher atomic.Pointer[publisher] // only on the connection that publishes
 	refusals  *refusals                 // likewise
 	declarer  *declarer                 // only on the connection that consumes
-	bodies    bodyLimit                 // of the connections that publish
 
-	prober     *prober
-	blocked    atomic.Pointer[error] // why the broker takes no messages; nil while it does
-	firstBlock chan struct{}         // closed when the broker takes no messages for the first time
+	prober  *prober
+	blocked atomic.Pointer[error] // why the broker takes no messages; nil while it does
 
 	ctx context.Context         // ends with the session; its cause says why
 	end context.CancelCauseFunc // the first cause stays
@@ -44,9 +42,6 @@ type session struct {
 // newSession takes over conn, which has just been dialed.
 func newSession(conn *amqp.Connection, sock *socket, user string) *session {
 	s := &session{amqp: conn, socket: sock, user: user}
-	s.firstBlock = make(chan struct{})
-	s.bodies.probing = make(chan struct{}, 1)
-	s.bodies.limit.Store(messaging.MaxBodyBytes)
 	s.prober = newProber(s)
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.watch()
@@ -81,11 +76,6 @@ func (s *session) setBlocked(b amqp.Blocking) {
 	}
 	err := fmt.Errorf("%w: blocked by the broker: %s", messaging.ErrUnavailable, cmp.Or(b.Reason, "no reason given"))
 	s.blocked.Store(&err)
-	select {
-	case <-s.firstBlock:
-	default:
-		close(s.firstBlock)
-	}
 	signal(s.prober.alarm)
 }
 
