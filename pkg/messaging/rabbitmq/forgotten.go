@@ -56,7 +56,7 @@ func (c *consumer) isForgotten() bool {
 		}
 		var state amqp.Queue
 		var err error
-		if c.idle.Load() > 0 {
+		if c.idle.Load() > 0 && c.waiting.Load() == 0 { // messages to retry may fill the prefetch
 			state, err = c.session.declarer.look(ctx, c.subscription.queue.Name)
 		}
 		if errors.Is(err, messaging.ErrUnroutable) || held && state.Messages > 0 && isIgnored() {
