@@ -24,7 +24,8 @@ const (
 // node that is away, for as long as that lasts.
 //
 // Since RabbitMQ 4.2, the lock of a node that was killed stays until the node is back. So there are several: a subscription
-// leaves out those that it has held itself, and takes the next. Every other one that is taken is another process's.
+// leaves out those that it has held itself, and takes the next. Every other one that is taken is another process's. It does not
+// notice a process that took a lock of its own while it was disconnected.
 // See https://www.rabbitmq.com/docs/queues#exclusive-queues.
 func (c *consumer) lock() error {
 	s, d := c.subscription, c.session.declarer

@@ -69,15 +69,15 @@
 //	connection.mu     current, err, changed                               nothing
 //	session.mu        the start of goroutines against close               nothing
 //	driver.Observers  its list of functions                               nothing
-//	declarer.mu       channel                                             the library, for at most declarePatience
+//	declarer.mu       channel                                             the library, bounded by declarePatience; session.spawn
 //	prober.mu         running                                             session.spawn
 //	acknowledger.mu   last, gaps, pending                                 the library, to write frames
 //	refusals.mu       list, bytes, lostBy                                 the library, to write frames
 //	socket.mu         all fields below it                                 nothing
 //
-// The order is declarer.mu, acknowledger.mu or refusals.mu, then the library's own locks, then socket.mu; and prober.mu, then
-// session.mu. The other locks are taken alone. The library's reader waits until its notifications are received, so their
-// receivers take none of the locks that are held while calling the library, and never block.
+// The order is declarer.mu, acknowledger.mu or refusals.mu, then the library's own locks, then socket.mu; and declarer.mu or
+// prober.mu, then session.mu. The other locks are taken alone. The library's reader waits until its notifications are received,
+// so their receivers take none of the locks that are held while calling the library, and never block.
 //
 // # Workarounds
 //
