@@ -109,7 +109,13 @@ func (d *declarer) look(ctx context.Context, queue string) (amqp.Queue, error) {
 func (d *declarer) forget(queue string) { d.known.Delete(queue) }
 
 func (d *declarer) declare(q messaging.Queue) error {
-	d.mu.Lock()
+	if !d.mu.TryLock() {
+		// A declaration that takes long must not hold up the callers of a queue that was refused a moment ago.
+		if _, err := d.remembered(q.Name); err != nil {
+			return err
+		}
+		d.mu.Lock()
+	}
 	defer d.mu.Unlock()
 	if known, err := d.remembered(q.Name); known {
 		return err

@@ -52,6 +52,23 @@ func TestEnsureDeclaresOncePerConnection(t *testing.T) {
 	}
 }
 
+// TestRefusedQueueDoesNotWait declares a queue that was refused before while another declaration takes long.
+func TestRefusedQueueDoesNotWait(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q, refusal := testQueue(t), errors.New("its node is away")
+	_, s := sessions(t, b)
+	s.declarer.known.Store(q.Name, outcome{err: refusal, expiry: time.Now().Add(-time.Second)})
+	s.declarer.mu.Lock()
+	err := b.Ensure(testContext(t), q)
+	s.declarer.mu.Unlock()
+	if !errors.Is(err, refusal) {
+		t.Errorf("ensure during another declaration: %v, want the refusal", err)
+	}
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Errorf("ensure afterwards: %v", err)
+	}
+}
+
 // TestQueueLimit reaches the virtual host's limit of queues, which the broker reports with the code for other settings.
 func TestQueueLimit(t *testing.T) {
 	t.Parallel()
