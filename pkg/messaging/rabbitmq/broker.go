@@ -62,7 +62,7 @@ func (b *Broker) openPublisher(s *session) error {
 	}
 	s.publisher.Store(p)
 	s.refusals.start(p)
-	_ = s.prober.ask(s.ctx, firstProbe) // what it learns counts
+	_ = s.prober.start(firstProbe).wait(s.ctx) // what it learns counts
 	return nil
 }
 

@@ -312,7 +312,7 @@ func TestBrokerStopsReading(t *testing.T) {
 	}
 	p.SwallowRequests()
 	began := time.Now()
-	body := make([]byte, 1<<20)
+	body := make([]byte, firstProbe) // larger ones wait for a probe, which may fit the buffers of the network
 	awaittest.Until(t, "ErrUnavailable", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()

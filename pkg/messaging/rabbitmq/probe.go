@@ -53,8 +53,9 @@ type prober struct {
 
 // probe is one message to no queue.
 type probe struct {
-	done chan struct{}
-	err  error // valid once done is closed
+	began time.Time
+	done  chan struct{}
+	err   error // valid once done is closed
 }
 
 func newProber(s *session) *prober {
@@ -70,8 +71,9 @@ func (p *prober) postpone() { p.due.Store(time.Now().Add(probeAfter).UnixNano())
 // or ErrBodyTooLarge.
 func (p *prober) admit(ctx context.Context, n int) error {
 	if time.Now().UnixNano() >= p.due.Load() && p.session.unavailable() == nil {
-		limited, cancel := context.WithTimeout(ctx, probePatience)
-		_ = p.ask(limited, 0) // if the broker does not respond, or this user may not publish, the message will tell
+		running := p.start(0)
+		limited, cancel := context.WithDeadline(ctx, running.began.Add(probePatience))
+		_ = running.wait(limited) // if the broker does not respond, or this user may not publish, the message will tell
 		cancel()
 	}
 	for {
@@ -84,28 +86,33 @@ func (p *prober) admit(ctx context.Context, n int) error {
 		if limit := p.limit.Load(); int64(n) > limit {
 			return fmt.Errorf("%w: it has %d bytes, the broker takes %d", messaging.ErrBodyTooLarge, n, limit)
 		}
-		if err := p.ask(ctx, n); err != nil {
+		if err := p.start(n).wait(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// ask waits for the running probe, or for one of n bytes if there is none.
-func (p *prober) ask(ctx context.Context, n int) error {
+// start returns the running probe, or a new one for bodies of n bytes if there is none.
+func (p *prober) start(n int) *probe {
 	p.mu.Lock()
-	running := p.running
-	if running == nil {
-		running = &probe{done: make(chan struct{})}
-		if !p.session.spawn(func() { p.run(running, n) }) {
-			p.mu.Unlock()
-			return errLost
-		}
-		p.running = running
+	defer p.mu.Unlock()
+	if p.running != nil {
+		return p.running
 	}
-	p.mu.Unlock()
+	started := &probe{began: time.Now(), done: make(chan struct{})}
+	if p.session.spawn(func() { p.run(started, n) }) {
+		p.running = started
+	} else {
+		started.err = errLost
+		close(started.done)
+	}
+	return started
+}
+
+func (r *probe) wait(ctx context.Context) error {
 	select {
-	case <-running.done:
-		return running.err
+	case <-r.done:
+		return r.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -48,7 +48,7 @@
 //	publisher.trackReturns   newPublisher        its channel closes    tell Publish which messages were returned
 //	publishing channel (2)   openPublishing      its channel closes    end the session if the broker closes the channel
 //	late return              session.publish     the confirm comes     discard the return of a Publish whose context ended
-//	prober.run               prober.ask          confirm, alarm        find out whether the broker takes messages, and how large
+//	prober.run               prober.start        confirm, alarm        find out whether the broker takes messages, and how large
 //	refusals (refused.go)    openPublisher       session ends          replace channels, send again what was refused
 //	session.call (1, 2)      Ensure, Subscribe   the broker responds   make a library call, which takes no context
 //	subscription.run         Subscribe           Drain, Close          start a consumer, again when it ends
