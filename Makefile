@@ -49,7 +49,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build the services and the warren tool into bin/
-	CGO_ENABLED=0 go build -v -trimpath -ldflags '$(STAMP)' -o bin/ $(MAINS)
+	@CGO_ENABLED=0 go build -v -trimpath -ldflags '$(STAMP)' -o bin/ $(MAINS)
 
 .PHONY: demo
 demo: AMQP_URL = # the demo's node is its own
@@ -58,7 +58,7 @@ demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the sy
 
 .PHONY: bin/warren
 bin/warren:
-	CGO_ENABLED=0 go build -v -trimpath -ldflags '$(STAMP)' -o bin/ ./cmd/warren
+	@CGO_ENABLED=0 go build -v -trimpath -ldflags '$(STAMP)' -o bin/ ./cmd/warren
 
 .PHONY: test
 test: rabbitmq ## Run all tests but the long ones with the race detector, on private RabbitMQ nodes or on AMQP_URL's

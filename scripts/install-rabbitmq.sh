@@ -170,6 +170,7 @@ case $wanted in
 esac
 offers=
 for release in $releases; do
+	echo "looking for RabbitMQ $wanted in Debian $release"
 	choose_release "$release"
 	plan=$(apt install --simulate --no-install-recommends rabbitmq-server patchelf)
 	offer=$(echo "$plan" | awk '$1 == "Inst" && $2 == "rabbitmq-server" { sub(/[-+~].*/, "", $3); print substr($3, 2) }')

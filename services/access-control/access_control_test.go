@@ -400,7 +400,7 @@ func TestReplicasWithTheirOwnKeys(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	}
-	warnings := two.Log.Entries("rejected a token of an unknown key; replicas must share their keys")
+	warnings := two.Log.Entries("rejected a token of an unknown key: it was removed, or replicas do not share their keys")
 	if len(warnings) != 1 || warnings[0]["level"] != "WARN" {
 		t.Errorf("logged %v", warnings)
 	}

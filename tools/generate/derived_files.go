@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -109,10 +113,28 @@ func derivedFiles(services []description) ([]file, error) {
 		{path: "test/internal/system/services.go", content: tests},
 	}
 	for _, s := range services {
-		url := file{path: "deployments/rabbitmq/urls/" + s.Name, content: []byte(s.brokerURL(s.developmentPassword()))}
+		url := file{path: urlsFolder + "/" + s.Name, content: []byte(s.brokerURL(s.developmentPassword()))}
 		files = append(files, url)
 	}
 	return files, nil
+}
+
+// urlsFolder has a file for each service, and no others.
+const urlsFolder = "deployments/rabbitmq/urls"
+
+// goneServices returns the files of services that there are no more.
+func goneServices(root string, services []description) ([]file, error) {
+	entries, err := os.ReadDir(filepath.Join(root, urlsFolder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var gone []file
+	for _, entry := range entries {
+		if !slices.ContainsFunc(services, func(s description) bool { return s.Name == entry.Name() }) {
+			gone = append(gone, file{path: urlsFolder + "/" + entry.Name()})
+		}
+	}
+	return gone, nil
 }
 
 // composeServices returns a container for each service. They extend the hand-written service.yaml, and the hand-written

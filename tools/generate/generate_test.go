@@ -277,3 +277,24 @@ func TestSettingsReference(t *testing.T) {
 		}
 	}
 }
+
+func TestGoneServices(t *testing.T) {
+	root := writeTree(t, map[string]string{urlsFolder + "/orders": "kept", urlsFolder + "/stock": "gone"})
+	gone, err := goneServices(root, []description{{Name: "orders"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := apply(root, gone, true); err == nil || !strings.Contains(err.Error(), "stale: "+urlsFolder+"/stock;") {
+		t.Errorf("the check says %v", err)
+	}
+	for range 2 { // the second time there is nothing to remove
+		if err := apply(root, gone, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]bool{"orders": true, "stock": false} {
+		if _, err := os.Stat(filepath.Join(root, urlsFolder, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func main() {
 // file is one generated file.
 type file struct {
 	path    string // below the repository's folder
-	content []byte
+	content []byte // nil: there must be no such file
 }
 
 // generate brings the files below root up to date, or reports those that are not.
@@ -74,7 +74,11 @@ func generate(ctx context.Context, root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	return apply(root, derived, check)
+	gone, err := goneServices(root, services)
+	if err != nil {
+		return err
+	}
+	return apply(root, append(derived, gone...), check)
 }
 
 // apply writes the files that differ from what is on disk. With check it reports them instead.
@@ -86,11 +90,18 @@ func apply(root string, files []file, check bool) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err == nil && bytes.Equal(current, f.content) {
+		if (err == nil) == (f.content != nil) && bytes.Equal(current, f.content) {
 			continue
 		}
 		if check {
 			stale = append(stale, f.path)
+			continue
+		}
+		if f.content == nil {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintln(os.Stdout, "removed", f.path)
 			continue
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // sources are readable for all users

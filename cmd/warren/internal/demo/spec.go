@@ -36,7 +36,7 @@ type spec struct {
 func newSpecs(ctx context.Context, folder, addr, logLevel string) (specs []spec, url string, err error) {
 	addr, err = checkFree(ctx, addr)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: choose another address with --addr", err)
+		return nil, "", fmt.Errorf("%w: choose another address with --addr (make demo ADDR=…)", err)
 	}
 	for _, each := range services.All() {
 		s := spec{service: each}

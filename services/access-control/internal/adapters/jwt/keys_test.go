@@ -93,7 +93,7 @@ func TestUnknownKeyIsLoggedOnce(t *testing.T) {
 		}
 	}
 	lines := strings.Count(log.String(), "\n")
-	if lines != 1 || !strings.Contains(log.String(), eddsaID) || !strings.Contains(log.String(), "must share their keys") {
+	if lines != 1 || !strings.Contains(log.String(), eddsaID) || !strings.Contains(log.String(), "do not share their keys") {
 		t.Errorf("logged %q", log)
 	}
 }

@@ -31,6 +31,6 @@ func (u *unknownKeys) warn(id string) {
 		if _, logged := u.logged.GetOrSet(id, struct{}{}); logged { // by a concurrent call
 			return
 		}
-		u.logger.Warn("rejected a token of an unknown key; replicas must share their keys", "key", id[:min(len(id), 64)])
+		u.logger.Warn("rejected a token of an unknown key: it was removed, or replicas do not share their keys", "key", id[:min(len(id), 64)])
 	})
 }
