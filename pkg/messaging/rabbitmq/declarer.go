@@ -80,13 +80,24 @@ func (d *declarer) ensure(ctx context.Context, q messaging.Queue) error {
 
 // declareLock declares a queue that is exclusive to the connection.
 func (d *declarer) declareLock(ctx context.Context, name string) error {
+	return d.onChannel(ctx, func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(name, false, true, true, false, nil)
+		return err
+	})
+}
+
+func (d *declarer) deleteLock(ctx context.Context, name string) error {
+	return d.onChannel(ctx, func(ch *amqp.Channel) error {
+		_, err := ch.QueueDelete(name, false, false, false)
+		return err
+	})
+}
+
+func (d *declarer) onChannel(ctx context.Context, f func(*amqp.Channel) error) error {
 	return d.session.call(ctx, func() error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return d.call(func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(name, false, true, true, false, nil)
-			return err
-		})
+		return d.call(f)
 	})
 }
 

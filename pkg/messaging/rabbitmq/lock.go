@@ -40,8 +40,8 @@ func (c *consumer) lock() error {
 				c.locked = name
 				s.held[i] = true
 			}
-		} else if _, err = d.look(s.accepting, name); !isCode(err, amqp.ResourceLocked) {
-			err = nil
+		} else if err = d.declareLock(s.accepting, name); err == nil {
+			err = d.deleteLock(s.accepting, name) // it was free: to look at a queue that is missing closes a channel
 		}
 		if err != nil && (!s.held[i] || !isCode(err, amqp.ResourceLocked)) {
 			return err
