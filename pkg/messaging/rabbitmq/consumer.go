@@ -101,6 +101,7 @@ func (c *consumer) serve() {
 		if err := c.channel.Cancel(c.tag, false); err == nil {
 			c.giveBack()
 		}
+		s.giveUp()
 		c.finish()
 	case <-c.forgotten():
 		s.broker.options.Logger.Warn("restart consumer: the broker has forgotten it", "queue", s.queue.Name)

@@ -27,7 +27,7 @@ func (c *consumer) retry(d *amqp.Delivery, deliveries int64) {
 	c.workers.Go(func() {
 		ctx, cancel := context.WithCancel(c.ctx)
 		defer cancel()
-		defer context.AfterFunc(s.accepting, cancel)()
+		defer context.AfterFunc(s.retrying, cancel)()
 		sleep(ctx, driver.RetryDelay(s.options, max(deliveries, failedDeliveries(d)+1)))
 		c.acknowledger.requeue(d.DeliveryTag)
 		c.waiting.Add(-1)

@@ -27,6 +27,8 @@ type subscription struct {
 
 	accepting context.Context // ends when the drain begins
 	drain     context.CancelFunc
+	retrying  context.Context // ends in a drain, once no consumer would take back what returns to the queue
+	giveUp    context.CancelFunc
 	handling  context.Context // ends when the drain's time is up
 	cutOff    context.CancelFunc
 
@@ -48,6 +50,7 @@ func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o driver
 		stopped:  make(chan struct{}),
 	}
 	s.accepting, s.drain = context.WithCancel(context.Background())
+	s.retrying, s.giveUp = context.WithCancel(context.Background())
 	s.handling, s.cutOff = context.WithCancel(context.Background())
 	return s
 }
@@ -71,6 +74,7 @@ func (s *subscription) run(first chan<- error) {
 	defer s.broker.remove(s)
 	defer s.cutOff()
 	defer s.ended.Wait()
+	defer s.giveUp()
 	log := s.broker.options.Logger.With("queue", s.queue.Name)
 	pause := newBackOff()
 	started := false
@@ -79,6 +83,7 @@ func (s *subscription) run(first chan<- error) {
 		switch {
 		case s.accepting.Err() != nil:
 			if c != nil {
+				s.giveUp()
 				c.finish()
 			}
 		case err != nil && !started && isFinal(err):
