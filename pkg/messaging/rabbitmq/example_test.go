@@ -44,8 +44,10 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
 	for broker.Ready() != nil && ctx.Err() == nil {
-		time.Sleep(10 * time.Millisecond)
+		<-poll.C
 	}
 	fmt.Println("ready:", broker.Ready() == nil)
 

@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// pass lets a time of the synctest bubble pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 func newKey(t *testing.T) ed25519.PublicKey {
 	t.Helper()
 	public, _, err := ed25519.GenerateKey(nil)
@@ -49,11 +52,11 @@ func TestDirectory(t *testing.T) {
 		}
 		a, b := newKey(t), newKey(t)
 		publish(t, d.path, "a", a)
-		time.Sleep(2 * rereadAfter) //nolint:forbidigo // in the bubble's time
+		pass(2 * rereadAfter)
 		wantKey(t, d, "a", a)
 		publish(t, d.path, "b", b)
 		wantKey(t, d, "b", nil)     // the directory was read just now
-		time.Sleep(2 * rereadAfter) //nolint:forbidigo // in the bubble's time
+		pass(2 * rereadAfter)
 		wantKey(t, d, "b", b)
 		wantKey(t, d, "../keys/a", nil)
 
@@ -63,7 +66,7 @@ func TestDirectory(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(d.path, "c.pem"), []byte("no key"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * forgetAfter) //nolint:forbidigo // in the bubble's time
+		pass(2 * forgetAfter)
 		wantKey(t, d, "a", nil)
 		wantKey(t, d, "b", b)
 		wantKey(t, d, "c", nil)
@@ -100,7 +103,7 @@ func TestUnreadableFilesChangeNothing(t *testing.T) {
 				if err := spoil(d.path); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(2 * forgetAfter) //nolint:forbidigo // in the bubble's time
+				pass(2 * forgetAfter)
 				wantKey(t, d, "a", a)
 				if !strings.Contains(log.String(), "the previous ones stay in use") {
 					t.Errorf("log: %s", &log)
