@@ -3,7 +3,6 @@ package e2e
 import (
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,23 +16,7 @@ func TestBrokerTakesSmallMessages(t *testing.T) {
 	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions, Config: "max_message_size = 16384\n"})
 	s := (&system.Suite{Programs: suite.Programs, Node: node}).StartSystem(t)
 	demo := s.API.Login(t, "demo")
-	stop := make(chan struct{})
-	var others sync.WaitGroup
-	others.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-t.Context().Done():
-				return
-			default:
-			}
-			r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders?limit=1", "")
-			if t.Context().Err() == nil && (err != nil || r.Status != http.StatusOK) {
-				t.Errorf("a call of another client: status %d, %v: %s", r.Status, err, r.Body)
-			}
-		}
-	})
+	stop := callMeanwhile(t, demo, "/v1/orders?limit=1", 1)
 	for range 5 {
 		took := system.Take(func() {
 			demo.Want(t, http.StatusRequestEntityTooLarge, http.MethodPost, "/v1/orders", order+strings.Repeat(" ", 20_000),
@@ -47,8 +30,7 @@ func TestBrokerTakesSmallMessages(t *testing.T) {
 		demo.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", order)
 	}
 	demo.Want(t, http.StatusInternalServerError, http.MethodGet, "/v1/orders?limit=100", "") // the reply is too large
-	close(stop)
-	others.Wait()
+	stop()
 	for _, p := range s.Processes() {
 		if n := p.Metric(t, "broker_reconnects_total"); n != 0 {
 			t.Errorf("%s lost its connection to the broker %v times", p.Service, n)

@@ -6,10 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,25 +26,7 @@ func TestRawMessages(t *testing.T) {
 	demo := s.API.Login(t, "demo")
 	queues, consumed := listQueues(t)
 
-	stop := make(chan struct{})
-	var others sync.WaitGroup
-	for range 4 {
-		others.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				case <-t.Context().Done():
-					return
-				default:
-				}
-				r, err := demo.Call(t.Context(), http.MethodGet, "/v1/orders", "")
-				if t.Context().Err() == nil && (err != nil || r.Status != http.StatusOK) {
-					t.Errorf("a call of another client: status %d, %v: %s", r.Status, err, r.Body)
-				}
-			}
-		})
-	}
+	stop := callMeanwhile(t, demo, "/v1/orders", 4)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	publishRandom(t, rand.New(rand.NewPCG(seed, 0)), queues)
@@ -71,8 +51,7 @@ func TestRawMessages(t *testing.T) {
 		}
 	}
 	_ = raw.Close()
-	close(stop)
-	others.Wait()
+	stop()
 
 	awaittest.Success(t, "no message left", func(ctx context.Context) error {
 		out, err := suite.Node.Ctl(ctx, "--quiet", "list_queues", "--no-table-headers", "name", "messages")

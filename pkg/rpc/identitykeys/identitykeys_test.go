@@ -55,7 +55,7 @@ func TestDirectory(t *testing.T) {
 		pass(2 * rereadAfter)
 		wantKey(t, d, "a", a)
 		publish(t, d.path, "b", b)
-		wantKey(t, d, "b", nil)     // the directory was read just now
+		wantKey(t, d, "b", nil) // the directory was read just now
 		pass(2 * rereadAfter)
 		wantKey(t, d, "b", b)
 		wantKey(t, d, "../keys/a", nil)
