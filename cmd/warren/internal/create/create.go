@@ -1,0 +1,5 @@
+// Package create implements warren new.
+package create
+
+// Command is warren new.
+type Command struct{}

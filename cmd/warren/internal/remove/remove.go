@@ -1,0 +1,5 @@
+// Package remove implements warren remove.
+package remove
+
+// Command is warren remove.
+type Command struct{}

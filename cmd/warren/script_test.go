@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"warren": main}) }
+
+// TestScripts runs testdata/*.txtar: what the commands write and refuse. They are scripts of testscript
+// (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript) with one more command:
+//
+//	checkout FOLDER    copies this repository to FOLDER, as a git repository with one commit
+func TestScripts(t *testing.T) { runScripts(t, "testdata") }
+
+func runScripts(t *testing.T, folder string) {
+	t.Helper()
+	testscript.Run(t, testscript.Params{
+		Dir:                 folder,
+		Setup:               setUp,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"checkout": checkout,
+		},
+	})
+}
+
+// setUp gives a script the caches of the go command and of RabbitMQ, a user for git, and no network for the go command.
+func setUp(env *testscript.Env) error {
+	out, err := exec.CommandContext(env.T().(testing.TB).Context(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		return err
+	}
+	folders := strings.Fields(string(out))
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	env.Vars = append(env.Vars,
+		"GOCACHE="+folders[0], "GOMODCACHE="+folders[1], "GOPROXY=off", "GOFLAGS=", "GOWORK=",
+		"XDG_CACHE_HOME="+cache,
+		"GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@localhost",
+		"GIT_COMMITTER_NAME=test", "GIT_COMMITTER_EMAIL=test@localhost",
+	)
+	return nil
+}
+
+func checkout(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: checkout FOLDER")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	ts.Check(err)
+	folder := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(folder, 0o755))
+	// The files that git tracks, or would, as they are.
+	ts.Check(ts.Exec("sh", "-c", `cd "$1" && git ls-files -z --cached --others --exclude-standard |
+		xargs -0 ls -d 2>/dev/null | tar --create --files-from=- | tar --extract --directory="$2"`, "sh", root, folder))
+	for _, command := range []string{"init --quiet", "add .", "commit --quiet --message=checkout"} {
+		ts.Check(ts.Exec("git", append([]string{"-C", folder}, strings.Fields(command)...)...))
+	}
+}
