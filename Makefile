@@ -28,8 +28,11 @@ PACKAGES = $(addsuffix /...,$(MODULES))
 BENCHMARKS = $(shell grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
 WORKFLOWS = $(wildcard $(CURDIR)/.github/workflows/*.y*ml)
+# Tests of the whole system. Those that need one service are in test/<service>/.
+E2E = $(wildcard ./test/e2e ./test/*/e2e)
+CHAOS = $(wildcard ./test/*/chaos)
 # The packages of make test-broker.
-BROKER_TESTS := ./pkg/messaging/... ./pkg/rpc/... ./test/e2e
+BROKER_TESTS = ./pkg/messaging/... ./pkg/rpc/... $(E2E)
 # What --version prints. The go command takes no version from a tag, because the repository's root is not a module.
 CHASSIS = $(shell go list ./pkg/service)
 STAMP = -X $(CHASSIS).version=$(shell git describe --tags --always --dirty 2>/dev/null) -X $(CHASSIS).commit=$(shell git rev-parse HEAD 2>/dev/null)
@@ -72,17 +75,18 @@ test-broker: rabbitmq ## Run the tests that depend on the version of RabbitMQ: c
 .PHONY: test-versions
 test-versions: ## Run test-broker and the short fault scenarios on each version of RabbitMQ in VERSIONS
 	@for version in $(VERSIONS); do \
-		$(MAKE) --no-print-directory test-broker RABBITMQ=$$version BROKER_TESTS='$(BROKER_TESTS) ./test/chaos' || exit; \
+		$(MAKE) --no-print-directory test-broker RABBITMQ=$$version BROKER_TESTS='$(BROKER_TESTS) $(CHAOS)' || exit; \
 	done
 
 .PHONY: test-long
 test-long: rabbitmq ## Run the long tests, the fault scenarios in their short form; takes a few minutes
-	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./cmd/warren/internal/demo ./test/chaos
+	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./cmd/warren/internal/demo $(CHAOS)
 
 .PHONY: chaos
 chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print the outcome of every call; takes many minutes
 	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/...
-	cd test/chaos && go test -count=1 -timeout 30m $(TESTFLAGS) -full
+	@# Each package in its own folder: only there go test prints the report of a package that passed.
+	for folder in $(CHAOS); do (cd $$folder && go test -count=1 -timeout 30m $(TESTFLAGS) -full) || exit; done
 
 .PHONY: fuzz
 fuzz: rabbitmq ## Run each fuzz target for FUZZTIME, and publish 5,000 random messages to a running system

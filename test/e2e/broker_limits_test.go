@@ -13,7 +13,7 @@ import (
 // TestBrokerTakesSmallMessages has a broker with a small max_message_size. What is larger is refused at once, and costs no other
 // client anything.
 func TestBrokerTakesSmallMessages(t *testing.T) {
-	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions, Config: "max_message_size = 16384\n"})
+	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions(), Config: "max_message_size = 16384\n"})
 	s := (&system.Suite{Programs: suite.Programs, Node: node}).StartSystem(t)
 	demo := s.API.Login(t, "demo")
 	stop := callMeanwhile(t, demo, "/v1/orders?limit=1", 1)

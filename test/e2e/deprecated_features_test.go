@@ -25,7 +25,7 @@ func TestNoDeprecatedFeatures(t *testing.T) {
 	}
 	for _, queueType := range []string{"classic", "quorum"} {
 		t.Run(queueType, func(t *testing.T) {
-			options := rabbitmqtest.Options{Definitions: system.Definitions, Config: deny.String()}
+			options := rabbitmqtest.Options{Definitions: system.Definitions(), Config: deny.String()}
 			node := rabbitmqtest.StartNode(t, options)
 			on := system.Suite{Programs: suite.Programs, Node: node}
 			s := on.StartSystem(t, "RPC_QUEUE_TYPE="+queueType, "RPC_CALLBACK_QUEUE_TYPE="+queueType)

@@ -48,5 +48,5 @@ func TestMutualTLS(t *testing.T) {
 // startTLSNode starts a node with the broker users of the deployment that requires client certificates of ca.
 func startTLSNode(t *testing.T, ca *rabbitmqtest.Authority) *rabbitmqtest.Node {
 	t.Helper()
-	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions, TLS: rabbitmqtest.MutualTLS(t, ca, "127.0.0.1")})
+	return rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions(), TLS: rabbitmqtest.MutualTLS(t, ca, "127.0.0.1")})
 }

@@ -12,17 +12,26 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// root is the repository's root, relative to the folder of a package of tests, in which go test runs them.
-const root = "../.."
+// File returns the path of a file of this repository, whose root is the folder of go.work above the working directory.
+func File(name string) string {
+	root := "."
+	for range 16 { // more than any package is deep
+		if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
+			break
+		}
+		root = filepath.Join(root, "..")
+	}
+	return filepath.Join(root, name)
+}
 
-// Definitions is the file that compose.yaml loads, so that the tests run with the privileges of production.
-const Definitions = root + "/deployments/rabbitmq/definitions/services.json"
+// Definitions returns the file that compose.yaml loads, so that the tests run with the privileges of production.
+func Definitions() string { return File("deployments/rabbitmq/definitions/services.json") }
 
 // setUpTimeout bounds building the programs and starting the node.
 const setUpTimeout = 5 * time.Minute
 
 // Tests runs a package's tests with built programs and a private node. It removes both before Run returns, so that a check
-// for leaks after the tests does not see them. The package's folder must be two levels below the repository's root.
+// for leaks after the tests does not see them.
 //
 //	var suite system.Suite
 //
@@ -56,7 +65,7 @@ func (t Tests) run() (code int, err error) {
 		}
 	}
 	if t.Node.Definitions == "" {
-		t.Node.Definitions = Definitions
+		t.Node.Definitions = Definitions()
 	}
 	if t.Suite.Node, err = rabbitmqtest.Start(ctx, t.Node); err != nil {
 		return 1, err
@@ -68,7 +77,7 @@ func (t Tests) run() (code int, err error) {
 // build builds a package of a module into folder.
 func build(ctx context.Context, folder, module, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), pkg)
-	cmd.Dir = filepath.Join(root, module)
+	cmd.Dir = File(module)
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s of %s: %w\n%s", pkg, module, err, out)

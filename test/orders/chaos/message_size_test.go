@@ -16,7 +16,7 @@ import (
 func TestMessageSizeLimit(t *testing.T) {
 	const limit = 32 << 10 // the gateway's of the route is higher
 	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{
-		Definitions: system.Definitions, Config: fmt.Sprintf("max_message_size = %d", limit),
+		Definitions: system.Definitions(), Config: fmt.Sprintf("max_message_size = %d", limit),
 	})
 	on := system.Suite{Programs: suite.Programs, Node: node}
 	s := on.StartSystem(t, patientSetting())

@@ -81,7 +81,7 @@ func buildAhead(t *testing.T) (folder string) {
 		}
 	}
 	for _, service := range []string{"gateway", "orders"} {
-		run(t, "../../services/"+service, "go", "build", "-overlay", overlay, "-o", folder, "./cmd/"+service)
+		run(t, system.File("services/"+service), "go", "build", "-overlay", overlay, "-o", folder, "./cmd/"+service)
 	}
 	return folder
 }

@@ -81,7 +81,7 @@ func startCluster(t *testing.T) *cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	nodes, err := rabbitmqtest.StartCluster(ctx, 3, rabbitmqtest.Options{Definitions: system.Definitions})
+	nodes, err := rabbitmqtest.StartCluster(ctx, 3, rabbitmqtest.Options{Definitions: system.Definitions()})
 	if err != nil {
 		t.Fatal(err)
 	}
