@@ -9,19 +9,15 @@ import (
 	"strings"
 )
 
-// maxReported bounds the lines of a report.
+// maxReported is the number of files that are reported one by one.
 const maxReported = 25
 
 // report says what was written, what to run next, and how to undo it.
 func report(out io.Writer, before map[string]file, changes []fileChange, forced bool, next []string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Wrote %d files:\n", len(changes))
-	lines := summary(before, changes)
-	for _, line := range lines[:min(len(lines), maxReported)] {
+	for _, line := range summary(before, changes) {
 		fmt.Fprintf(&b, "  %s\n", line)
-	}
-	if more := len(lines) - maxReported; more > 0 {
-		fmt.Fprintf(&b, "  … and %d more: git status lists them\n", more)
 	}
 	if len(next) > 0 {
 		fmt.Fprintf(&b, "\nNext:\n  %s\n", strings.Join(next, "\n  "))
@@ -35,7 +31,8 @@ func report(out io.Writer, before map[string]file, changes []fileChange, forced 
 	return err
 }
 
-// summary returns a line for each changed file. Files of a folder that is new, or gone, share one.
+// summary returns a line for each changed file. Files of a folder that is new, or gone, share one; so do those
+// below each folder of the root if there are many.
 func summary(before map[string]file, changes []fileChange) []string {
 	after := maps.Clone(before)
 	for _, c := range changes {
@@ -48,6 +45,9 @@ func summary(before map[string]file, changes []fileChange) []string {
 	counts := map[string]int{}
 	for _, c := range changes {
 		line := "changed " + c.name
+		if top, _, below := strings.Cut(c.name, "/"); below && len(changes) > maxReported {
+			line = "changed " + top + "/"
+		}
 		switch {
 		case c.before.content == nil:
 			line = "added   " + topmost(c.name, foldersBefore)
