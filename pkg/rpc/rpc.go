@@ -30,7 +30,7 @@
 //
 // # Messages
 //
-// Package [example.com/warren/pkg/rpc/protocol] has the messages, and PROTOCOL.md their bytes for services in other languages.
+// Package [protocol] has the messages, and PROTOCOL.md their bytes for services in other languages.
 package rpc
 
 import (

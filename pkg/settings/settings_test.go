@@ -11,7 +11,7 @@ import (
 
 // signingConfig is declared by an adapter and embedded in the Config of its service.
 type signingConfig struct {
-	Issuer string `default:"warren" validate:"required" help:"The iss of tokens."`
+	Issuer string `default:"example" validate:"required" help:"The iss of tokens."`
 }
 
 func TestNamesAreDerived(t *testing.T) {
@@ -40,8 +40,8 @@ func TestNamesAreDerived(t *testing.T) {
 	want := []Setting{
 		{Variable: "ACCESS_CONTROL_TOKEN_LIFETIME", Default: "15m", Help: "How long a token lasts."},
 		{Variable: "ACCESS_CONTROL_CORS_ORIGINS", Allowed: "a list, each like https://example.com", Help: "Origins of pages."},
-		{Variable: "ACCESS_CONTROL_ISSUER", Default: "warren", Allowed: "set", Help: "The iss of tokens."},
-		{Variable: "ACCESS_CONTROL_LOGIN_ISSUER", Default: "warren", Allowed: "set", Help: "The iss of tokens."},
+		{Variable: "ACCESS_CONTROL_ISSUER", Default: "example", Allowed: "set", Help: "The iss of tokens."},
+		{Variable: "ACCESS_CONTROL_LOGIN_ISSUER", Default: "example", Allowed: "set", Help: "The iss of tokens."},
 		{Variable: "ACCESS_CONTROL_LOG_LEVEL", Default: "3", Allowed: "at most 9", Help: "Not the LOG_LEVEL of the chassis."},
 		{Variable: "DEMO_DATA", Help: "Adds users.", Demo: "true"},
 		{Variable: "ACCESS_CONTROL_DATABASE", Default: "a.db", Help: "SQLite file.", File: true},

@@ -94,7 +94,7 @@ func TestHostileRequests(t *testing.T) {
 		"a 300-byte query name":  {head("GET", "/v1/orders?"+strings.Repeat("n", 300)+"=1", "Authorization: Bearer "+demo.Token), 200},
 		"a 2 MiB body":           {head("POST", "/v1/orders", "Content-Length: 2097152", "Authorization: Bearer "+demo.Token), 413},
 		"a 2 MiB body, no token": {head("POST", "/v1/login", "Content-Length: 2097152"), 413},
-		"not HTTP":               {"warren\r\n\r\n", 400},
+		"not HTTP":               {"no request\r\n\r\n", 400},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestHostileRequests(t *testing.T) {
 
 // head returns the head of a request that asks the gateway to close the connection.
 func head(method, target string, headers ...string) string {
-	return method + " " + target + " HTTP/1.1\r\nHost: warren\r\nConnection: close\r\n" +
+	return method + " " + target + " HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n" +
 		strings.Join(append(headers, "", ""), "\r\n")
 }
 

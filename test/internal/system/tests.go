@@ -55,7 +55,7 @@ func (t Tests) Run() int {
 func (t Tests) run() (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), setUpTimeout)
 	defer cancel()
-	if t.Suite.Programs, err = os.MkdirTemp("", "warren-"); err != nil {
+	if t.Suite.Programs, err = os.MkdirTemp("", "system-"); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(t.Suite.Programs)) }()

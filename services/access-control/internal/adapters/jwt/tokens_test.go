@@ -34,8 +34,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	issuer   = "warren"
-	audience = "warren-services"
+	issuer   = "issuer"
+	audience = "services"
 	leeway   = 5 * time.Second
 )
 
