@@ -16,6 +16,7 @@ import (
 	"example.com/warren/cmd/warren/internal/demo"
 	"example.com/warren/cmd/warren/internal/describe"
 	"example.com/warren/cmd/warren/internal/remove"
+	"example.com/warren/cmd/warren/internal/rename"
 	"example.com/warren/pkg/service"
 	"example.com/warren/pkg/settings"
 )
@@ -24,6 +25,7 @@ type commands struct {
 	Demo     demo.Command     `cmd:"" help:"Run the whole system until Ctrl-C."`
 	New      create.Command   `cmd:"" help:"Add a service or a method, or start a system."`
 	Remove   remove.Command   `cmd:"" help:"Remove a service or a method."`
+	Rename   rename.Command   `cmd:"" help:"Give the system its own module path and name."`
 	Dead     dead.Command     `cmd:"" help:"List dead-lettered messages, replay them or drop them."`
 	Services describe.Command `cmd:"" help:"Print the services and their settings as JSON, for programs."`
 
