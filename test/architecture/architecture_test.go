@@ -122,6 +122,16 @@ func TestRules(t *testing.T) {
 			forbidden: []string{prefix + "services/orders"},
 			allowed:   []string{prefix + "services/stock"},
 		},
+		"another service, in the skeleton": {
+			rule: "services know nothing", file: "cmd/warren/internal/skeleton/skeleton.go",
+			forbidden: []string{prefix + "services/orders"},
+			allowed:   []string{prefix + "cmd/warren/internal/skeleton/internal/app", prefix + "pkg/service"},
+		},
+		"the skeleton's domain": {
+			rule: "the domain imports", file: "cmd/warren/internal/skeleton/internal/domain/a.go",
+			forbidden: []string{prefix + "cmd/warren/internal/skeleton/internal/app", "os"},
+			allowed:   []string{prefix + "cmd/warren/internal/skeleton/internal/domain/money"},
+		},
 		"domain": {
 			rule: "the domain imports", file: "services/stock/internal/domain/money/a.go",
 			forbidden: []string{"github.com/google/uuid", "net/http", "database/sql", prefix + "pkg/rpc", prefix + "services/stock/internal/app"},

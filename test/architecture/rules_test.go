@@ -51,7 +51,7 @@ var rules = []rule{
 	}},
 	// cmd/warren is left out: its demo starts a private RabbitMQ node.
 	{"production code uses no test rig: a rig is a package whose name ends in test, and is imported by tests", func(i imported) bool {
-		production := isBelow(i.folder, "pkg") || isBelow(i.folder, "services")
+		production := isBelow(i.folder, "pkg") || serviceOf(i.folder) != ""
 		return production && !i.test && !isRig(i.folder) && (i.kind == ours && isRig(i.path) || i.path == "testing")
 	}},
 
@@ -107,19 +107,25 @@ func isBelow(path string, folders ...string) bool {
 	})
 }
 
-// serviceOf returns the service that a folder belongs to, or "".
+// skeleton is a service, too: that which new ones are copied from.
+const skeleton = "cmd/warren/internal/skeleton"
+
+// serviceOf returns the folder of the service that a folder belongs to, or "".
 func serviceOf(folder string) string {
+	if isBelow(folder, skeleton) {
+		return skeleton
+	}
 	rest, ok := strings.CutPrefix(folder, "services/")
 	if !ok {
 		return ""
 	}
 	name, _, _ := strings.Cut(rest, "/")
-	return name
+	return "services/" + name
 }
 
 // inService returns the part of a folder below its service's, "" for that folder itself.
 func inService(folder string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(folder, "services/"+serviceOf(folder)), "/")
+	return strings.TrimPrefix(strings.TrimPrefix(folder, serviceOf(folder)), "/")
 }
 
 // isLayer reports whether a folder belongs to a layer of a service, "app" or "domain".

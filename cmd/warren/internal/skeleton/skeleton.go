@@ -1,0 +1,72 @@
+// Package skeleton is the service that keeps widgets.
+//
+// Its methods are skeleton.getAll, skeleton.get and skeleton.create. Users see their own widgets.
+//
+// # Reading order
+//
+// This file wires the service. internal/adapters/rpc receives a request and calls a use case in internal/app, which
+// applies the rules of internal/domain and stores the result through internal/adapters/sqlite.
+package skeleton
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/fx"
+
+	"example.com/warren/cmd/warren/internal/skeleton/internal/adapters/rpc"
+	"example.com/warren/cmd/warren/internal/skeleton/internal/adapters/sqlite"
+	"example.com/warren/cmd/warren/internal/skeleton/internal/app"
+	"example.com/warren/pkg/service"
+	database "example.com/warren/pkg/sqlite"
+)
+
+// Config holds the service's settings.
+type Config struct {
+	Database string `default:"skeleton.db" validate:"required" file:"" help:"SQLite file of the service."`
+	DemoData bool   `name:"demo-data" help:"Adds some data of the user demo."`
+}
+
+// New returns the service for the chassis to run.
+func New() service.Service {
+	return service.Service{
+		Name:      "skeleton",
+		AdminAddr: "127.0.0.1:9099",
+		Config:    new(Config),
+		Module:    Module,
+	}
+}
+
+// Module wires the service. It needs a *Config and what the chassis provides.
+var Module = fx.Module("skeleton",
+	fx.Provide(
+		fx.Private, // other services in the same process provide the same types
+		newStore,
+		newUseCases,
+	),
+	service.ProvideHealthCheck(newHealthCheck),
+	fx.Invoke(addDemoData, rpc.Register),
+)
+
+func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.WidgetStore {
+	store := sqlite.NewWidgetStore(config.Database)
+	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
+	return store
+}
+
+func newHealthCheck(store *sqlite.WidgetStore) service.HealthCheck {
+	return service.HealthCheck{Name: "database", Check: store.Check}
+}
+
+// newUseCases makes IDs of UUIDs that sort by the time they are made at.
+func newUseCases(store *sqlite.WidgetStore) *app.Widgets {
+	return app.NewWidgets(store, func() string { return uuid.Must(uuid.NewV7()).String() }, time.Now)
+}
+
+func addDemoData(config *Config, lifecycle fx.Lifecycle, useCases *app.Widgets) {
+	if !config.DemoData {
+		return
+	}
+	lifecycle.Append(fx.StartHook(func(ctx context.Context) error { return database.MarkTemporary(seed(ctx, useCases)) }))
+}
