@@ -30,7 +30,7 @@ func TestNoDeprecatedFeatures(t *testing.T) {
 			on := system.Suite{Programs: suite.Programs, Node: node}
 			s := on.StartSystem(t, "RPC_QUEUE_TYPE="+queueType, "RPC_CALLBACK_QUEUE_TYPE="+queueType)
 			demo := s.API.Login(t, "demo")
-			demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+			demo.Want(t, http.StatusNoContent, http.MethodPost, "/v1/logout", "")
 			if used := deprecatedFeatures(t, node, "--used"); len(used) != 0 {
 				t.Errorf("the system uses %q", used)
 			}

@@ -12,6 +12,24 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
+// TestLogin logs in and out, and makes the mistakes of a user on the way.
+func TestLogin(t *testing.T) {
+	s := suite.StartSystem(t)
+	s.API.Want(t, 401, http.MethodPost, "/v1/logout", "")
+	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"demo","password":"wrong"}`)
+	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"stranger","password":"wrong"}`)
+	s.API.Want(t, 422, http.MethodPost, "/v1/login", `{}`)
+	s.API.Want(t, 400, http.MethodPost, "/v1/login", `{`)
+	s.API.Want(t, 404, http.MethodGet, "/v1/nothing", "")
+
+	demo, admin := s.API.Login(t, "demo"), s.API.Login(t, "admin")
+	demo.Want(t, 204, http.MethodPost, "/v1/logout", "")
+	demo.Want(t, 401, http.MethodPost, "/v1/logout", "")
+	admin.Want(t, 204, http.MethodPost, "/v1/logout", "")
+
+	suite.CheckQueues(t, "gateway.rpc.response", "access-control.login", "access-control.validateToken", "access-control.logout")
+}
+
 // TestLoginLimit guesses a user's password until the gateway refuses further guesses. A claimed address does not help the
 // guesser, and other users can still log in.
 func TestLoginLimit(t *testing.T) {

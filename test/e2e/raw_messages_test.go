@@ -23,27 +23,22 @@ var rawMessages = flag.Int("raw-messages", 200, "how many random messages TestRa
 // lost, no message stays in a queue, and what cannot be decoded is set aside.
 func TestRawMessages(t *testing.T) {
 	s := suite.StartSystem(t)
-	demo := s.API.Login(t, "demo")
 	queues, consumed := listQueues(t)
 
-	stop := callMeanwhile(t, demo, "/v1/orders", 4)
+	stop := invalidLogins(t, s.API, 4)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	publishRandom(t, rand.New(rand.NewPCG(seed, 0)), queues)
 	undecodable := rabbitmqtest.Properties("undecodable", rabbitmqtest.Field("deep", rabbitmqtest.Nested('F', 100)))
-	processes := map[string]*system.Process{}
-	for _, p := range s.Processes() {
-		processes[p.Service] = p
-	}
-	raw := dialRaw(t)
+	raw := suite.DialRaw(t, "access-control")
 	for _, queue := range queues {
-		before := setAside(t, processes, queue)
+		before := setAside(t, s, queue)
 		if err := raw.Publish(queue, undecodable, nil); err != nil {
 			t.Fatalf("publish to %s: %v", queue, err)
 		}
 		if slices.Contains(consumed, queue) {
 			awaittest.Success(t, "set aside from "+queue, func(context.Context) error {
-				if n := setAside(t, processes, queue); n <= before {
+				if n := setAside(t, s, queue); n <= before {
 					return fmt.Errorf("%v messages, %v before", n, before)
 				}
 				return nil
@@ -80,7 +75,7 @@ func TestRawMessages(t *testing.T) {
 func publishRandom(t *testing.T, r *rand.Rand, queues []string) {
 	t.Helper()
 	refused := 0
-	raw := dialRaw(t)
+	raw := suite.DialRaw(t, "access-control")
 	for range *rawMessages {
 		queue := queues[r.IntN(len(queues))]
 		properties := rabbitmqtest.RandomProperties(r, queues)
@@ -88,7 +83,7 @@ func publishRandom(t *testing.T, r *rand.Rand, queues []string) {
 		case errors.Is(err, rabbitmqtest.ErrRefused):
 			refused++
 			_ = raw.Close()
-			raw = dialRaw(t)
+			raw = suite.DialRaw(t, "access-control")
 		case err != nil:
 			t.Fatalf("publish to %s with %q: %v", queue, properties, err)
 		}
@@ -100,20 +95,10 @@ func publishRandom(t *testing.T, r *rand.Rand, queues []string) {
 	}
 }
 
-func dialRaw(t *testing.T) *rabbitmqtest.Raw {
-	t.Helper()
-	raw, err := rabbitmqtest.DialRaw(t.Context(), suite.BrokerURL("access-control"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
 // listQueues returns the names of all queues, and of those whose messages a service handles.
 func listQueues(t *testing.T) (all, consumed []string) {
 	t.Helper()
-	for line := range strings.Lines(suite.Ctl(t, "--quiet", "list_queues", "--no-table-headers", "name", "consumers")) {
-		queue, consumers, _ := strings.Cut(strings.TrimSpace(line), "\t")
+	for queue, consumers := range suite.Queues(t, "consumers") {
 		all = append(all, queue)
 		if consumers != "0" && !strings.HasSuffix(queue, ".consumer-lock") {
 			consumed = append(consumed, queue)
@@ -127,11 +112,10 @@ func listQueues(t *testing.T) (all, consumed []string) {
 }
 
 // setAside returns how many undecodable messages of a queue its service has counted.
-func setAside(t *testing.T, processes map[string]*system.Process, queue string) float64 {
+func setAside(t *testing.T, s *system.System, queue string) float64 {
 	t.Helper()
 	service, _, _ := strings.Cut(queue, ".")
-	n, err := system.Metric(t.Context(), processes[service].Admin, "broker_messages_set_aside_total",
-		"queue", queue, "reason", "undecodable")
+	n, err := s.Process(service).Measure(t.Context(), "broker_messages_set_aside_total", "queue", queue, "reason", "undecodable")
 	if err != nil {
 		return 0 // there is no such series yet
 	}

@@ -18,7 +18,7 @@ var (
 
 // TestSettingsAreDocumented compares docs/settings.md with the programs' --help.
 func TestSettingsAreDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../docs/settings.md")
+	page, err := os.ReadFile(system.File("docs/settings.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,18 @@
 package system
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // oneShot opens a connection for each request and closes it, so that no test leaves a connection behind.
@@ -144,4 +149,72 @@ func (u API) LogIn(ctx context.Context, name string) (API, error) {
 	}
 	u.Token = body.AccessToken
 	return u, nil
+}
+
+// CallInBackground starts a call and returns a channel for its response.
+func (u API) CallInBackground(t *testing.T, method, path, body string) <-chan Response {
+	t.Helper()
+	responses := make(chan Response, 1)
+	go func() {
+		r, err := u.Call(t.Context(), method, path, body)
+		if err != nil {
+			t.Errorf("%s %s: %v", method, path, err)
+		}
+		responses <- r
+	}()
+	return responses
+}
+
+// CallMeanwhile has several clients make the same call over and over until stop is called, which waits for them. Another status than
+// want fails the test: what the test does to the system must cost these clients nothing.
+func (u API) CallMeanwhile(t *testing.T, clients, want int, method, path, body string) (stop func()) {
+	t.Helper()
+	stopped := make(chan struct{})
+	var calling sync.WaitGroup
+	for range clients {
+		calling.Go(func() {
+			for {
+				select {
+				case <-stopped:
+					return
+				case <-t.Context().Done():
+					return
+				default:
+				}
+				r, err := u.Call(t.Context(), method, path, body)
+				if t.Context().Err() == nil && (err != nil || r.Status != want) {
+					t.Errorf("a call of another client: status %d, want %d, %v: %s", r.Status, want, err, r.Body)
+				}
+			}
+		})
+	}
+	return func() {
+		close(stopped)
+		calling.Wait()
+	}
+}
+
+// SendRaw sends text unchanged over a connection and returns the status of the response. RequestHead makes such a text.
+func (u API) SendRaw(t *testing.T, text string) (status int) {
+	t.Helper()
+	conn, err := (&net.Dialer{Timeout: Patience}).DialContext(t.Context(), "tcp", strings.TrimPrefix(u.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(Patience))
+	// The server may respond and close before it has read everything.
+	go func() { _, _ = io.WriteString(conn, text) }()
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("no response: %v", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	return response.StatusCode
+}
+
+// RequestHead returns the head of a request that asks the gateway to close the connection.
+func RequestHead(method, target string, headers ...string) string {
+	return method + " " + target + " HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n" +
+		strings.Join(append(headers, "", ""), "\r\n")
 }

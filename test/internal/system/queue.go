@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // Messages returns how many messages a queue holds, by rabbitmqctl.
@@ -29,5 +30,28 @@ func (s *Suite) Holds(queue string, want int) func(context.Context) error {
 			err = fmt.Errorf("queue %s holds %d messages, want %d", queue, n, want)
 		}
 		return err
+	}
+}
+
+// Queues returns for each queue its columns of rabbitmqctl list_queues, separated by spaces.
+func (s *Suite) Queues(t *testing.T, columns ...string) map[string]string {
+	t.Helper()
+	queues := map[string]string{}
+	out := s.Ctl(t, append([]string{"--quiet", "list_queues", "--no-table-headers", "name"}, columns...)...)
+	for line := range strings.Lines(out) {
+		name, values, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		queues[name] = strings.ReplaceAll(values, "\t", " ")
+	}
+	return queues
+}
+
+// CheckQueues checks that each queue is durable, neither auto-delete nor exclusive, and has one consumer.
+func (s *Suite) CheckQueues(t *testing.T, names ...string) {
+	t.Helper()
+	queues := s.Queues(t, "durable", "auto_delete", "exclusive", "consumers")
+	for _, name := range names {
+		if queues[name] != "true false false 1" {
+			t.Errorf("queue %s: durable, auto-delete, exclusive, consumers are %q", name, queues[name])
+		}
 	}
 }

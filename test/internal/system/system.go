@@ -12,6 +12,9 @@ import (
 	"example.com/warren/pkg/process"
 )
 
+// gateway is the one service that a system is called through.
+const gateway = "gateway"
+
 // RPCTimeout is the RPC_TIMEOUT of gateways. It is short, so that calls that must fail do so soon.
 const RPCTimeout = "3s"
 
@@ -77,7 +80,7 @@ func (s *Suite) Start(t *testing.T, service, dir string, env ...string) *Process
 func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process, API) {
 	t.Helper()
 	addr := FreeAddr(t)
-	p := s.Start(t, "gateway", dir, append([]string{
+	p := s.Start(t, gateway, dir, append([]string{
 		"GATEWAY_ADDR=" + addr,
 		"RPC_VERIFY_REPLIES=true", // as in production
 		"RPC_TIMEOUT=" + RPCTimeout,
@@ -85,22 +88,36 @@ func (s *Suite) StartGateway(t *testing.T, dir string, env ...string) (*Process,
 	return p, API{URL: "http://" + addr}
 }
 
-// OrdersDatabase returns the SQLite file of an orders service with its files in dir.
-func OrdersDatabase(dir string) string { return filePath(dir, "orders", "orders.db") }
+// DataFile returns the file of a service with its files in dir that a setting names, such as "ACCESS_CONTROL_DATABASE".
+func DataFile(dir, service, setting string) string {
+	return filePath(dir, service, fileSettings[service][setting])
+}
+
+// Databases returns the settings that name a database, with their services.
+func Databases() map[string]string {
+	services := map[string]string{}
+	for service, settings := range fileSettings {
+		for setting := range settings {
+			if strings.HasSuffix(setting, "_DATABASE") {
+				services[setting] = service
+			}
+		}
+	}
+	return services
+}
 
 // filePath is where a service that has its files in dir keeps one. Two services may give theirs the same name.
 func filePath(dir, service, file string) string { return filepath.Join(dir, service+"-"+file) }
 
 // System is one process of each service.
 type System struct {
-	Dir           string
-	AccessControl *Process
-	Orders        *Process
-	Gateway       *Process
-	API           API // of the gateway, without a token
+	Dir     string
+	Gateway *Process
+	API     API // of the gateway, without a token
 
-	suite *Suite
-	env   []string
+	suite     *Suite
+	env       []string
+	processes map[string]*Process // by service, the one that was started last
 }
 
 // StartSystem starts one process of each service, with the demo data and env, and waits until all are ready.
@@ -116,18 +133,33 @@ func (s *Suite) StartSystem(t *testing.T, env ...string) *System {
 // LaunchSystem is StartSystem without the wait.
 func (s *Suite) LaunchSystem(t *testing.T, env ...string) *System {
 	t.Helper()
-	sys := &System{Dir: t.TempDir(), suite: s, env: append([]string{"DEMO_DATA=true"}, env...)}
-	sys.AccessControl = s.Start(t, "access-control", sys.Dir, sys.env...)
-	sys.StartOrders(t)
+	sys := &System{Dir: t.TempDir(), suite: s, env: append([]string{"DEMO_DATA=true"}, env...), processes: map[string]*Process{}}
+	for _, service := range Services {
+		if service != gateway {
+			sys.Start(t, service)
+		}
+	}
 	sys.Gateway, sys.API = s.StartGateway(t, sys.Dir, sys.env...)
+	sys.processes[gateway] = sys.Gateway
 	return sys
 }
 
-// StartOrders starts orders again after a stop, or another replica.
-func (s *System) StartOrders(t *testing.T) {
+// Start starts a service again after a stop, or another replica, and does not wait until it is ready.
+func (s *System) Start(t *testing.T, service string) *Process {
 	t.Helper()
-	s.Orders = s.suite.Start(t, "orders", s.Dir, s.env...)
+	p := s.suite.Start(t, service, s.Dir, s.env...)
+	s.processes[service] = p
+	return p
 }
 
-// Processes returns the three processes.
-func (s *System) Processes() []*Process { return []*Process{s.AccessControl, s.Orders, s.Gateway} }
+// Process returns the process of a service that was started last.
+func (s *System) Process(service string) *Process { return s.processes[service] }
+
+// Processes returns a process of each service.
+func (s *System) Processes() []*Process {
+	processes := make([]*Process, len(Services))
+	for i, service := range Services {
+		processes[i] = s.processes[service]
+	}
+	return processes
+}

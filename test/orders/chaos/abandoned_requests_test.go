@@ -21,7 +21,7 @@ func TestAbandonedRequests(t *testing.T) {
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String())
 	demo := s.API.Login(t, "demo")
 	before := holdingOf(t, s.Gateway)
-	s.Orders.Stop(t)
+	s.Process("orders").Stop(t)
 	request := rawRequest(http.MethodGet, "/v1/orders/none", demo.Token, "")
 	rounds, clients := size(1, 5), size(500, 1000)
 	r := row{fault: fmt.Sprintf("%d clients abandon their requests", rounds*clients)}
@@ -57,8 +57,7 @@ func TestAbandonedRequests(t *testing.T) {
 	}
 	awaitHolding(t, s.Gateway, before)
 	began := time.Now()
-	s.StartOrders(t)
-	s.Orders.AwaitReady(t)
+	s.Start(t, "orders").AwaitReady(t)
 	demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
 	r.sent, r.answered, r.recovery = r.sent+1, r.answered+1, time.Since(began)
 	awaittest.Success(t, "no request is left", suite.Holds("orders.get", 0))

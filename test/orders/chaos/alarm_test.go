@@ -39,20 +39,20 @@ func TestMemoryAlarm(t *testing.T) {
 		blocked := time.Now()
 		wait(t, size(time.Second, 5*time.Second))
 		slowestRefusal(t, l.between(blocked, time.Now()))
-		for _, p := range []*system.Process{gateway, s.Orders} {
+		for _, p := range []*system.Process{gateway, s.Process("orders")} {
 			took := system.Take(func() { p.Stop(t) })
 			t.Logf("%s stopped within %s", p.Service, took.Round(time.Millisecond))
 			if took > stopTimeout {
 				t.Errorf("%s took %s to stop while blocked, want %s at most", p.Service, took, stopTimeout)
 			}
 		}
-		s.StartOrders(t)
+		s.Start(t, "orders")
 
 		suite.Ctl(t, "set_vm_memory_high_watermark", "0.4")
 		l.outage(t, began, nodeLog.AwaitFirst(t, began, alarmCleared))
 	}
 	fault := fmt.Sprintf("the broker's memory alarm, %d times", times)
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fault, ordersDatabase(s.Dir), resumes())
 }
 
 // TestDiskAlarmAtStart starts the system while the broker has too little disk space to take messages. The gateway reports that it
@@ -88,5 +88,5 @@ func TestDiskAlarmAtStart(t *testing.T) {
 	l.fault(t, cleared)
 	fault := fmt.Sprintf("the broker's disk alarm at the start (each call refused within %s)", slowest.Round(time.Millisecond))
 	// The first call comes after rabbitmqctl has ended, and after a login.
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), size(system.Patience, 10*time.Second))
+	l.finish(t, fault, ordersDatabase(s.Dir), size(system.Patience, 10*time.Second))
 }

@@ -27,7 +27,7 @@ func TestLongBrokerAwayAtStart(t *testing.T) {
 	l := startLoad(t, s.API.Login(t, "demo"))
 	l.fault(t, up)
 	// The first call comes after rabbitmqctl has found the broker running, and after a login.
-	l.finish(t, "the broker comes after the services", system.OrdersDatabase(s.Dir), size(system.Patience, 10*time.Second))
+	l.finish(t, "the broker comes after the services", ordersDatabase(s.Dir), size(system.Patience, 10*time.Second))
 }
 
 // What the broker's absence may cost a process. A leak would grow with each of thousands of calls.
@@ -69,7 +69,7 @@ func TestLongBrokerAway(t *testing.T) {
 	suite.RestartNode(t)
 	l.outage(t, killed, nodeLog.AwaitFirst(t, restarted, listening))
 	fault := fmt.Sprintf("the broker is away for %s (each call refused within %s)", away, slowest.Round(time.Millisecond))
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fault, ordersDatabase(s.Dir), resumes())
 }
 
 // wait keeps the load running for d.

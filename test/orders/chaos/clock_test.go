@@ -31,13 +31,13 @@ func TestLongClockAhead(t *testing.T) {
 		began := time.Now()
 		wait(t, size(2*time.Second, 15*time.Second))
 		l.fault(t, began)
-		l.finish(t, fmt.Sprintf("the clock of the gateway is %s ahead", ahead), system.OrdersDatabase(s.Dir), resumes())
+		l.finish(t, fmt.Sprintf("the clock of the gateway is %s ahead", ahead), ordersDatabase(s.Dir), resumes())
 		l.allAnswered(t)
 	})
 	t.Run("orders", func(t *testing.T) {
 		l := startLoad(t, s.API.Login(t, "demo"))
 		began := time.Now()
-		s.Orders.Stop(t)
+		s.Process("orders").Stop(t)
 		orders := wrong.Start(t, "orders", s.Dir)
 		orders.AwaitReady(t)
 		l.settle(t)
@@ -46,10 +46,9 @@ func TestLongClockAhead(t *testing.T) {
 			t.Error("no request was past its deadline: the clock is not ahead")
 		}
 		orders.Stop(t)
-		s.StartOrders(t)
-		s.Orders.AwaitReady(t)
+		s.Start(t, "orders").AwaitReady(t)
 		l.outage(t, began, time.Now())
-		l.finish(t, fmt.Sprintf("the clock of orders is %s ahead", ahead), system.OrdersDatabase(s.Dir), resumes())
+		l.finish(t, fmt.Sprintf("the clock of orders is %s ahead", ahead), ordersDatabase(s.Dir), resumes())
 	})
 }
 

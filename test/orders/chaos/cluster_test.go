@@ -46,7 +46,7 @@ func TestLongClusterLosesNodes(t *testing.T) {
 		}
 	}
 	fault := fmt.Sprintf("the node in use is killed, of a cluster of three, %d times", times)
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fault, ordersDatabase(s.Dir), resumes())
 }
 
 // TestLongClusterRestarts stops and starts each node of a cluster in turn, as an upgrade of the broker does.
@@ -67,7 +67,7 @@ func TestLongClusterRestarts(t *testing.T) {
 	}
 	c.awaitConsumers(t)
 	// The fault begins with the order to stop, and the node takes its time.
-	l.finish(t, "each node of a cluster of three is restarted", system.OrdersDatabase(s.Dir), resumes()+size(0, 10*time.Second))
+	l.finish(t, "each node of a cluster of three is restarted", ordersDatabase(s.Dir), resumes()+size(0, 10*time.Second))
 }
 
 // cluster is three nodes with the broker users of production. At most one node is dead.

@@ -26,7 +26,7 @@ func TestConnectionsClosed(t *testing.T) {
 			p.AwaitReady(t) // also those that the load does not need at once
 		}
 	}
-	l.finish(t, fmt.Sprintf("the broker closes all connections, %d times", times), system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fmt.Sprintf("the broker closes all connections, %d times", times), ordersDatabase(s.Dir), resumes())
 	for _, p := range s.Processes() {
 		if n := p.Metric(t, "broker_reconnects_total"); n < float64(2*times) {
 			t.Errorf("%s counts %v reconnects, but each of its two connections was closed %d times", p.Service, n, times)

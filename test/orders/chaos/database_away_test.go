@@ -27,13 +27,12 @@ func TestLongDatabaseAway(t *testing.T) {
 	l.outage(t, began, time.Now())
 
 	began = time.Now()
-	s.Orders.Stop(t)
+	s.Process("orders").Stop(t)
 	rename(t, volume, volume+".away")
-	s.StartOrders(t)
-	s.Orders.AwaitNotReady(t, "database")
+	s.Start(t, "orders").AwaitNotReady(t, "database")
 	wait(t, away)
 	rename(t, volume+".away", volume)
-	s.Orders.AwaitReady(t)
+	s.Process("orders").AwaitReady(t)
 	l.outage(t, began, time.Now())
 	l.finish(t, fmt.Sprintf("the database is away for %s, twice", away), database, resumes())
 }

@@ -6,7 +6,12 @@ import (
 	"testing"
 
 	_ "modernc.org/sqlite" //nolint:depguard // tests read the file that orders wrote, without orders
+
+	"example.com/warren/test/internal/system"
 )
+
+// ordersDatabase returns the SQLite file of an orders service with its files in dir.
+func ordersDatabase(dir string) string { return system.DataFile(dir, "orders", "ORDERS_DATABASE") }
 
 // readOrders returns the IDs of orders in a database file of orders by name, for names that begin with prefix; see orderOf.
 func readOrders(t *testing.T, path, prefix string) map[string][]string {

@@ -39,7 +39,7 @@ func TestLongBlackHole(t *testing.T) {
 	}
 	fault := fmt.Sprintf("the network swallows everything, %d times (noticed within %s)", times, slowest.Round(10*time.Millisecond))
 	// A dial into the black hole takes five seconds to time out.
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), size(system.Patience, 8*time.Second))
+	l.finish(t, fault, ordersDatabase(s.Dir), size(system.Patience, 8*time.Second))
 }
 
 // awaitState waits until /readyz of p responds with status and why, and returns the time since then.

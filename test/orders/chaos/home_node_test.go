@@ -35,5 +35,5 @@ func TestLongHomeNodeDown(t *testing.T) {
 	}
 	c.dead = nil
 	l.outage(t, killed, time.Now())
-	l.finish(t, "the node with the classic queues is down", system.OrdersDatabase(s.Dir), size(system.Patience, 5*time.Second))
+	l.finish(t, "the node with the classic queues is down", ordersDatabase(s.Dir), size(system.Patience, 5*time.Second))
 }

@@ -10,7 +10,6 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
-	"example.com/warren/test/internal/system"
 )
 
 // TestLongHostileMessages has a stolen broker user publish to the queues in use: messages that the AMQP library can't decode,
@@ -33,14 +32,14 @@ func TestLongHostileMessages(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	began := time.Now()
 	accepted := 0
-	raw := dialRaw(t)
+	raw := suite.DialRaw(t, "access-control")
 	for range size(25, 1000) {
 		for _, queue := range queues {
 			for _, properties := range [][]byte{undecodable, laundered, rabbitmqtest.RandomProperties(random, queues)} {
 				switch err := raw.Publish(queue, properties, []byte("{}")); {
 				case errors.Is(err, rabbitmqtest.ErrRefused):
 					_ = raw.Close()
-					raw = dialRaw(t)
+					raw = suite.DialRaw(t, "access-control")
 				case err != nil:
 					t.Fatalf("publish to %s with %q: %v", queue, properties, err)
 				default:
@@ -54,18 +53,9 @@ func TestLongHostileMessages(t *testing.T) {
 	for _, queue := range queues {
 		awaittest.Success(t, queue+" empty", suite.Holds(queue, 0))
 	}
-	l.finish(t, fmt.Sprintf("%d hostile messages", accepted), system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fmt.Sprintf("%d hostile messages", accepted), ordersDatabase(s.Dir), resumes())
 	l.allAnswered(t)
 	for _, queue := range []string{createQueue, "orders.get"} { // the other two keep no dead letters
 		suite.Ctl(t, "purge_queue", queue+".dead") // other tests look at all that are there
 	}
-}
-
-func dialRaw(t *testing.T) *rabbitmqtest.Raw {
-	t.Helper()
-	raw, err := rabbitmqtest.DialRaw(t.Context(), suite.BrokerURL("access-control"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }

@@ -17,26 +17,24 @@ const createQueue = "orders.create"
 // which replies within the time limit.
 func TestOrdersKilled(t *testing.T) {
 	s := suite.StartSystem(t, patientSetting())
-	other := s.Orders
-	s.StartOrders(t)
-	s.Orders.AwaitReady(t)
+	other := s.Process("orders")
+	s.Start(t, "orders").AwaitReady(t)
 	demo := s.API.Login(t, "demo")
 	l := startLoad(t, demo)
 	times := size(2, 10)
 	for range times {
 		victim := other
-		other = s.Orders
-		unlock := lockDatabase(t, system.OrdersDatabase(s.Dir))
+		other = s.Process("orders")
+		unlock := lockDatabase(t, ordersDatabase(s.Dir))
 		awaitBusy(t, victim)
 		victim.Kill()
 		killed := time.Now()
 		unlock()
 		l.fault(t, killed)
-		s.StartOrders(t)
-		s.Orders.AwaitReady(t)
+		s.Start(t, "orders").AwaitReady(t)
 	}
 	fault := fmt.Sprintf("kill -9 of orders in the middle of handling, %d times", times)
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fault, ordersDatabase(s.Dir), resumes())
 	l.allAnswered(t)
 }
 

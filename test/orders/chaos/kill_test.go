@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"example.com/warren/pkg/awaittest"
-	"example.com/warren/test/internal/system"
 )
 
 // killNode ends the node as a crash would and starts it again. It returns when the node was killed and when it listened
@@ -30,7 +29,7 @@ func TestBrokerKilled(t *testing.T) {
 		killed, up := killNode(t)
 		l.outage(t, killed, up)
 	}
-	l.finish(t, fmt.Sprintf("the broker is killed and started, %d times", times), system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fmt.Sprintf("the broker is killed and started, %d times", times), ordersDatabase(s.Dir), resumes())
 }
 
 // TestLongPersistentRequests kills the broker while requests wait for their service with RPC_PERSISTENT. Their route is not
@@ -44,7 +43,7 @@ func TestLongPersistentRequests(t *testing.T) {
 		placed := demo.Want(t, http.StatusCreated, http.MethodPost, "/v1/orders", orderOf(fmt.Sprintf("persistent-%d", i)))
 		ids = append(ids, placed.Text(t, "id"))
 	}
-	s.Orders.Stop(t)
+	s.Process("orders").Stop(t)
 	const queue = "orders.cancel"
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
@@ -59,5 +58,5 @@ func TestLongPersistentRequests(t *testing.T) {
 	awaittest.Success(t, "the calls in their queue", suite.Holds(queue, calls))
 	killNode(t)
 	awaittest.Success(t, "the calls in their queue after the crash", suite.Holds(queue, calls))
-	s.StartOrders(t)
+	s.Start(t, "orders")
 }

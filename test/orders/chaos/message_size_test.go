@@ -30,9 +30,9 @@ func TestMessageSizeLimit(t *testing.T) {
 	}
 	l.fault(t, began)
 	fault := fmt.Sprintf("%d bodies are too large for the broker", times)
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fault, ordersDatabase(s.Dir), resumes())
 	l.allAnswered(t)
-	if orders := readOrders(t, system.OrdersDatabase(s.Dir), "large"); len(orders) != 0 {
+	if orders := readOrders(t, ordersDatabase(s.Dir), "large"); len(orders) != 0 {
 		t.Errorf("orders %q", orders)
 	}
 }

@@ -23,7 +23,7 @@ func TestLongOverload(t *testing.T) {
 	others := users(t, s.API, before+during)
 	usual := logOut(t, others[:before])
 	demo := s.API.Login(t, "demo")
-	s.Orders.Stop(t)
+	s.Process("orders").Stop(t)
 
 	of := flooding{
 		Addr:        strings.TrimPrefix(s.API.URL, "http://"),
@@ -58,11 +58,10 @@ func TestLongOverload(t *testing.T) {
 	}
 
 	began := time.Now()
-	s.StartOrders(t)
-	s.Orders.AwaitReady(t)
+	s.Start(t, "orders").AwaitReady(t)
 	demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
 	r.sent, r.answered, r.recovery = r.sent+1, r.answered+1, time.Since(began)
-	if orders := readOrders(t, system.OrdersDatabase(s.Dir), "flood"); len(orders) != 0 {
+	if orders := readOrders(t, ordersDatabase(s.Dir), "flood"); len(orders) != 0 {
 		t.Errorf("calls that had timed out made orders %q", orders)
 	}
 	r.fault = fmt.Sprintf("%d requests at once to a stopped orders, %d may wait (the others refused within %s)",

@@ -24,17 +24,16 @@ func TestLongPoisonRequests(t *testing.T) {
 	deliveries := size(2, 5)
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String(), fmt.Sprintf("RPC_DELIVERY_LIMIT=%d", deliveries))
 	// One process for each kill, and one that survives. None can start while the database is locked.
-	orders := []*system.Process{s.Orders}
+	orders := []*system.Process{s.Process("orders")}
 	for range 2 * deliveries {
-		s.StartOrders(t)
-		orders = append(orders, s.Orders)
+		orders = append(orders, s.Start(t, "orders"))
 	}
 	for _, p := range orders {
 		p.AwaitReady(t)
 	}
 	demo := s.API.Login(t, "demo")
 
-	unlock := lockDatabase(t, system.OrdersDatabase(s.Dir))
+	unlock := lockDatabase(t, ordersDatabase(s.Dir))
 	r := row{fault: fmt.Sprintf("two requests that kill orders %d times each, and end in %s.dead", deliveries, createQueue), sent: 3}
 	var waiting sync.WaitGroup
 	survivors := orders
@@ -69,7 +68,7 @@ func TestLongPoisonRequests(t *testing.T) {
 	r.failed = 2
 	results.add(r)
 	t.Logf("%+v, %d processes killed", r, len(orders)-len(survivors))
-	stored := readOrders(t, system.OrdersDatabase(s.Dir), "poison")
+	stored := readOrders(t, ordersDatabase(s.Dir), "poison")
 	for _, name := range []string{"poison-none", "poison-0"} {
 		if len(stored[name]) != 1 {
 			t.Errorf("%s has orders %q, want one", name, stored[name])
@@ -118,7 +117,7 @@ func handleDeadLetters(t *testing.T, s *system.System) {
 	}
 	warren.Run(t, "dead", "replay", createQueue, ids[0])
 	awaittest.Success(t, "the order of the replayed request", func(context.Context) error {
-		if len(readOrders(t, system.OrdersDatabase(s.Dir), "poison")["poison-0"]) == 0 {
+		if len(readOrders(t, ordersDatabase(s.Dir), "poison")["poison-0"]) == 0 {
 			return errors.New("not in the database")
 		}
 		return nil

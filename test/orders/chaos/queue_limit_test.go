@@ -7,8 +7,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"example.com/warren/test/internal/system"
 )
 
 // TestQueueLimit starts a gateway whose callback queue the broker refuses, because the virtual host has as many queues as it may.
@@ -30,6 +28,6 @@ func TestQueueLimit(t *testing.T) {
 	api.Token = demo.Token
 	api.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
 	l.fault(t, began)
-	l.finish(t, "the limit of queues is reached when another gateway starts", system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, "the limit of queues is reached when another gateway starts", ordersDatabase(s.Dir), resumes())
 	l.allAnswered(t)
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"example.com/warren/pkg/awaittest"
-	"example.com/warren/test/internal/system"
 )
 
 // deleteTakes is how long rabbitmqctl may take. It is part of the measured time to recover, since rabbitmqctl does not tell
@@ -28,7 +27,7 @@ func TestQueuesDeleted(t *testing.T) {
 		}
 	}
 	fault := fmt.Sprintf("queues are deleted in use, %d times (from the start of rabbitmqctl)", times*len(queues))
-	l.finish(t, fault, system.OrdersDatabase(s.Dir), resumes()+deleteTakes)
+	l.finish(t, fault, ordersDatabase(s.Dir), resumes()+deleteTakes)
 	for _, queue := range queues {
 		awaittest.Success(t, queue+" declared and empty", suite.Holds(queue, 0))
 	}

@@ -52,7 +52,7 @@ func TestLongRollingRestart(t *testing.T) {
 		}
 	}
 	fault := fmt.Sprintf("rolling restart of two gateways and two orders, %d times", rounds)
-	l.finish(t, fault, system.OrdersDatabase(dir), resumes())
+	l.finish(t, fault, ordersDatabase(dir), resumes())
 	l.allAnswered(t)
 	var stopping sync.WaitGroup // wait for both stop delays at once
 	for _, p := range gateways {

@@ -67,7 +67,7 @@ func TestLongSlowClients(t *testing.T) {
 	running.Wait()
 	t.Logf("%d connections closed within %s", all, time.Since(began).Round(time.Millisecond))
 	awaitHolding(t, s.Gateway, before)
-	l.finish(t, fmt.Sprintf("%d slow clients", all), system.OrdersDatabase(s.Dir), resumes())
+	l.finish(t, fmt.Sprintf("%d slow clients", all), ordersDatabase(s.Dir), resumes())
 	l.allAnswered(t)
 }
 

@@ -16,7 +16,7 @@ func TestForgedIdentity(t *testing.T) {
 	s := suite.StartSystem(t)
 	user := s.API.Login(t, "demo")
 	user.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
-	thief := rpc.NewClient(connectAs(t, "access-control"), rpc.ClientOptions{Name: "access-control", Instance: "thief"})
+	thief := rpc.NewClient(suite.Connect(t, "access-control"), rpc.ClientOptions{Name: "access-control", Instance: "thief"})
 	if err := thief.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestForgedIdentity(t *testing.T) {
 			t.Errorf("an identity %s: status %d, want 401: %s", name, reply.Status, reply.Body)
 		}
 	}
-	if n := s.Orders.Metric(t, "rpc_server_refused_identities_total"); n != 4 {
+	if n := s.Process("orders").Metric(t, "rpc_server_refused_identities_total"); n != 4 {
 		t.Errorf("orders counted %v refused identities, want 4", n)
 	}
 }

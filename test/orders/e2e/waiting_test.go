@@ -13,7 +13,7 @@ import (
 func TestServiceAway(t *testing.T) {
 	s := suite.StartSystem(t)
 	demo := s.API.Login(t, "demo")
-	s.Orders.Stop(t)
+	s.Process("orders").Stop(t)
 
 	limit, err := time.ParseDuration(system.RPCTimeout)
 	if err != nil {
@@ -27,9 +27,9 @@ func TestServiceAway(t *testing.T) {
 	gateway, patient := suite.StartGateway(t, s.Dir, "RPC_INSTANCE=patient", "RPC_TIMEOUT=50s")
 	gateway.AwaitReady(t)
 	patient.Token = demo.Token
-	responses := call(t, patient, http.MethodGet, "/v1/orders", "")
+	responses := patient.CallInBackground(t, http.MethodGet, "/v1/orders", "")
 	awaittest.Success(t, "the call in its queue", suite.Holds("orders.getAll", 1))
-	s.StartOrders(t)
+	s.Start(t, "orders")
 	if r := awaittest.Receive(t, responses, "the response"); r.Status != http.StatusOK {
 		t.Errorf("status %d of a call that waited for its service: %s", r.Status, r.Body)
 	}

@@ -13,17 +13,18 @@ import (
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/test/internal/system"
 )
 
 // TestForgedReply has a stolen broker user, access-control, reply to a call to orders. It knows all that is public of the call,
 // and it can have orders send messages that the broker vouches for. The gateway drops them and waits for the genuine reply.
 func TestForgedReply(t *testing.T) {
 	s := suite.StartSystem(t)
-	s.Orders.Stop(t)
+	s.Process("orders").Stop(t)
 	gateway, user := suite.StartGateway(t, s.Dir, "RPC_INSTANCE=patient", "RPC_TIMEOUT=5m", "GATEWAY_WRITE_TIMEOUT=10m")
 	gateway.AwaitReady(t)
 	user = user.Login(t, "demo")
-	thief, orders := connectAs(t, "access-control"), connectAs(t, "orders")
+	thief, orders := suite.Connect(t, "access-control"), suite.Connect(t, "orders")
 	server := rpc.NewServer(orders, rpc.ServerOptions{Name: "orders", Logger: slog.New(slog.DiscardHandler)})
 	server.Handle("orders.get", func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
 		return &rpc.Reply{ContentType: "application/json", Body: r.Body}, nil
@@ -33,7 +34,7 @@ func TestForgedReply(t *testing.T) {
 	}
 	const orphans, forgeries = "rpc_client_orphan_replies_total", "rpc_client_forged_replies_total"
 	var secret string
-	consume(t, orders, "orders.getAll", func(ctx context.Context, m messaging.Message) error {
+	system.Consume(t, orders, "orders.getAll", func(ctx context.Context, m messaging.Message) error {
 		secret = m.CorrelationID
 		forged := messaging.Message{
 			Type: "rpc.reply", AppID: "orders", UserID: "orders", ID: m.ID, CorrelationID: m.ID,
@@ -76,7 +77,7 @@ func TestForgedReply(t *testing.T) {
 	if string(r.Body) != `"genuine"` {
 		t.Errorf("the client got %s", r.Body)
 	}
-	take(t, orders, "orders.get.dead", 1) // without a second copy
+	system.Receive(t, orders, "orders.get.dead", 1) // without a second copy
 	if n := gateway.Metric(t, orphans); n != 4 {
 		t.Errorf("%v orphan replies, want 4", n)
 	}
@@ -89,7 +90,7 @@ func TestForgedReply(t *testing.T) {
 // broker put a copy into another queue.
 func publishCopied(t *testing.T, queue, copyTo, correlationID string) error {
 	t.Helper()
-	raw := dialRaw(t)
+	raw := suite.DialRaw(t, "access-control")
 	defer func() { _ = raw.Close() }()
 	to := rabbitmqtest.Long('A', []byte(rabbitmqtest.Long('S', []byte(copyTo))))
 	properties := rabbitmqtest.Properties(correlationID, rabbitmqtest.Field("CC", to), rabbitmqtest.Field("rpc-version", "t\x01"),

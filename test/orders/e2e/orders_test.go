@@ -12,10 +12,6 @@ const order = `{"currency":"EUR","items":[{"sku":"teapot","quantity":2}]}`
 func TestOrders(t *testing.T) {
 	s := suite.StartSystem(t)
 	s.API.Want(t, 401, http.MethodGet, "/v1/orders", "")
-	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"demo","password":"wrong"}`)
-	s.API.Want(t, 401, http.MethodPost, "/v1/login", `{"username":"stranger","password":"wrong"}`)
-	s.API.Want(t, 422, http.MethodPost, "/v1/login", `{}`)
-
 	demo := s.API.Login(t, "demo")
 	list := demo.Want(t, 200, http.MethodGet, "/v1/orders", "")
 	if orders, _ := list.JSON(t, "orders").([]any); len(orders) == 0 {
@@ -56,28 +52,5 @@ func TestOrders(t *testing.T) {
 	demo.Want(t, 401, http.MethodGet, "/v1/orders", "")
 	admin.Want(t, 200, http.MethodGet, "/v1/orders", "")
 
-	checkQueues(t)
-}
-
-// checkQueues checks that the broker has one callback queue and a queue for each method, each with one consumer.
-func checkQueues(t *testing.T) {
-	t.Helper()
-	out, err := suite.Node.Ctl(t.Context(), "--quiet", "list_queues", "--no-table-headers",
-		"name", "durable", "auto_delete", "exclusive", "consumers")
-	if err != nil {
-		t.Fatal(err)
-	}
-	queues := map[string]string{}
-	for line := range strings.Lines(out) {
-		name, properties, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		queues[name] = strings.ReplaceAll(properties, "\t", " ")
-	}
-	for _, name := range []string{
-		"gateway.rpc.response", "orders.getAll", "orders.get", "orders.create", "orders.cancel",
-		"access-control.login", "access-control.validateToken", "access-control.logout",
-	} {
-		if queues[name] != "true false false 1" {
-			t.Errorf("queue %s: durable, auto-delete, exclusive, consumers are %q", name, queues[name])
-		}
-	}
+	suite.CheckQueues(t, "orders.getAll", "orders.get", "orders.create", "orders.cancel")
 }
