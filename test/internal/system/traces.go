@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,11 +33,12 @@ func (w Traces) AddSystem(t *testing.T, dir string, processes ...*Process) {
 		p.Stop(t)
 		w["the log of "+p.Service] += p.Output()
 	}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	files := os.DirFS(dir)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(path)
+		content, err := fs.ReadFile(files, path)
 		if content = bytes.TrimSpace(content); len(content) > 0 {
 			w[path] = string(content)
 		}
