@@ -43,6 +43,9 @@ type ClientOptions struct {
 	// Instance distinguishes the processes of one service, which can't share a callback queue: each would take replies
 	// that another waits for. It is appended to the queue's name, after a dot.
 	Instance string
+	// Temporary deletes the callback queue when the client is closed or loses its connection, and with it the replies of
+	// pending calls. It is for tools, and only for classic queues.
+	Temporary bool
 	// CallbackQueueType is the type of the callback queue. A classic queue is away while its node is. Default: classic.
 	CallbackQueueType messaging.QueueType
 
@@ -80,7 +83,7 @@ func (o ClientOptions) withDefaults() ClientOptions {
 
 // callbackQueue is where the replies arrive.
 func (o ClientOptions) callbackQueue() messaging.Queue {
-	q := messaging.Queue{Name: o.Name + ".rpc.response", Durable: true, Type: o.CallbackQueueType}
+	q := messaging.Queue{Name: o.Name + ".rpc.response", Durable: true, AutoDelete: o.Temporary, Type: o.CallbackQueueType}
 	if o.Instance != "" {
 		q.Name += "." + o.Instance
 		q.Expiry = instanceExpiry

@@ -16,6 +16,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/driver"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc/protocol"
@@ -886,5 +887,20 @@ func TestClientInterceptors(t *testing.T) {
 	}
 	if request.ID != "" || !request.Deadline.IsZero() {
 		t.Errorf("the caller's request was changed: %+v", request)
+	}
+}
+
+func TestTemporaryCallbackQueue(t *testing.T) {
+	server := inmem.NewServer()
+	c := NewClient(connect(t, server), ClientOptions{Name: "tool", Instance: "1", Temporary: true})
+	noError(t, c.Start(t.Context()))
+	browser := server.Browse()
+	defer browser.Close()
+	cursor, err := browser.Open(t.Context(), "tool.rpc.response.1")
+	noError(t, err)
+	noError(t, cursor.Close(t.Context()))
+	noError(t, c.Close(stopContext(t)))
+	if _, err := browser.Open(t.Context(), "tool.rpc.response.1"); !errors.Is(err, deadletter.ErrNoQueue) {
+		t.Errorf("open the callback queue: %v, want ErrNoQueue", err)
 	}
 }

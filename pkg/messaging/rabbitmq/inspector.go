@@ -1,0 +1,146 @@
+package rabbitmq
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/warren/pkg/messaging"
+)
+
+// Inspector answers the questions of tools about a broker. It has one connection, which it does not redial, and leaves nothing
+// behind on the broker.
+type Inspector struct{ session *session }
+
+// NewInspector connects to the first node that responds within Options.DialTimeout. The error wraps messaging.ErrUnavailable if
+// none does.
+func NewInspector(ctx context.Context, options Options) (*Inspector, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	open := func(s *session) error {
+		s.declarer = &declarer{session: s, log: options.Logger}
+		return nil
+	}
+	s, err := newConnection("inspect", options, open, nil).connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, err)
+	}
+	return &Inspector{s}, nil
+}
+
+// Close disconnects.
+func (i *Inspector) Close() { i.session.close(true) }
+
+// User returns the user that the broker has authenticated.
+func (i *Inspector) User() string { return i.session.user }
+
+// Version returns the version of the broker, such as 4.3.6.
+func (i *Inspector) Version() string {
+	version, _ := i.session.amqp.Properties["version"].(string)
+	return version
+}
+
+// Consumers returns how many consumers a queue has. The error wraps messaging.ErrUnroutable if there is no such queue, and
+// ErrAccessRefused if this user may not look.
+func (i *Inspector) Consumers(ctx context.Context, queue string) (int, error) {
+	q, err := i.session.declarer.look(ctx, queue)
+	return q.Consumers, asRefused(err)
+}
+
+// ErrAccessRefused means that the broker's user has no permission.
+var ErrAccessRefused = errors.New("access refused")
+
+func asRefused(err error) error {
+	if isCode(err, amqp.AccessRefused) {
+		return fmt.Errorf("%w: %w", ErrAccessRefused, err)
+	}
+	return err
+}
+
+// Difference returns how an existing queue differs from q, as the broker puts it: "inequivalent arg 'x-queue-type' …". It is
+// "" if they agree or there is no such queue.
+func (i *Inspector) Difference(ctx context.Context, q messaging.Queue) (string, error) {
+	if _, err := i.Consumers(ctx, q.Name); errors.Is(err, messaging.ErrUnroutable) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	err := i.session.declarer.onChannel(ctx, func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, false, false, arguments(q))
+		return err
+	})
+	var e *amqp.Error
+	if errors.As(err, &e) && e.Code == amqp.PreconditionFailed {
+		return strings.TrimPrefix(e.Reason, "PRECONDITION_FAILED - "), nil
+	}
+	return "", asRefused(err)
+}
+
+// MayDeclare returns an error unless this user may declare a queue of the name. It declares one for a moment, which no other
+// connection can use.
+func (i *Inspector) MayDeclare(ctx context.Context, queue string) error {
+	err := i.session.declarer.declareLock(ctx, queue)
+	if err == nil {
+		err = i.session.declarer.deleteLock(ctx, queue)
+	}
+	return asRefused(err)
+}
+
+// RoundTrip returns an error unless this user may declare queues that are named like queue, publish to the default exchange, and
+// receive. The queues are exclusive and end with the connection. now is the time of the broker, cut to the second: it notes when
+// the message of RoundTrip has expired.
+func (i *Inspector) RoundTrip(ctx context.Context, queue string) (now time.Time, err error) {
+	received := make(chan time.Time, 1)
+	err = i.session.call(ctx, func() error {
+		ch, err := i.session.amqp.Channel()
+		if err != nil {
+			return fmt.Errorf("%w: open channel: %w", messaging.ErrUnavailable, err)
+		}
+		expired, err := roundTrip(ctx, ch, queue)
+		received <- expired
+		return err
+	})
+	if err != nil {
+		return time.Time{}, cmp.Or(i.session.unavailable(), asRefused(err)) // received may still be written
+	}
+	return <-received, nil
+}
+
+func roundTrip(ctx context.Context, ch *amqp.Channel, queue string) (expired time.Time, err error) {
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+	last := queue + "-expired"
+	first := amqp.Table{amqp.QueueMessageTTLArg: int32(0), "x-dead-letter-exchange": "", "x-dead-letter-routing-key": last}
+	for name, arguments := range map[string]amqp.Table{queue: first, last: {}} {
+		arguments[amqp.QueueTypeArg] = amqp.QueueTypeClassic
+		if _, err := ch.QueueDeclare(name, false, true, true, false, arguments); err != nil {
+			return expired, err
+		}
+	}
+	deliveries, err := ch.ConsumeWithContext(ctx, last, "", true, true, false, false, nil)
+	if err != nil {
+		return expired, err
+	}
+	if err := ch.PublishWithContext(ctx, "", queue, true, false, amqp.Publishing{}); err != nil {
+		return expired, err
+	}
+	delivery, ok := <-deliveries
+	if !ok {
+		if refused := <-closed; refused != nil {
+			return expired, refused
+		}
+		return expired, cmp.Or(ctx.Err(), errLost)
+	}
+	deaths, _ := delivery.Headers["x-death"].([]any)
+	for _, death := range deaths {
+		table, _ := death.(amqp.Table)
+		expired, _ = table["time"].(time.Time)
+	}
+	return expired, ch.Close() // a broker with an alarm takes the first message, and reads nothing after it
+}

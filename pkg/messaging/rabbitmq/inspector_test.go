@@ -1,0 +1,108 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/warren/pkg/messaging"
+)
+
+func newTestInspector(t *testing.T, url string) *Inspector {
+	t.Helper()
+	i, err := NewInspector(testContext(t), Options{URLs: []string{url}, Name: t.Name(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	return i
+}
+
+func TestInspectQueues(t *testing.T) {
+	i, b, q := newTestInspector(t, testURL), newTestBroker(t, Options{}), testQueue(t)
+	if i.User() != "guest" || strings.Count(i.Version(), ".") != 2 {
+		t.Errorf("user %q on version %q", i.User(), i.Version())
+	}
+	wantConsumers := func(want int) {
+		t.Helper()
+		if n, err := i.Consumers(testContext(t), q.Name); n != want || err != nil {
+			t.Errorf("%d consumers, %v; want %d", n, err, want)
+		}
+	}
+	wantDifference := func(q messaging.Queue, want string) {
+		t.Helper()
+		got, err := i.Difference(testContext(t), q)
+		if err != nil || !strings.HasPrefix(got, want) || (got == "") != (want == "") {
+			t.Errorf("difference %q, %v; want %q", got, err, want)
+		}
+	}
+
+	if _, err := i.Consumers(testContext(t), q.Name); !errors.Is(err, messaging.ErrUnroutable) {
+		t.Errorf("got %v, want ErrUnroutable", err)
+	}
+	wantDifference(q, "")
+	if err := b.Ensure(testContext(t), q); err != nil {
+		t.Fatal(err)
+	}
+	wantConsumers(0)
+	received(t, b, q)
+	wantConsumers(1)
+	wantDifference(q, "")
+	quorum, longer := q, q
+	quorum.Type, longer.Expiry = messaging.Quorum, time.Hour
+	wantDifference(quorum, "inequivalent arg 'x-")
+	wantDifference(longer, "inequivalent arg 'x-expires'")
+	wantConsumers(1) // the refusals have closed channels
+}
+
+// TestInspectPermissions inspects as a user with the permissions of a service.
+func TestInspectPermissions(t *testing.T) {
+	t.Parallel()
+	node := lockFaultyNode(t)
+	ctl(t, node, "add_user", "orders", "secret")
+	t.Cleanup(func() { ctl(t, node, "delete_user", "orders") })
+	url := strings.Replace(node.URL(), "guest:guest", "orders:secret", 1)
+	ctl(t, node, "set_permissions", "orders", `^orders\.|^stock\.`, `^amq\.default$`, `^orders\.`)
+	i := newTestInspector(t, url)
+
+	now, err := i.RoundTrip(testContext(t), "orders.inspect")
+	if since := time.Since(now); err != nil || since < 0 || since > within {
+		t.Errorf("the broker's time is %s, %v", now, err)
+	}
+	if err := i.MayDeclare(testContext(t), "stock.inspect"); err != nil {
+		t.Errorf("may not declare: %v", err)
+	}
+	for name, f := range map[string]func() error{
+		"declare": func() error { return i.MayDeclare(testContext(t), "other.inspect") },
+		"read":    func() error { _, err := i.RoundTrip(testContext(t), "stock.inspect"); return err },
+	} {
+		if err := f(); !errors.Is(err, ErrAccessRefused) {
+			t.Errorf("%s: got %v, want ErrAccessRefused", name, err)
+		}
+	}
+	ctl(t, node, "set_permissions", "orders", `^orders\.`, `^$`, `^orders\.`)
+	if _, err := newTestInspector(t, url).RoundTrip(testContext(t), "orders.inspect2"); !errors.Is(err, ErrAccessRefused) {
+		t.Errorf("publish: got %v, want ErrAccessRefused", err)
+	}
+
+	i.Close()
+	if _, err := newTestInspector(t, node.URL()).Consumers(testContext(t), "orders.inspect"); !errors.Is(err, messaging.ErrUnroutable) {
+		t.Errorf("a queue is left: %v", err)
+	}
+}
+
+// TestInspectBlocked inspects a broker with a memory alarm, which reads nothing.
+func TestInspectBlocked(t *testing.T) {
+	t.Parallel()
+	node := lockFaultyNode(t)
+	raiseMemoryAlarm(t, node)
+	ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+	defer cancel()
+	_, err := newTestInspector(t, node.URL()).RoundTrip(ctx, "inspect")
+	if !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), "blocked") {
+		t.Errorf("got %v, want that the broker is blocked", err)
+	}
+}
