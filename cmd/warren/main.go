@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/warren/cmd/warren/internal/call"
+	"example.com/warren/cmd/warren/internal/change"
+	"example.com/warren/cmd/warren/internal/completion"
 	"example.com/warren/cmd/warren/internal/create"
 	"example.com/warren/cmd/warren/internal/dead"
 	"example.com/warren/cmd/warren/internal/demo"
@@ -26,8 +30,11 @@ type commands struct {
 	New      create.Command   `cmd:"" help:"Add a service or a method, or start a system."`
 	Remove   remove.Command   `cmd:"" help:"Remove a service or a method."`
 	Rename   rename.Command   `cmd:"" help:"Give the system its own module path and name."`
+	Call     call.Command     `cmd:"" help:"Call a method over the broker."`
 	Dead     dead.Command     `cmd:"" help:"List dead-lettered messages, replay them or drop them."`
 	Services describe.Command `cmd:"" help:"Print the services and their settings as JSON, for programs."`
+
+	Completion completion.Command `cmd:"" help:"Print the code that makes a shell complete the commands of warren."`
 
 	Version kong.VersionFlag `help:"Print version and commit."`
 }
@@ -35,17 +42,39 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	parsed := kong.Parse(&commands{},
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// The exit statuses.
+const (
+	exitFailure = 1
+	exitUsage   = 2 // bad input
+)
+
+func run(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parser := kong.Must(&commands{},
 		kong.Name("warren"),
 		kong.Description("The developer's tool of Warren."),
 		kong.Vars{"version": "warren " + service.ReadBuild().String()},
 		settings.FromFiles(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
-	if err := parsed.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "warren:", err)
-		os.Exit(1)
+	completion.Register(parser)
+	parsed, err := parser.Parse(args)
+	if err == nil {
+		err = parsed.Run()
 	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "warren:", err)
+	if _, isUsage := errors.AsType[*kong.ParseError](err); isUsage || change.Refused(err) {
+		return exitUsage
+	}
+	return exitFailure
 }
 
 // stopSignals returns the signals of Ctrl-C, kill and a closed terminal. The last one is left out if it is ignored, as

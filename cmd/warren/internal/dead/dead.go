@@ -7,16 +7,15 @@ package dead
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
 
+	"example.com/warren/cmd/warren/internal/broker"
 	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/pkg/service"
@@ -55,15 +54,13 @@ func (c *Command) browse(ctx context.Context, k *kong.Context, f func(deadletter
 		return forward(ctx, c.Demo, k.Args, terminal)
 	}
 	terminal.in, terminal.interactive = os.Stdin, isatty.IsTerminal(os.Stdin.Fd())
-	options, err := c.Broker.Options()
+	options, err := broker.Options(&c.Broker, "dead")
 	if err != nil {
 		return err
 	}
-	options.Name = "warren dead"
-	options.Logger = slog.New(slog.DiscardHandler)
 	b, err := rabbitmq.NewBrowser(ctx, options)
 	if err != nil {
-		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")) // one line, whatever the number of nodes
+		return broker.OneLine(err)
 	}
 	defer b.Close()
 	return f(b, terminal)
