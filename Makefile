@@ -46,8 +46,8 @@ help: ## List the targets
 	@echo
 	@echo "At the root, ./... matches nothing, because the root is not a module:"
 	@echo "  go build work, go vet work, go test work               everything; go test needs RabbitMQ: make rabbitmq"
-	@echo "  go test ./services/orders/...                          one service"
-	@echo "  make test PACKAGES=./services/orders/...               the same as in make test; also make lint"
+	@echo "  go test ./services/gateway/...                         one service"
+	@echo "  make test PACKAGES=./services/gateway/...              the same as in make test; also make lint"
 	@echo "  make test PACKAGES=./pkg/rpc/... TESTFLAGS='-run Call' some tests of a package"
 
 .PHONY: build

@@ -114,17 +114,17 @@ func TestRules(t *testing.T) {
 	}{
 		"another service": {
 			rule: "services know nothing", file: "services/stock/internal/adapters/rpc/a.go",
-			forbidden: []string{prefix + "services/orders", prefix + "services/stocks/internal/app"},
+			forbidden: []string{prefix + "services/mail", prefix + "services/stocks/internal/app"},
 			allowed:   []string{prefix + "services/stock/internal/app", prefix + "pkg/rpc", "time"},
 		},
 		"another service, in a test": {
 			rule: "services know nothing", file: "services/stock/stock_test.go",
-			forbidden: []string{prefix + "services/orders"},
+			forbidden: []string{prefix + "services/mail"},
 			allowed:   []string{prefix + "services/stock"},
 		},
 		"another service, in the skeleton": {
 			rule: "services know nothing", file: "cmd/warren/internal/skeleton/skeleton.go",
-			forbidden: []string{prefix + "services/orders"},
+			forbidden: []string{prefix + "services/mail"},
 			allowed:   []string{prefix + "cmd/warren/internal/skeleton/internal/app", prefix + "pkg/service"},
 		},
 		"the skeleton's domain": {
@@ -150,7 +150,7 @@ func TestRules(t *testing.T) {
 		},
 		"pkg": {
 			rule: "pkg knows no service", file: "pkg/rpc/a_test.go",
-			forbidden: []string{prefix + "services/orders", prefix + "cmd/warren/internal/dead", prefix + "test/internal/system"},
+			forbidden: []string{prefix + "services/mail", prefix + "cmd/warren/internal/dead", prefix + "test/internal/system"},
 			allowed:   []string{prefix + "pkg/messaging/inmem"},
 		},
 		"service": {
@@ -161,7 +161,7 @@ func TestRules(t *testing.T) {
 		"command": {
 			rule: "a command knows nothing", file: "cmd/warren/internal/demo/a_test.go",
 			forbidden: []string{prefix + "test/internal/system"},
-			allowed:   []string{prefix + "pkg/messaging/rabbitmq/rabbitmqtest", prefix + "services/orders"},
+			allowed:   []string{prefix + "pkg/messaging/rabbitmq/rabbitmqtest", prefix + "services/mail"},
 		},
 		"test rig in production": {
 			rule: "production code uses no test rig", file: "pkg/rpc/a.go",
@@ -175,6 +175,21 @@ func TestRules(t *testing.T) {
 		"test rig in a service": {
 			rule: "production code uses no test rig", file: "services/stock/internal/app/a.go",
 			forbidden: []string{prefix + "pkg/awaittest"},
+		},
+		"shared tests": {
+			rule: "tests that need a service", file: "test/e2e/a_test.go",
+			forbidden: []string{prefix + "services/stock"},
+			allowed:   []string{prefix + "test/internal/system", prefix + "pkg/rpc"},
+		},
+		"tests of a service": {
+			rule: "tests that need a service", file: "test/stock/e2e/a_test.go",
+			forbidden: []string{prefix + "services/mail"},
+			allowed:   []string{prefix + "services/stock", prefix + "test/internal/system"},
+		},
+		"tests that another tree of tests uses": {
+			rule: "trees of tests share", file: "test/e2e/a_test.go",
+			forbidden: []string{prefix + "test/stock/rig", prefix + "test/bench/internal/load"},
+			allowed:   []string{prefix + "test/internal/system", prefix + "test/e2e/rig"},
 		},
 		"port": {
 			rule: "the port pkg/messaging", file: "pkg/messaging/a.go",

@@ -18,10 +18,10 @@ func TestMakefile(t *testing.T) {
 		{[]string{"demo"}, []string{"go build -v ", "bin/warren demo --broker=inmem --addr="}, "--log-level"},
 		{[]string{"demo", "LOG_LEVEL=info"}, []string{" --log-level=info\n"}, "--log-level= "},
 		{[]string{"demo", "BROKER=rabbitmq", "LOG_LEVEL=debug"}, []string{"go build -v ", " --log-level=debug\n"}, "inmem"},
-		{[]string{"test"}, []string{"cd tools ", " ./pkg/... ", " ./services/orders/... "}, "no rule"},
-		{[]string{"test", "PACKAGES=./services/orders/..."}, []string{" ./services/orders/...\n"}, "cd tools"},
-		{[]string{"test", "PACKAGES=./services/orders/..."}, nil, "./pkg/"},
-		{[]string{"help"}, []string{"make test PACKAGES=./services/orders/...", "go test work"}, "no rule"},
+		{[]string{"test"}, []string{"cd tools ", " ./pkg/... ", " ./services/gateway/... "}, "no rule"},
+		{[]string{"test", "PACKAGES=./services/gateway/..."}, []string{" ./services/gateway/...\n"}, "cd tools"},
+		{[]string{"test", "PACKAGES=./services/gateway/..."}, nil, "./pkg/"},
+		{[]string{"help"}, []string{"make test PACKAGES=./services/gateway/...", "go test work"}, "no rule"},
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

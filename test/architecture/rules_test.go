@@ -1,6 +1,7 @@
 package architecture
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -53,6 +54,15 @@ var rules = []rule{
 	{"production code uses no test rig: a rig is a package whose name ends in test, and is imported by tests", func(i imported) bool {
 		production := isBelow(i.folder, "pkg") || serviceOf(i.folder) != ""
 		return production && !i.test && !isRig(i.folder) && (i.kind == ours && isRig(i.path) || i.path == "testing")
+	}},
+
+	// test/bench is left out: it measures the gateway, which is part of every system.
+	{"tests that need a service are in test/<service>, and go with it", func(i imported) bool {
+		needs := serviceOf(i.path)
+		return i.kind == ours && needs != "" && isBelow(i.folder, "test") && !isBelow(i.folder, "test/"+path.Base(needs), "test/bench")
+	}},
+	{"trees of tests share test/internal, and nothing of each other", func(i imported) bool {
+		return i.kind == ours && isBelow(i.folder, "test") && isBelow(i.path, "test") && !isBelow(i.path, "test/internal", testTreeOf(i.folder))
 	}},
 
 	{"the port pkg/messaging imports the standard library, and what it hides in internal", func(i imported) bool {
@@ -121,6 +131,12 @@ func serviceOf(folder string) string {
 	}
 	name, _, _ := strings.Cut(rest, "/")
 	return "services/" + name
+}
+
+// testTreeOf returns the folder below test/ that a folder belongs to.
+func testTreeOf(folder string) string {
+	tree, _, _ := strings.Cut(strings.TrimPrefix(folder, "test/"), "/")
+	return "test/" + tree
 }
 
 // inService returns the part of a folder below its service's, "" for that folder itself.

@@ -114,7 +114,7 @@ func TestEnvironment(t *testing.T) {
 			"LOG_LEVEL":           "debug",
 			"RPC_VERIFY_REPLIES":  "true",
 		},
-		"orders": {
+		"access-control": {
 			"BROKER_URL_FILE": "/run/secrets/broker-url",
 			"DEMO_DATA":       "true",
 			"LOG_LEVEL":       "debug",

@@ -23,6 +23,7 @@ type part struct {
 	limit  int // 0: it is counted and not bounded
 }
 
+// parts may name services that were removed: a part without Go files is not printed.
 var parts = []part{
 	{"pkg/messaging with inmem", "pkg/messaging", 950},
 	{"pkg/messaging/driver", "pkg/messaging/driver", 0},
@@ -61,7 +62,10 @@ func report(repository fs.FS) (over int, err error) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "lines of Go without tests\tlines\tbudget\tleft")
 	for _, p := range parts {
-		n := lines[p.name]
+		n, exists := lines[p.name]
+		if !exists {
+			continue
+		}
 		if p.limit == 0 {
 			_, _ = fmt.Fprintf(table, "%s\t%d\t\t\n", p.name, n)
 			continue
