@@ -14,7 +14,7 @@ import (
 // heldRequests is how many HTTP requests wait for their replies at once: the gateway's limit for a queue.
 const heldRequests = 2000
 
-// heldGateway is a gateway without an orders service.
+// heldGateway is a gateway without a benchService.
 type heldGateway struct {
 	*process
 	addr, admin, profiles string
@@ -82,7 +82,7 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 // awaitHeld waits until all requests wait for their replies.
 func (g *heldGateway) awaitHeld(ctx context.Context) error {
 	return g.await(ctx, startTimeout, func(ctx context.Context) error {
-		held, err := system.Metric(ctx, g.admin, "rpc_client_in_flight", "queue", "orders.get")
+		held, err := system.Metric(ctx, g.admin, "rpc_client_in_flight", "queue", benchService+".get")
 		if err == nil && held != heldRequests {
 			err = fmt.Errorf("%v requests wait, want %d", held, heldRequests)
 		}

@@ -20,11 +20,16 @@ import (
 
 const (
 	definitions = "deployments/rabbitmq/definitions/services.json"
+	// gatewayRoutes are the gateway's routes, and benchRoutes are built into it in their place.
+	gatewayRoutes = "services/gateway/internal/adapters/http/routes.go"
+	benchRoutes   = "test/bench/cmd/bench/routes.go.txt"
+	// benchService is the service behind benchRoutes. The system has no service of this name.
+	benchService = "bench-orders"
 	// benchUser is the broker user of programs that have none in production.
 	benchUser = "bench"
 	// quorumHost is the virtual host with quorum queues.
 	quorumHost = "quorum"
-	// heldHost is the virtual host without an orders service.
+	// heldHost is the virtual host without a benchService.
 	heldHost = "held"
 	// startTimeout bounds each start.
 	startTimeout = time.Minute
@@ -33,7 +38,7 @@ const (
 // allPrograms are the programs of all rows.
 var allPrograms = []string{
 	"./test/bench/cmd/minimal", "./test/bench/cmd/raw", "./test/bench/cmd/rpc",
-	"./test/bench/cmd/article", "./test/bench/cmd/http", "./test/bench/cmd/orders",
+	"./test/bench/cmd/article", "./test/bench/cmd/http", "./test/bench/cmd/" + benchService,
 	"./test/bench/cmd/profiled-gateway",
 	"./services/gateway/cmd/gateway", "./services/access-control/cmd/access-control",
 }
@@ -79,8 +84,14 @@ func (l *lab) close() {
 	_ = os.RemoveAll(l.folder)
 }
 
+// build builds programs, the gateway with benchRoutes.
 func (l *lab) build(ctx context.Context, programs []string) error {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", l.program("") + "/"}, programs...)...)
+	overlay, err := l.writeOverlay()
+	if err != nil {
+		return fmt.Errorf("build the programs: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "go",
+		append([]string{"build", "-trimpath", "-overlay", overlay, "-o", l.program("") + "/"}, programs...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w: %s", err, out)
@@ -88,11 +99,30 @@ func (l *lab) build(ctx context.Context, programs []string) error {
 	return nil
 }
 
+// writeOverlay writes what has the go command read benchRoutes in place of gatewayRoutes.
+func (l *lab) writeOverlay() (file string, err error) {
+	replaced, err := filepath.Abs(gatewayRoutes)
+	if err != nil {
+		return "", err
+	}
+	by, err := filepath.Abs(benchRoutes)
+	if err != nil {
+		return "", err
+	}
+	data, err := json.Marshal(map[string]any{"Replace": map[string]string{replaced: by}})
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(l.folder, "overlay.json")
+	return file, os.WriteFile(file, data, 0o600)
+}
+
 func (l *lab) program(name string) string { return filepath.Join(l.folder, "bin", name) }
 
 func (l *lab) definitions() string { return filepath.Join(l.folder, "definitions.json") }
 
-// writeDefinitions writes production's broker definitions with two additional virtual hosts and benchUser.
+// writeDefinitions writes production's broker definitions with two additional virtual hosts, benchUser, and the user of
+// benchService, whose queues the gateway may declare.
 func (l *lab) writeDefinitions() error {
 	data, err := os.ReadFile(definitions)
 	if err != nil {
@@ -106,6 +136,14 @@ func (l *lab) writeDefinitions() error {
 	if err := json.Unmarshal(data, &d); err != nil {
 		return fmt.Errorf("read %s: %w", definitions, err)
 	}
+	for _, p := range d.Permissions {
+		if p["user"] == "gateway" {
+			p["configure"] = fmt.Sprintf(`%s|^%s\.[^.]+$`, p["configure"], benchService)
+		}
+	}
+	own := `^` + benchService + `\.`
+	d.Permissions = append(d.Permissions,
+		map[string]any{"user": benchService, "vhost": "/", "configure": own, "write": `^amq\.default$`, "read": own})
 	permissions := d.Permissions
 	for _, host := range []string{quorumHost, heldHost} {
 		for _, p := range permissions {
@@ -115,7 +153,9 @@ func (l *lab) writeDefinitions() error {
 		}
 		d.Hosts = append(d.Hosts, map[string]any{"name": host})
 	}
-	d.Users = append(d.Users, map[string]any{"name": benchUser, "password": benchUser + "-development", "tags": []string{}})
+	for _, user := range []string{benchService, benchUser} {
+		d.Users = append(d.Users, map[string]any{"name": user, "password": user + "-development", "tags": []string{}})
+	}
 	d.Permissions = append(d.Permissions,
 		map[string]any{"user": benchUser, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"})
 	data, err = json.Marshal(d)

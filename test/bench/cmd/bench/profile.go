@@ -33,7 +33,7 @@ func (l *lab) profile(ctx context.Context, program string, env []string) (string
 	switch program {
 	case "gateway":
 		program = "profiled-gateway"
-	case "orders": // serves profiles itself
+	case benchService: // serves profiles itself
 	default:
 		return program, env, nil
 	}

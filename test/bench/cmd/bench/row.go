@@ -88,8 +88,8 @@ func startClientRow(program string, args ...string) func(*lab, context.Context, 
 	}
 }
 
-// startSystem starts a gateway and the services that it needs. The gateways of one virtual host share orders and
-// access-control.
+// startSystem starts a gateway and the services that it needs. The gateways of one virtual host share
+// benchService and access-control.
 func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...string) error {
 	suffix := strconv.Itoa(len(l.processes))
 	addr, err := system.FindAddr(ctx)
@@ -119,7 +119,7 @@ func (l *lab) startSystem(ctx context.Context, r *row, host string, env ...strin
 // services returns the services of a virtual host.
 func (l *lab) services(ctx context.Context, host string, env []string) ([]*process, error) {
 	var services []*process
-	for _, program := range []string{"orders", "access-control"} {
+	for _, program := range []string{benchService, "access-control"} {
 		p, err := l.service(ctx, program, host, env)
 		if err != nil {
 			return nil, err

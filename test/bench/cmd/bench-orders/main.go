@@ -1,4 +1,4 @@
-// Command orders serves orders.get from memory, on the chassis of the real service. It has no database, so that the
+// Command bench-orders serves bench-orders.get from memory, on the chassis of real services. It has no database, so that the
 // benchmark measures calls and not SQLite.
 package main
 
@@ -17,11 +17,11 @@ import (
 
 func main() {
 	if err := profile.Serve(); err != nil {
-		fmt.Fprintln(os.Stderr, "orders:", err)
+		fmt.Fprintln(os.Stderr, "bench-orders:", err)
 		os.Exit(1)
 	}
 	service.Main(service.Service{
-		Name:      "orders",
+		Name:      "bench-orders",
 		AdminAddr: "127.0.0.1:9091",
 		Module:    fx.Invoke(register),
 	})
@@ -34,7 +34,7 @@ type getInput struct {
 func register(server *rpc.Server) {
 	order := example.NewOrder(example.Bytes)
 	orders := map[string]example.Order{order.ID: order}
-	rpc.Handle(server, "orders.get", func(ctx context.Context, in getInput) (example.Order, error) {
+	rpc.Handle(server, "bench-orders.get", func(ctx context.Context, in getInput) (example.Order, error) {
 		if rpc.IdentityFrom(ctx) == nil {
 			return example.Order{}, rpc.Unauthorized("log in first")
 		}
