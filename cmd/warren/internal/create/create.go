@@ -2,4 +2,6 @@
 package create
 
 // Command is warren new.
-type Command struct{}
+type Command struct {
+	Service serviceCommand `cmd:"" help:"Add a service."`
+}

@@ -24,7 +24,7 @@ type Names struct {
 	Service   string
 	Entity    string // what the service keeps, e.g. "invoice"
 	Plural    string // of Entity
-	AdminAddr string // one that no other service has by default
+	AdminAddr string
 }
 
 var (
@@ -38,8 +38,8 @@ var (
 const maxNameLength = 30
 
 // ParseNames returns the names of a new service in tree. The default of entity is the singular of serviceName, and that of
-// plural the plural of entity.
-func ParseNames(tree *change.Tree, serviceName, entity, plural string) (Names, error) {
+// plural the plural of entity. Port 0 stands for one that no other service has by default.
+func ParseNames(tree *change.Tree, serviceName, entity, plural string, port uint16) (Names, error) {
 	if err := checkName("service", serviceName); err != nil {
 		return Names{}, err
 	}
@@ -65,11 +65,20 @@ func ParseNames(tree *change.Tree, serviceName, entity, plural string) (Names, e
 	if strings.HasPrefix(plural, "sqlite-") || strings.HasPrefix(plural, "goose") {
 		return Names{}, change.Refuse("a table can't be called %s, which SQLite or goose would take for its own: set --plural", plural)
 	}
-	addr, err := checkServices(tree, serviceName)
+	if err := checkService(tree, serviceName); err != nil {
+		return Names{}, err
+	}
+	ports, err := adminPorts(tree)
 	if err != nil {
 		return Names{}, err
 	}
-	n := Names{Service: serviceName, Entity: entity, Plural: plural, AdminAddr: addr}
+	switch {
+	case port == 0:
+		port = slices.Max(append(ports, gatewayPort)) + 1
+	case slices.Contains(ports, port):
+		return Names{}, change.Refuse("port %d is that of another service", port)
+	}
+	n := Names{Service: serviceName, Entity: entity, Plural: plural, AdminAddr: fmt.Sprintf("127.0.0.1:%d", port)}
 	_, err = Files(tree, n)
 	return n, err
 }
@@ -90,62 +99,65 @@ func settingsPrefix(service string) string {
 	return strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_"
 }
 
+// gatewayPort is the first admin port.
+const gatewayPort = 9090
+
 var adminAddr = regexp.MustCompile(`AdminAddr:\s*"127\.0\.0\.1:(\d+)"`)
 
-// checkServices returns an error if the name is taken, and otherwise an address after those of the other services.
-func checkServices(tree *change.Tree, name string) (addr string, err error) {
+// checkService returns an error if the name of a service is taken.
+func checkService(tree *change.Tree, name string) error {
 	taken := func(by string) error { return change.Refuse("service %q: the name is taken by %s", name, by) }
 	joined := packageName(name)
-	switch {
-	case token.IsKeyword(joined) || types.Universe.Lookup(joined) != nil:
-		return "", taken("Go")
-	case slices.Contains(reserved, name):
-		return "", taken("the Go tools, RabbitMQ or the containers")
-	case tree.Exists("test/" + name):
-		return "", taken("the folder test/" + name)
-	case tree.Exists("cmd/" + name):
-		return "", taken("the program cmd/" + name)
-	}
-	list, err := service.Settings(skeleton.New())
-	if err != nil {
-		return "", err
-	}
-	for _, setting := range list {
-		if strings.HasPrefix(setting.Variable, settingsPrefix(name)) {
-			return "", taken("the setting " + setting.Variable)
-		}
-	}
 	services, err := tree.Services()
 	if err != nil {
-		return "", err
+		return err
 	}
 	for _, other := range services {
 		if packageName(other) == joined {
-			return "", taken("services/" + other)
+			return taken("services/" + other)
 		}
 	}
-	return freeAdminAddr(tree)
+	switch {
+	case token.IsKeyword(joined) || types.Universe.Lookup(joined) != nil:
+		return taken("Go")
+	case slices.Contains(reserved, name):
+		return taken("the Go tools, RabbitMQ or the containers")
+	case tree.Exists("test/" + name):
+		return taken("the folder test/" + name)
+	case tree.Exists("cmd/" + name):
+		return taken("the program cmd/" + name)
+	}
+	list, err := service.Settings(skeleton.New())
+	if err != nil {
+		return err
+	}
+	for _, setting := range list {
+		if strings.HasPrefix(setting.Variable, settingsPrefix(name)) {
+			return taken("the setting " + setting.Variable)
+		}
+	}
+	return nil
 }
 
-// freeAdminAddr returns the address after the highest that a service has by default.
-func freeAdminAddr(tree *change.Tree) (string, error) {
+// adminPorts returns the ports of the services' admin listeners.
+func adminPorts(tree *change.Tree) ([]uint16, error) {
 	files, err := filepath.Glob(filepath.Join(tree.Root, "services", "*", "*.go"))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	highest := 0
+	var ports []uint16
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		for _, match := range adminAddr.FindAllSubmatch(text, -1) {
-			port, err := strconv.Atoi(string(match[1]))
+			port, err := strconv.ParseUint(string(match[1]), 10, 16)
 			if err != nil {
-				return "", fmt.Errorf("read the admin address in %s: %w", name, err)
+				return nil, fmt.Errorf("read the admin address in %s: %w", name, err)
 			}
-			highest = max(highest, port)
+			ports = append(ports, uint16(port))
 		}
 	}
-	return fmt.Sprintf("127.0.0.1:%d", highest+1), nil
+	return ports, nil
 }

@@ -2,4 +2,6 @@
 package remove
 
 // Command is warren remove.
-type Command struct{}
+type Command struct {
+	Service serviceCommand `cmd:"" help:"Remove a service."`
+}

@@ -80,7 +80,7 @@ func readRoutes(tree *change.Tree) (lines []string, statements []statement, end 
 			s.group, s.prefix = declared[1], declared[2]
 			prefixes[s.group] = s.prefix
 		case !isRoute && strings.Contains(code, "proxy("):
-			return nil, nil, 0, fmt.Errorf(`%s:%d: want a route of the form v1.GET("/orders", proxy("orders.getAll"), …)`, routesFile, from.Line)
+			return nil, nil, 0, fmt.Errorf(`%s:%d: want a route of the form v1.GET("/path", proxy("service.method"), …)`, routesFile, from.Line)
 		case !isRoute:
 			continue
 		}
