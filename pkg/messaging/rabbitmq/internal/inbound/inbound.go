@@ -112,7 +112,8 @@ func (in *Conn) next() error {
 func checkContentHeader(frame []byte, frameSize int) []byte {
 	flags := binary.BigEndian.Uint16(frame[flagsAt:])
 	properties := frame[propertiesAt : len(frame)-frameEnd]
-	var before, headers, after []byte
+	var before, headers []byte
+	afterAt := 0 // where the properties after the headers begin
 	rest := properties
 	for i, kind := range []byte(propertyTypes) {
 		if flags&(1<<(15-i)) == 0 {
@@ -123,7 +124,8 @@ func checkContentHeader(frame []byte, frameSize int) []byte {
 			return withNote(frame, headersFlag, nil, nil, err)
 		}
 		if kind == 'F' {
-			before, headers, after = properties[:len(properties)-len(rest)], rest[4:size], rest[size:]
+			before, headers = properties[:len(properties)-len(rest)], rest[4:size]
+			afterAt = len(before) + size
 		}
 		rest = rest[size:]
 	}
@@ -131,10 +133,14 @@ func checkContentHeader(frame []byte, frameSize int) []byte {
 	if err == nil && frameSize > 0 && len(frame) > frameSize {
 		err = fmt.Errorf("a content header frame of %d bytes, %d are negotiated", len(frame), frameSize)
 	}
-	if err != nil {
-		return withNote(frame, flags|headersFlag, before, after, err)
+	switch {
+	case err == nil:
+		return frame
+	case flags&headersFlag == 0: // no broker sends so many bytes after the properties
+		return withNote(frame, headersFlag, nil, nil, err)
+	default:
+		return withNote(frame, flags, before, properties[afterAt:len(properties)-len(rest)], err)
 	}
-	return frame
 }
 
 // withNote returns frame with other properties: those before the headers, a note of why there are no headers, and those after.

@@ -45,6 +45,9 @@ func FuzzInbound(f *testing.F) {
 	for _, test := range rabbitmqtest.HeaderTests() {
 		f.Add(rabbitmqtest.Properties("id", test.Fields))
 	}
+	// Bytes after the properties make the frame too large.
+	f.Add(slices.Concat(rabbitmqtest.Properties("id", nil), make([]byte, rabbitmqtest.MaxFrame)))
+	f.Add(make([]byte, 2+rabbitmqtest.MaxFrame))
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
 		f.Add(rabbitmqtest.RandomProperties(r, []string{"queue"}))
@@ -84,7 +87,7 @@ func deliver(t *testing.T, properties, body []byte) amqp.Delivery {
 	}
 	first, second := awaittest.Receive(t, deliveries, "a delivery"), awaittest.Receive(t, deliveries, "the next delivery")
 	if first.DeliveryTag != 1 || second.DeliveryTag != 2 {
-		t.Fatalf("the library did not read on after %q", properties)
+		t.Fatalf("the library did not read on after %d bytes of properties, %q …", len(properties), properties[:min(len(properties), 200)])
 	}
 	return first
 }
