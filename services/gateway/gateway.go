@@ -53,16 +53,14 @@ func New() service.Service {
 	}
 }
 
-// calls returns the sorted names of the services behind the routes, and of that which checks tokens. Mistakes in routes.go
-// are reported when the service starts.
+// Routes returns the API's routes. Mistakes in them are reported when the service starts.
+func Routes() []http.Route { return http.Routes() }
+
+// calls returns the sorted names of the services behind the routes, and of that which checks tokens.
 func calls() []string {
-	queues := []string{rpc.ValidateToken}
-	for _, r := range http.Routes() {
-		queues = append(queues, r.Queue)
-	}
 	var services []string
-	for _, queue := range queues {
-		service, _, _ := strings.Cut(queue, ".")
+	for _, r := range append(Routes(), http.Route{Queue: rpc.ValidateToken}) {
+		service, _, _ := strings.Cut(r.Queue, ".")
 		services = append(services, service)
 	}
 	slices.Sort(services)

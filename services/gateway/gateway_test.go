@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"example.com/warren/pkg/messaging"
@@ -35,10 +34,10 @@ func serveFakes(t *testing.T, broker *inmem.Server) {
 			return map[string]any{"active": false, "reason": "invalid"}, nil
 		}
 		return map[string]any{
-			"active": true, "subject": "42", "scopes": []string{"orders:read"}, "expires_at": time.Now().Add(lifetime).Unix(),
+			"active": true, "subject": "42", "scopes": []string{}, "expires_at": time.Now().Add(lifetime).Unix(),
 		}, nil
 	})
-	rpc.Handle(server, "orders.getAll", func(ctx context.Context, _ rpc.Empty) (map[string]string, error) {
+	rpc.Handle(server, "access-control.logout", func(ctx context.Context, _ rpc.Empty) (map[string]string, error) {
 		return map[string]string{"subject": rpc.IdentityFrom(ctx).Subject}, nil
 	})
 	if err := server.Start(t.Context()); err != nil {
@@ -61,9 +60,9 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func get(t *testing.T, url, token string) (int, string) {
+func post(t *testing.T, url, token string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,13 +86,13 @@ func TestService(t *testing.T) {
 	serveFakes(t, broker)
 	addr := freeAddr(t)
 	first := servicetest.Run(t, New(), broker.Connect(), "--gateway-addr="+addr)
-	url := fmt.Sprintf("http://%s/v1/orders", addr)
+	url := fmt.Sprintf("http://%s/v1/logout", addr)
 	for token, want := range map[string]int{"": 401, "bad": 401, "good": 200, "leeway": 200} {
-		if status, body := get(t, url, token); status != want {
+		if status, body := post(t, url, token); status != want {
 			t.Errorf("token %q: status %d, want %d: %s", token, status, want, body)
 		}
 	}
-	if _, body := get(t, url, "good"); body != `{"subject":"42"}` {
+	if _, body := post(t, url, "good"); body != `{"subject":"42"}` {
 		t.Errorf("body %s: want the identity of the token", body)
 	}
 	// A second gateway on the same callback queue would take replies of the first.
@@ -148,10 +147,18 @@ func TestLimitsFitMessages(t *testing.T) {
 	}
 }
 
+// TestCalls: the gateway calls the service behind each route, and that which checks tokens.
 func TestCalls(t *testing.T) {
-	want := []string{"access-control", "orders"}
-	got := slices.DeleteFunc(New().Calls, func(name string) bool { return !slices.Contains(want, name) })
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("called services (-want +got):\n%s", diff)
+	calls, queues := New().Calls, []string{"access-control.validateToken"}
+	for _, r := range Routes() {
+		queues = append(queues, r.Queue)
+	}
+	for _, queue := range queues {
+		if service, _, _ := strings.Cut(queue, "."); !slices.Contains(calls, service) {
+			t.Errorf("%s is not among the called services %q", service, calls)
+		}
+	}
+	if !slices.IsSorted(calls) || len(slices.Compact(slices.Clone(calls))) != len(calls) {
+		t.Errorf("called services %q: want each once, sorted", calls)
 	}
 }

@@ -18,12 +18,12 @@ import (
 
 const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-// chain runs a gateway and the services behind it. orders.getAll calls stock.get, whose replies the test chooses, and requests
-// has what each service got.
+// chain runs a gateway and the services behind it. access-control.logout calls stock.get, whose replies the test chooses, and
+// requests has what each method got.
 type chain struct {
-	url           string
-	requests      chan *rpc.Request
-	orders, stock *servicetest.Instance
+	url                  string
+	requests             chan *rpc.Request
+	accessControl, stock *servicetest.Instance
 }
 
 func startChain(t *testing.T, stock func(context.Context) error) chain {
@@ -38,15 +38,13 @@ func startChain(t *testing.T, stock func(context.Context) error) chain {
 		s := service.Service{Name: name, Module: fx.Invoke(register)}
 		return servicetest.Run(t, s, broker.ConnectAs(name), "--log-level=debug", "--rpc-timeout=50s")
 	}
-	run("access-control", func(s *rpc.Server, _ *rpc.Client) {
+	c.accessControl = run("access-control", func(s *rpc.Server, client *rpc.Client) {
 		rpc.Handle(s, "access-control.validateToken", func(ctx context.Context, _ rpc.Empty) (map[string]any, error) {
 			c.requests <- rpc.RequestFrom(ctx)
 			expiry := time.Now().Add(time.Hour).Unix()
-			return map[string]any{"active": true, "subject": "42", "scopes": []string{"orders:read"}, "expires_at": expiry}, nil
+			return map[string]any{"active": true, "subject": "42", "scopes": []string{}, "expires_at": expiry}, nil
 		})
-	})
-	c.orders = run("orders", func(s *rpc.Server, client *rpc.Client) {
-		rpc.Handle(s, "orders.getAll", func(ctx context.Context, in rpc.Empty) (rpc.Empty, error) {
+		rpc.Handle(s, "access-control.logout", func(ctx context.Context, in rpc.Empty) (rpc.Empty, error) {
 			c.requests <- rpc.RequestFrom(ctx)
 			return rpc.Call[rpc.Empty, rpc.Empty](ctx, client, "stock.get", in, rpc.WithTimeout(patience))
 		})
@@ -63,10 +61,10 @@ func startChain(t *testing.T, stock func(context.Context) error) chain {
 	return c
 }
 
-// get calls the gateway and returns the status and the headers of its response.
-func (c chain) get(t *testing.T) (int, http.Header) {
+// call calls the gateway and returns the status and the headers of its response.
+func (c chain) call(t *testing.T) (int, http.Header) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.url+"/v1/orders", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.url+"/v1/logout", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,18 +82,18 @@ func (c chain) get(t *testing.T) (int, http.Header) {
 // all services behind the first.
 func TestCorrelationID(t *testing.T) {
 	c := startChain(t, func(context.Context) error { return nil })
-	_, header := c.get(t)
+	_, header := c.call(t)
 	id := header.Get("X-Correlation-Id")
-	for _, queue := range []string{"access-control.validateToken", "orders.getAll", "stock.get"} {
+	for _, queue := range []string{"access-control.validateToken", "access-control.logout", "stock.get"} {
 		got := awaittest.Receive(t, c.requests, "the request of "+queue)
-		if got.Queue != queue || got.CorrelationID != id || (got.ID == id) != (queue == "orders.getAll") {
+		if got.Queue != queue || got.CorrelationID != id || (got.ID == id) != (queue == "access-control.logout") {
 			t.Errorf("queue %s: ID %s, correlation ID %s; want %s", got.Queue, got.ID, got.CorrelationID, id)
 		}
 		if queue != "access-control.validateToken" && got.Header.Get("Traceparent") != trace {
 			t.Errorf("queue %s: headers %v, want the trace", queue, got.Header)
 		}
 	}
-	for _, i := range []*servicetest.Instance{c.orders, c.stock} {
+	for _, i := range []*servicetest.Instance{c.accessControl, c.stock} {
 		i.Stop()
 		if !strings.Contains(i.Log.String(), id) {
 			t.Errorf("a log does not name %s:\n%s", id, i.Log)
@@ -110,7 +108,7 @@ func TestNestedFailures(t *testing.T) {
 		stock      func(context.Context) error // nil: it is down
 		status     int
 		retryAfter string
-		log        string // of orders
+		log        string // of access-control
 	}{
 		"refused":     {failing(rpc.Unauthorized("no").WithHeader("WWW-Authenticate", "Bearer")), 500, "", "401 Unauthorized: no"},
 		"invalid":     {failing(invalid), 500, "", "sku is sold out"},
@@ -121,13 +119,13 @@ func TestNestedFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := startChain(t, test.stock)
-			status, header := c.get(t)
+			status, header := c.call(t)
 			if status != test.status || header.Get("Retry-After") != test.retryAfter || header.Get("WWW-Authenticate") != "" {
 				t.Errorf("status %d, headers %v; want %d", status, header, test.status)
 			}
-			c.orders.Stop()
-			if !strings.Contains(c.orders.Log.String(), test.log) {
-				t.Errorf("the log of orders does not have %q:\n%s", test.log, c.orders.Log)
+			c.accessControl.Stop()
+			if !strings.Contains(c.accessControl.Log.String(), test.log) {
+				t.Errorf("the log of access-control does not have %q:\n%s", test.log, c.accessControl.Log)
 			}
 		})
 	}

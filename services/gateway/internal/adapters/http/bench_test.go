@@ -18,7 +18,7 @@ func newBenchServer(b *testing.B) *Server {
 	b.Helper()
 	reply := &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: make([]byte, 1024)}
 	o := options()
-	s, err := NewServer(o.Config, o.callTimeout, fixedReply{reply}, &authenticator{identity: user},
+	s, err := newServer(things, o.Config, o.callTimeout, fixedReply{reply}, &authenticator{identity: user},
 		slog.New(slog.NewJSONHandler(unwritten{}, nil)), prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)
@@ -27,7 +27,7 @@ func newBenchServer(b *testing.B) *Server {
 }
 
 func benchRequest() *http.Request {
-	r := newRequest(http.MethodGet, "/v1/orders/0190a6d0-0000-7000-8000-000000000042?expand=lines", "")
+	r := newRequest(http.MethodGet, "/v1/things/0190a6d0-0000-7000-8000-000000000042?expand=lines", "")
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "bench")
 	return r
@@ -37,11 +37,11 @@ func benchRequest() *http.Request {
 func BenchmarkRequest(b *testing.B) {
 	s := newBenchServer(b)
 	c := echo.New().NewContext(benchRequest(), httptest.NewRecorder())
-	c.SetPath("/v1/orders/:id")
+	c.SetPath("/v1/things/:id")
 	c.SetParamNames("id")
 	c.SetParamValues("0190a6d0-0000-7000-8000-000000000042")
 	info := &requestInfo{id: "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f", identity: &user}
-	h := s.newRouteHandler(Route{Method: http.MethodGet, Path: "/v1/orders/:id", Queue: "orders.get", RequireToken: true})
+	h := s.newRouteHandler(Route{Method: http.MethodGet, Path: "/v1/things/:id", Queue: "things.get", RequireToken: true})
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := h.request(c, info, &requestBody{quota: h.bodies}); err != nil {

@@ -59,7 +59,7 @@ func TestBodyIsReadWhole(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%d of %d", name, size, length), func(t *testing.T) {
 					want := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
 					b := &requestBody{quota: &bodyQuota{all: semaphore.NewWeighted(limit), share: limit}}
-					r := newRequest(http.MethodPost, "/v1/orders", "")
+					r := newRequest(http.MethodPost, "/v1/things", "")
 					r.Body, r.ContentLength = io.NopCloser(reader(bytes.NewReader(want))), int64(length)
 					got, err := (&routeHandler{maxBody: limit}).readBody(r, b)
 					if err != nil {
@@ -84,7 +84,7 @@ func TestBodyQuota(t *testing.T) {
 	f := newFixture(t, quotaOf(2*(size+1), size))
 	called, finish := make(chan struct{}), make(chan struct{})
 	f.caller.f = func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
-		if r.Queue == "orders.create" {
+		if r.Queue == "things.create" {
 			called <- struct{}{}
 			<-finish
 		}
@@ -94,14 +94,14 @@ func TestBodyQuota(t *testing.T) {
 		return newRequest(http.MethodPost, target, strings.Repeat("x", size))
 	}
 	first := make(chan int, 1)
-	go func() { first <- f.do(upload("/v1/orders")).Code }()
+	go func() { first <- f.do(upload("/v1/things")).Code }()
 	<-called
-	w := f.do(upload("/v1/orders"))
+	w := f.do(upload("/v1/things"))
 	problemIn(t, w)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("over the quota: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
-	for _, r := range []*http.Request{newRequest("GET", "/v1/orders", ""), upload("/v1/login"), upload("/v1/orders/7/cancel")} {
+	for _, r := range []*http.Request{newRequest("GET", "/v1/things", ""), upload("/v1/login"), upload("/v1/things/7/cancel")} {
 		if w := f.do(r); w.Code != http.StatusNoContent {
 			t.Errorf("%s %s: status %d, want it served from the rest of the quota", r.Method, r.URL, w.Code)
 		}
@@ -111,7 +111,7 @@ func TestBodyQuota(t *testing.T) {
 		t.Errorf("the first upload: status %d", status)
 	}
 	again := make(chan int, 1)
-	go func() { again <- f.do(upload("/v1/orders")).Code }()
+	go func() { again <- f.do(upload("/v1/things")).Code }()
 	awaittest.Receive(t, called, "call of the upload with quota again")
 	if status := <-again; status != http.StatusNoContent {
 		t.Errorf("with quota again: status %d", status)
@@ -127,7 +127,7 @@ func TestAnnouncedBodiesTakeNoQuota(t *testing.T) {
 	f := newFixture(t, quotaOf(size+1, size))
 	f.start(t)
 	for range 50 {
-		claim := head("POST", "/v1/orders", "Content-Length: 20000", "Expect: 100-continue")
+		claim := head("POST", "/v1/things", "Content-Length: 20000", "Expect: 100-continue")
 		conn := f.dial(t)
 		if _, err := io.WriteString(conn, claim); err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestAnnouncedBodiesTakeNoQuota(t *testing.T) {
 		}
 		defer conn.Close()
 	}
-	if w := f.do(newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", size))); w.Code != http.StatusOK {
+	if w := f.do(newRequest(http.MethodPost, "/v1/things", strings.Repeat("x", size))); w.Code != http.StatusOK {
 		t.Errorf("status %d for a body that was sent", w.Code)
 	}
 }
@@ -160,7 +160,7 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	f.start(t)
 	conn := f.dial(t)
 	half := strings.Repeat("x", size/2+2)
-	if _, err := io.WriteString(conn, head("POST", "/v1/orders", "Content-Length: 2000")+half); err != nil {
+	if _, err := io.WriteString(conn, head("POST", "/v1/things", "Content-Length: 2000")+half); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -179,7 +179,7 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 func TestBodyQuotaIsReleased(t *testing.T) {
 	const size = 5_000
 	var body = strings.Repeat("x", size)
-	post := func() *http.Request { return newRequest(http.MethodPost, "/v1/orders", body) }
+	post := func() *http.Request { return newRequest(http.MethodPost, "/v1/things", body) }
 	sending := func(r io.Reader) *http.Request {
 		request := post()
 		request.Body, request.ContentLength = io.NopCloser(r), -1
@@ -276,10 +276,10 @@ func TestBodyQuotaOfLostClients(t *testing.T) {
 	f.start(t)
 	for range 5 {
 		waiting, sending := f.dial(t), f.dial(t)
-		if _, err := io.WriteString(waiting, head("POST", "/v1/orders", "Content-Length: 20000")+strings.Repeat("x", size)); err != nil {
+		if _, err := io.WriteString(waiting, head("POST", "/v1/things", "Content-Length: 20000")+strings.Repeat("x", size)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.WriteString(sending, head("POST", "/v1/orders", "Content-Length: 20000")+strings.Repeat("x", size/2)); err != nil {
+		if _, err := io.WriteString(sending, head("POST", "/v1/things", "Content-Length: 20000")+strings.Repeat("x", size/2)); err != nil {
 			t.Fatal(err)
 		}
 		<-called
@@ -298,7 +298,7 @@ func TestSlowReadersHoldNoBody(t *testing.T) {
 			t.Error("the request's body is held while its reply is written")
 		}
 	}
-	f.http.Handler.ServeHTTP(w, newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", 2_000)))
+	f.http.Handler.ServeHTTP(w, newRequest(http.MethodPost, "/v1/things", strings.Repeat("x", 2_000)))
 	if w.Code != http.StatusOK || w.Body.Len() == 0 {
 		t.Errorf("status %d, %d bytes", w.Code, w.Body.Len())
 	}

@@ -32,7 +32,7 @@ type brokerFixture struct {
 	deliveries []delivery
 }
 
-// newBrokerFixture returns a server that is stopped when the test ends.
+// newBrokerFixture returns a server with the routes of things, which is stopped when the test ends.
 func newBrokerFixture(t testing.TB, o settings) *brokerFixture {
 	t.Helper()
 	server := inmem.NewServer()
@@ -41,7 +41,7 @@ func newBrokerFixture(t testing.TB, o settings) *brokerFixture {
 	f.reply.Store(&messaging.Message{Body: []byte(`{}`)})
 	client := rpc.NewClient(f.broker, rpc.ClientOptions{Name: "gateway", Logger: slog.New(slog.DiscardHandler)})
 	var err error
-	f.Server, err = NewServer(o.Config, o.callTimeout, client, &authenticator{identity: user},
+	f.Server, err = newServer(things, o.Config, o.callTimeout, client, &authenticator{identity: user},
 		slog.New(slog.DiscardHandler), prometheus.NewPedanticRegistry())
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func newBrokerFixture(t testing.TB, o settings) *brokerFixture {
 			}
 		}
 	})
-	for _, queue := range queuesOf(routeTable(t)) {
+	for _, queue := range queuesOf(routeTable(t, things)) {
 		f.serve(t, services, queue)
 	}
 	return f

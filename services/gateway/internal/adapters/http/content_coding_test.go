@@ -58,7 +58,7 @@ func TestReplyContentEncoding(t *testing.T) {
 		"": []byte(body), "UTF-8": []byte(body), "binary": []byte(body), "gzip": compressed.Bytes(), "gzip:UTF-8": compressed.Bytes(),
 	} {
 		f.reply.Store(&messaging.Message{ContentType: "application/json", ContentEncoding: encoding, Body: sent})
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+f.Addr().String()+"/v1/orders", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+f.Addr().String()+"/v1/things", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ import (
 
 // failure is a request that fails, or something that makes one fail, and what the client gets.
 type failure struct {
-	request       *http.Request // nil: GET /v1/orders
+	request       *http.Request // nil: GET /v1/things
 	authorization []string      // nil: a valid token
 	authenticator error
 	scopes        []string // nil: all
@@ -42,19 +42,19 @@ type failure struct {
 func failures(t *testing.T) map[string]failure {
 	fails := func(err error) func(context.Context, *rpc.Request) (*rpc.Reply, error) {
 		return func(context.Context, *rpc.Request) (*rpc.Reply, error) {
-			return nil, fmt.Errorf("call orders.getAll: %w", err)
+			return nil, fmt.Errorf("call things.getAll: %w", err)
 		}
 	}
-	tooLarge, slow, broken := newRequest("POST", "/v1/orders", "x"), newRequest("POST", "/v1/orders", ""), newRequest("POST", "/v1/orders", "")
+	tooLarge, slow, broken := newRequest("POST", "/v1/things", "x"), newRequest("POST", "/v1/things", ""), newRequest("POST", "/v1/things", "")
 	tooLarge.ContentLength = 1<<20 + 1
 	slow.Body, slow.ContentLength = io.NopCloser(iotest.ErrReader(os.ErrDeadlineExceeded)), 1
 	broken.Body, broken.ContentLength = io.NopCloser(iotest.ErrReader(errors.New("a secret"))), 1
-	coded := newRequest("POST", "/v1/orders", "{}")
+	coded := newRequest("POST", "/v1/things", "{}")
 	coded.Header.Set("Content-Encoding", "gzip")
-	largeHeaders := newRequest("GET", "/v1/orders", "")
+	largeHeaders := newRequest("GET", "/v1/things", "")
 	largeHeaders.Header.Set("X-Large", strings.Repeat("x", 13<<10))
-	badPath := newRequest("GET", "/v1/orders/%2F", "")
-	badPath.URL.RawPath = "/v1/orders/%"
+	badPath := newRequest("GET", "/v1/things/%2F", "")
+	badPath.URL.RawPath = "/v1/things/%"
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	return map[string]failure{
@@ -71,7 +71,7 @@ func failures(t *testing.T) map[string]failure {
 			challenge: `error="invalid_request"`,
 		},
 		"without the scope": {
-			scopes: []string{"orders:write"}, want: 403, reason: "scope-missing", challenge: `error="insufficient_scope", scope="orders:read"`,
+			scopes: []string{"things:write"}, want: 403, reason: "scope-missing", challenge: `error="insufficient_scope", scope="things:read"`,
 		},
 		"no access-control": {
 			authenticator: fmt.Errorf("check token: %w", rpc.ErrTimeout), want: 503, reason: "token-check-unavailable", retryAfter: true,
@@ -81,19 +81,19 @@ func failures(t *testing.T) map[string]failure {
 		},
 
 		"no such route":   {request: newRequest("GET", "/nowhere", ""), want: 404, reason: "no-such-route"},
-		"another method":  {request: newRequest("DELETE", "/v1/orders", ""), want: 405, reason: "method-not-allowed"},
+		"another method":  {request: newRequest("DELETE", "/v1/things", ""), want: 405, reason: "method-not-allowed"},
 		"malformed path":  {request: badPath, want: 400, reason: "path-malformed"},
-		"malformed query": {request: newRequest("GET", "/v1/orders?q=%zz", ""), want: 400, reason: "query-malformed"},
+		"malformed query": {request: newRequest("GET", "/v1/things?q=%zz", ""), want: 400, reason: "query-malformed"},
 		"large headers":   {request: largeHeaders, want: 431, reason: "headers-too-large"},
 		"large body":      {request: tooLarge, want: 413, reason: "body-too-large", close: true},
 		"coded body":      {request: coded, want: 415, reason: "unsupported-media-type"},
 		"slow body":       {request: slow, want: 408, reason: "body-too-slow", close: true},
 		"broken body":     {request: broken, want: 400, reason: "body-unreadable", close: true},
 		"client gone": {
-			request: newRequest("GET", "/v1/orders", "").WithContext(gone), f: fails(context.Canceled), want: 499, reason: "client-gone",
+			request: newRequest("GET", "/v1/things", "").WithContext(gone), f: fails(context.Canceled), want: 499, reason: "client-gone",
 		},
 		"bodies take quota": {
-			request: newRequest("POST", "/v1/orders", "x"), fullQuota: true, want: 503, reason: "too-many-bodies", retryAfter: true, close: true,
+			request: newRequest("POST", "/v1/things", "x"), fullQuota: true, want: 503, reason: "too-many-bodies", retryAfter: true, close: true,
 		},
 
 		"too many calls":    {f: fails(rpc.ErrTooManyPending), want: 503, reason: "too-many-calls", retryAfter: true, close: true},
@@ -111,8 +111,8 @@ func failures(t *testing.T) map[string]failure {
 			f: func(context.Context, *rpc.Request) (*rpc.Reply, error) { panic("a secret") }, want: 500, reason: "internal-error",
 		},
 		"the service's error": {f: func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
-			return rpc.Conflict("no").WithReason("order-cancelled").Reply(r.ID), nil
-		}, want: 409, reason: "order-cancelled"},
+			return rpc.Conflict("no").WithReason("thing-cancelled").Reply(r.ID), nil
+		}, want: 409, reason: "thing-cancelled"},
 	}
 }
 
@@ -132,7 +132,7 @@ func (test *failure) run(t *testing.T) *httptest.ResponseRecorder {
 	}
 	r := test.request
 	if r == nil {
-		r = newRequest(http.MethodGet, "/v1/orders", "")
+		r = newRequest(http.MethodGet, "/v1/things", "")
 	}
 	if test.authorization != nil {
 		r.Header["Authorization"] = test.authorization
@@ -171,7 +171,7 @@ func TestFailures(t *testing.T) {
 
 // TestEveryProblemIsTested compares the gateway's problems with those of TestFailures, by reason and status.
 func TestEveryProblemIsTested(t *testing.T) {
-	want := map[string]int64{"order-cancelled": 409} // a service's
+	want := map[string]int64{"thing-cancelled": 409} // a service's
 	for _, problem := range reflect.ValueOf(problems).Fields() {
 		reason := problem.Elem().FieldByName("Reason").String()
 		if want[reason] != 0 || reason == "" {
@@ -192,7 +192,7 @@ func TestEveryProblemIsTested(t *testing.T) {
 
 func TestUnknownRouteAndMethod(t *testing.T) {
 	f := newFixture(t, options())
-	for target, want := range map[string]int{"GET /nowhere": 404, "DELETE /v1/orders": 405, "GET /": 404} {
+	for target, want := range map[string]int{"GET /nowhere": 404, "DELETE /v1/things": 405, "GET /": 404} {
 		method, path, _ := strings.Cut(target, " ")
 		w := f.do(newRequest(method, path, ""))
 		if w.Code != want {
@@ -213,11 +213,11 @@ func TestClientGone(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	w := f.do(newRequest(http.MethodGet, "/v1/orders", "").WithContext(ctx))
+	w := f.do(newRequest(http.MethodGet, "/v1/things", "").WithContext(ctx))
 	if w.Code != statusClientGone {
 		t.Errorf("status %d: a client that only closed its sending side would take it for a success", w.Code)
 	}
-	if !strings.Contains(f.log.String(), "route=/v1/orders ") || !strings.Contains(f.log.String(), "status=499") {
+	if !strings.Contains(f.log.String(), "route=/v1/things ") || !strings.Contains(f.log.String(), "status=499") {
 		t.Errorf("not logged as 499: %s", f.log)
 	}
 }
@@ -226,12 +226,12 @@ func TestLimits(t *testing.T) {
 	o := options()
 	o.MaxBodyBytes, o.MaxHeaderBytes = 100, 2000
 	chunked := func(body string) *http.Request {
-		r := newRequest(http.MethodPost, "/v1/orders", body)
+		r := newRequest(http.MethodPost, "/v1/things", body)
 		r.ContentLength = -1
 		return r
 	}
 	withHeader := func(name, value string) *http.Request {
-		r := newRequest(http.MethodGet, "/v1/orders", "")
+		r := newRequest(http.MethodGet, "/v1/things", "")
 		r.Header.Set(name, value)
 		return r
 	}
@@ -239,14 +239,14 @@ func TestLimits(t *testing.T) {
 		r    *http.Request
 		want int
 	}{
-		"body at the limit":            {newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", 100)), 200},
-		"body over the limit":          {newRequest(http.MethodPost, "/v1/orders", strings.Repeat("x", 101)), 413},
+		"body at the limit":            {newRequest(http.MethodPost, "/v1/things", strings.Repeat("x", 100)), 200},
+		"body over the limit":          {newRequest(http.MethodPost, "/v1/things", strings.Repeat("x", 101)), 413},
 		"chunked body at the limit":    {chunked(strings.Repeat("x", 100)), 200},
 		"chunked body over the limit":  {chunked(strings.Repeat("x", 101)), 413},
 		"headers over the limit":       {withHeader("X-Large", strings.Repeat("x", 2000)), 431},
 		"a long header name":           {withHeader("X-"+strings.Repeat("n", 300), "x"), 200},
-		"query over the limit":         {newRequest(http.MethodGet, "/v1/orders?q="+strings.Repeat("x", 2000), ""), 431},
-		"a query that can't be parsed": {newRequest(http.MethodGet, "/v1/orders?q=%zz", ""), 400},
+		"query over the limit":         {newRequest(http.MethodGet, "/v1/things?q="+strings.Repeat("x", 2000), ""), 431},
+		"a query that can't be parsed": {newRequest(http.MethodGet, "/v1/things?q=%zz", ""), 400},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -269,9 +269,9 @@ func TestLimits(t *testing.T) {
 func TestRouteBodyLimit(t *testing.T) {
 	o := options()
 	o.MaxBodyBytes = 100_000
-	for target, limit := range map[string]int{"/v1/login": 4096, "/v1/orders": 65_536, "/v1/any": 100_000, "/v1/large": 100_000} {
+	for target, limit := range map[string]int{"/v1/login": 4096, "/v1/things": 65_536, "/v1/any": 100_000, "/v1/large": 100_000} {
 		f := newFixtureOf(t, o, func(api *table) {
-			routes(api)
+			things(api)
 			v1 := api.group("/v1")
 			v1.POST("/any", proxy("any.queue"), public)
 			v1.POST("/large", proxy("any.queue"), public, maxBody(1_000_000))
@@ -295,7 +295,7 @@ func TestRequestContentCoding(t *testing.T) {
 		"gzip": 415, "br": 415, "GZIP": 415, "x-unknown": 415, "identity, gzip": 415, "identity": 200, "Identity": 200, "": 200,
 	} {
 		f := newFixture(t, options())
-		r := newRequest(http.MethodPost, "/v1/orders", "{}")
+		r := newRequest(http.MethodPost, "/v1/things", "{}")
 		r.Header.Set("Content-Encoding", coding)
 		w := f.do(r)
 		if w.Code != want || want == http.StatusUnsupportedMediaType && w.Header().Get("Accept-Encoding") != "identity" {
@@ -305,7 +305,7 @@ func TestRequestContentCoding(t *testing.T) {
 			t.Errorf("%q: passed on: %t", coding, f.caller.last != nil)
 		}
 	}
-	r := newRequest(http.MethodPost, "/v1/orders", "{}")
+	r := newRequest(http.MethodPost, "/v1/things", "{}")
 	r.Header["Content-Encoding"] = []string{"identity", "gzip"}
 	if w := newFixture(t, options()).do(r); w.Code != http.StatusUnsupportedMediaType {
 		t.Errorf("in a second header: status %d", w.Code)
@@ -322,9 +322,9 @@ func TestLogoutForgetsTheToken(t *testing.T) {
 
 func TestTokensAreNotLogged(t *testing.T) {
 	f := newFixture(t, options())
-	f.do(newRequest(http.MethodGet, "/v1/orders?token="+validToken, ""))
+	f.do(newRequest(http.MethodGet, "/v1/things?token="+validToken, ""))
 	f.authenticator.err = app.ErrInvalidToken
-	f.do(newRequest(http.MethodGet, "/v1/orders", ""))
+	f.do(newRequest(http.MethodGet, "/v1/things", ""))
 	if log := f.log.String(); strings.Contains(log, validToken) || !strings.Contains(log, "status=401") {
 		t.Errorf("log:\n%s", log)
 	}

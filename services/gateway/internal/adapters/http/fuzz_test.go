@@ -35,21 +35,21 @@ func patient() settings {
 func FuzzRequest(f *testing.F) {
 	authorized := "Authorization: Bearer " + validToken + "\r\n"
 	for _, seed := range []string{
-		"GET /v1/orders?limit=2&limit=3 HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
-		"HEAD /v1/orders HTTP/1.0\r\n" + authorized + "\r\n",
-		"POST /v1/orders HTTP/1.1\r\nHost: warren\r\n" + authorized +
+		"GET /v1/things?limit=2&limit=3 HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
+		"HEAD /v1/things HTTP/1.0\r\n" + authorized + "\r\n",
+		"POST /v1/things HTTP/1.1\r\nHost: warren\r\n" + authorized +
 			"Content-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{}",
-		"POST /v1/orders HTTP/1.1\r\nHost: warren\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"POST /v1/orders/a%2Fb/cancel?x=%20 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Connection: Accept, close\r\nAccept: a\r\n\r\n",
+		"POST /v1/things HTTP/1.1\r\nHost: warren\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"POST /v1/things/a%2Fb/cancel?x=%20 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Connection: Accept, close\r\nAccept: a\r\n\r\n",
 		"POST /v1/login HTTP/1.1\r\nHost: warren\r\nrpc-identity: {\"subject\":\"1\"}\r\nContent-Length: 3\r\n\r\n{\"u",
-		"GET /v1/orders/7 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Authorization: Bearer x\r\n\r\n",
-		"GET http://other/v1/orders?%zz HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
+		"GET /v1/things/7 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Authorization: Bearer x\r\n\r\n",
+		"GET http://other/v1/things?%zz HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
 		"OPTIONS * HTTP/1.1\r\nHost: warren\r\nX-Large: " + strings.Repeat("x", 13<<10) + "\r\n\r\n",
 		"CONNECT warren:80 HTTP/1.1\r\nHost: warren\r\nX-" + strings.Repeat("n", 300) + ": x\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
 	}
-	server, queues := newBrokerFixture(f, patient()), queuesOf(routeTable(f))
+	server, queues := newBrokerFixture(f, patient()), queuesOf(routeTable(f, things))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(data)))
 		if err != nil {
@@ -89,7 +89,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 	}
 	identity := formOf(t, m, "rpc-identity")
 	switch {
-	case d.queue == "access-control.login":
+	case d.queue == "users.login":
 		if identity != nil {
 			t.Errorf("identity %v on a public route", identity)
 		}
@@ -103,7 +103,7 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 // FuzzReply: any reply of a service becomes one response that can be parsed, with the reply's status and body, and with the
 // gateway's own headers.
 func FuzzReply(f *testing.F) {
-	f.Add(int64(200), "Location", "/v1/orders/7", "application/json", []byte(`{"id":7}`))
+	f.Add(int64(200), "Location", "/v1/things/7", "application/json", []byte(`{"id":7}`))
 	f.Add(int64(201), "X-Evil", "a\r\nSet-Cookie: b=c\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "text/html\r\nX: y", []byte("<html>"))
 	f.Add(int64(204), "Connection", "X-Hop", "text/plain", []byte("dropped"))
 	f.Add(int64(205), "Content-Length", "999", "", []byte("dropped"))
@@ -224,7 +224,7 @@ type persistent struct {
 	reader *bufio.Reader
 }
 
-// roundTrip requests the orders. Bytes after the response are an error.
+// roundTrip requests the list. Bytes after the response are an error.
 func (p *persistent) roundTrip(t *testing.T) response {
 	t.Helper()
 	if p.conn == nil {
@@ -235,7 +235,7 @@ func (p *persistent) roundTrip(t *testing.T) response {
 		p.conn, p.reader = conn, bufio.NewReader(conn)
 	}
 	_ = p.conn.SetDeadline(time.Now().Add(2 * time.Minute))
-	if _, err := io.WriteString(p.conn, head("GET", "/v1/orders")); err != nil {
+	if _, err := io.WriteString(p.conn, head("GET", "/v1/things")); err != nil {
 		t.Fatal(err)
 	}
 	r, err := http.ReadResponse(p.reader, nil)
@@ -275,8 +275,8 @@ func FuzzParams(f *testing.F) {
 	server := newBrokerFixture(f, patient())
 	f.Fuzz(func(t *testing.T, segment string) {
 		for _, route := range []struct{ method, target, queue string }{
-			{http.MethodGet, "/v1/orders/" + segment, "orders.get"},
-			{http.MethodPost, "/v1/orders/" + segment + "/cancel", "orders.cancel"},
+			{http.MethodGet, "/v1/things/" + segment, "things.get"},
+			{http.MethodPost, "/v1/things/" + segment + "/cancel", "things.cancel"},
 		} {
 			u, err := url.ParseRequestURI(route.target)
 			if err != nil {
@@ -305,21 +305,21 @@ func FuzzParams(f *testing.F) {
 	})
 }
 
-// expectedRoute returns the queue that a target leads to and the order's ID, found without the router. The queue is empty if
+// expectedRoute returns the queue that a target leads to and the thing's ID, found without the router. The queue is empty if
 // there is no such route.
 func expectedRoute(t *testing.T, method, target string) (queue, id string) {
 	t.Helper()
 	path, _, _ := strings.Cut(target, "?")
-	segments := strings.Split(strings.TrimPrefix(path, "/v1/orders/"), "/")
+	segments := strings.Split(strings.TrimPrefix(path, "/v1/things/"), "/")
 	id, err := url.PathUnescape(segments[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	switch {
 	case method == http.MethodGet && len(segments) == 1 && id != "":
-		return "orders.get", id
+		return "things.get", id
 	case method == http.MethodPost && len(segments) == 2 && segments[1] == "cancel":
-		return "orders.cancel", id
+		return "things.cancel", id
 	default:
 		return "", ""
 	}

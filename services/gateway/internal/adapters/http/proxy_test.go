@@ -20,7 +20,7 @@ import (
 
 func TestRequestMapping(t *testing.T) {
 	f := newFixture(t, options())
-	r := newRequest(http.MethodPost, "/v1/orders/a%2Fb%20c/cancel?x=1&x=2&y=", `{"reason":"late"}`)
+	r := newRequest(http.MethodPost, "/v1/things/a%2Fb%20c/cancel?x=1&x=2&y=", `{"reason":"late"}`)
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	r.Header.Set("Idempotency-Key", "key")
 	r.Header["Accept"] = []string{"a", "b"}
@@ -31,10 +31,10 @@ func TestRequestMapping(t *testing.T) {
 	}
 	got := f.caller.last
 	want := &rpc.Request{
-		Queue:       "orders.cancel",
+		Queue:       "things.cancel",
 		Method:      "POST",
-		Path:        "/v1/orders/a/b c/cancel",
-		Route:       "/v1/orders/:id/cancel",
+		Path:        "/v1/things/a/b c/cancel",
+		Route:       "/v1/things/:id/cancel",
 		Params:      map[string]string{"id": "a/b c"},
 		Query:       url.Values{"x": {"1", "2"}, "y": {""}},
 		Header:      http.Header{"Idempotency-Key": {"key"}, "Accept": {"a", "b"}, "X-Forwarded-For": {"192.0.2.1"}},
@@ -160,12 +160,12 @@ func TestReplyMapping(t *testing.T) {
 		"json with headers": {
 			reply: rpc.Reply{
 				Status: 201, ContentType: "application/json", Body: []byte(`{"id":1}`),
-				Header: http.Header{"Location": {"/v1/orders/1"}, "Connection": {"X-Hop"}, "X-Hop": {"x"}, "Content-Length": {"999"},
+				Header: http.Header{"Location": {"/v1/things/1"}, "Connection": {"X-Hop"}, "X-Hop": {"x"}, "Content-Length": {"999"},
 					"Transfer-Encoding": {"x"}, "X-Correlation-Id": {"forged"}, "content-type": {"text/html"},
 					"Access-Control-Allow-Origin": {"*"}, "Trailer:X-Trailer": {"x"}},
 			},
 			wantHeader: map[string]string{
-				"Location": "/v1/orders/1", "X-Hop": "", "Content-Length": "8", "Transfer-Encoding": "",
+				"Location": "/v1/things/1", "X-Hop": "", "Content-Length": "8", "Transfer-Encoding": "",
 				"Access-Control-Allow-Origin": "", "Trailer:X-Trailer": "",
 				"Content-Type": "application/json", "X-Content-Type-Options": "nosniff",
 			},
@@ -195,7 +195,7 @@ func TestReplyMapping(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, options())
 			f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &test.reply, nil }
-			w := f.do(newRequest(http.MethodGet, "/v1/orders", ""))
+			w := f.do(newRequest(http.MethodGet, "/v1/things", ""))
 			if w.Code != test.reply.Status || !strings.Contains(w.Body.String(), test.wantBody) || test.wantBody == "" && w.Body.Len() > 0 {
 				t.Errorf("got %d %q", w.Code, w.Body)
 			}
@@ -218,20 +218,20 @@ func TestDefaultHeaders(t *testing.T) {
 		reply   rpc.Reply
 		want    string // Cache-Control
 	}{
-		"a reply":              {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 200, Body: []byte("{}")}, "no-store"},
-		"a reply without body": {newRequest("POST", "/v1/orders", "{}"), rpc.Reply{Status: 204}, "no-store"},
-		"not modified":         {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 304}, "no-store"},
-		"a service's error":    {newRequest("GET", "/v1/orders", ""), rpc.Reply{Status: 404}, "no-store"},
-		"the service says so": {newRequest("GET", "/v1/orders", ""), rpc.Reply{
+		"a reply":              {newRequest("GET", "/v1/things", ""), rpc.Reply{Status: 200, Body: []byte("{}")}, "no-store"},
+		"a reply without body": {newRequest("POST", "/v1/things", "{}"), rpc.Reply{Status: 204}, "no-store"},
+		"not modified":         {newRequest("GET", "/v1/things", ""), rpc.Reply{Status: 304}, "no-store"},
+		"a service's error":    {newRequest("GET", "/v1/things", ""), rpc.Reply{Status: 404}, "no-store"},
+		"the service says so": {newRequest("GET", "/v1/things", ""), rpc.Reply{
 			Status: 200, Header: http.Header{"cache-control": {"private, max-age=60"}, "X-Content-Type-Options": {"sniff"}},
 		}, "private, max-age=60"},
-		"malformed": {newRequest("GET", "/v1/orders", ""), rpc.Reply{
+		"malformed": {newRequest("GET", "/v1/things", ""), rpc.Reply{
 			Status: 200, Header: http.Header{"Cache-Control": {"a\r\n"}},
 		}, "no-store"},
-		"a refusal":          {httptest.NewRequest(http.MethodGet, "/v1/orders", nil), rpc.Reply{}, "no-store"},
+		"a refusal":          {httptest.NewRequest(http.MethodGet, "/v1/things", nil), rpc.Reply{}, "no-store"},
 		"no such route":      {newRequest("GET", "/nowhere", ""), rpc.Reply{}, "no-store"},
-		"no such method":     {newRequest("PUT", "/v1/orders", ""), rpc.Reply{}, "no-store"},
-		"options":            {newRequest("OPTIONS", "/v1/orders", ""), rpc.Reply{}, "no-store"},
+		"no such method":     {newRequest("PUT", "/v1/things", ""), rpc.Reply{}, "no-store"},
+		"options":            {newRequest("OPTIONS", "/v1/things", ""), rpc.Reply{}, "no-store"},
 		"options of the API": {newRequest("OPTIONS", "*", ""), rpc.Reply{}, "no-store"},
 	}
 	for name, test := range replies {
@@ -252,8 +252,8 @@ func TestDefaultHeaders(t *testing.T) {
 // TestAllow names HEAD where GET is served.
 func TestAllow(t *testing.T) {
 	for target, want := range map[string]string{
-		"PUT /v1/orders": "OPTIONS, GET, HEAD, POST", "OPTIONS /v1/orders": "OPTIONS, GET, HEAD, POST",
-		"POST /v1/orders/7": "OPTIONS, GET, HEAD", "HEAD /v1/login": "OPTIONS, POST",
+		"PUT /v1/things": "OPTIONS, GET, HEAD, POST", "OPTIONS /v1/things": "OPTIONS, GET, HEAD, POST",
+		"POST /v1/things/7": "OPTIONS, GET, HEAD", "HEAD /v1/login": "OPTIONS, POST",
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		w := newFixture(t, options()).do(newRequest(method, path, ""))
@@ -265,7 +265,7 @@ func TestAllow(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	preflight := func() *http.Request {
-		r := newRequest(http.MethodOptions, "/v1/orders", "")
+		r := newRequest(http.MethodOptions, "/v1/things", "")
 		r.Header.Set("Origin", "https://app.example.com")
 		r.Header.Set("Access-Control-Request-Method", "POST")
 		return r

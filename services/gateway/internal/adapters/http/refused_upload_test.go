@@ -25,12 +25,12 @@ func TestRefusedUploads(t *testing.T) {
 		want   int
 		keep   bool // the connection serves another request
 	}{
-		"no token":                     {"POST /v1/orders", anonymous, large, nil, 401, false},
-		"no token, small":              {"POST /v1/orders", anonymous, small, nil, 401, true},
-		"no scope":                     {"POST /v1/orders", token, large, nil, 403, false},
+		"no token":                     {"POST /v1/things", anonymous, large, nil, 401, false},
+		"no token, small":              {"POST /v1/things", anonymous, small, nil, 401, true},
+		"no scope":                     {"POST /v1/things", token, large, nil, 403, false},
 		"no such route":                {"POST /nowhere", anonymous, large, nil, 404, false},
 		"no such route, small":         {"POST /nowhere", anonymous, small, nil, 404, true},
-		"no such method":               {"PUT /v1/orders", anonymous, large, nil, 405, false},
+		"no such method":               {"PUT /v1/things", anonymous, large, nil, 405, false},
 		"too large":                    {"POST /v1/any", anonymous, large, nil, 413, false},
 		"too large for the route":      {"POST /v1/login", anonymous, small, nil, 413, true},
 		"a coding":                     {"POST /v1/any", "Content-Encoding: gzip", large, nil, 415, false},
@@ -53,7 +53,7 @@ func TestRefusedUploads(t *testing.T) {
 				t.Parallel()
 				f := newFixtureOf(t, options(), func(api *table) {
 					v1 := api.group("/v1")
-					v1.POST("/orders", proxy("orders.create"), requireToken, scope("orders:delete"))
+					v1.POST("/things", proxy("things.create"), requireToken, scope("things:delete"))
 					v1.POST("/any", proxy("any.queue"), public)
 					v1.POST("/full", proxy("any.full"), public)
 					v1.POST("/login", proxy("any.login"), public, maxBody(4<<10))

@@ -11,8 +11,8 @@ import (
 // Route is one line of routes.go.
 type Route struct {
 	Method string // the HTTP method
-	Path   string // the pattern of the path, e.g. "/v1/orders/:id"
-	Queue  string // the queue of the service's method, e.g. "orders.get"
+	Path   string // the pattern of the path, e.g. "/v1/things/:id"
+	Queue  string // the queue of the service's method, e.g. "things.get"
 
 	// Exactly one of the two is set.
 	Public       bool
@@ -121,14 +121,14 @@ func mistakes(r Route, given map[string]bool) []string {
 			out = append(out, fmt.Sprintf(format, args...))
 		}
 	}
-	check(pathForm.MatchString(r.Path), "the path is not of the form /orders/:id")
+	check(pathForm.MatchString(r.Path), "the path is not of the form /things/:id")
 	check(given["proxy"], "proxy is missing")
 	check(!given["proxy"] || queueForm.MatchString(r.Queue), "queue %q is not of the form service.method", r.Queue)
 	check(r.Public || r.RequireToken, "requireToken or public is missing")
 	check(!r.Public || !r.RequireToken, "requireToken contradicts public")
 	check(!r.Public || !given["scope"], "scope contradicts public")
 	check(!r.Public || !r.ForgetToken, "forgetToken contradicts public")
-	check(!given["scope"] || scopeForm.MatchString(r.Scope), "scope %q is not of the form orders:read", r.Scope)
+	check(!given["scope"] || scopeForm.MatchString(r.Scope), "scope %q is not of the form things:read", r.Scope)
 	check(!given["within"] || r.Timeout > 0, "within %s is not positive", r.Timeout)
 	check(!given["maxBody"] || r.MaxBody > 0, "maxBody %d is not positive", r.MaxBody)
 	check(!given["forwarding"] || len(r.Forward) > 0, "forwarding names no header")

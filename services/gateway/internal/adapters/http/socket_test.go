@@ -53,7 +53,7 @@ func head(method, target string, headers ...string) string {
 
 // TestBrokenClients: an incomplete request never gets a success.
 func TestBrokenClients(t *testing.T) {
-	const post = "/v1/orders"
+	const post = "/v1/things"
 	tests := map[string]struct {
 		bytes     string
 		halfClose bool
@@ -160,7 +160,7 @@ func TestSlowUpload(t *testing.T) {
 	}
 	f.start(t)
 	conn := f.dial(t)
-	if _, err := io.WriteString(conn, head("POST", "/v1/orders", "Content-Length: 2")+"{"); err != nil {
+	if _, err := io.WriteString(conn, head("POST", "/v1/things", "Content-Length: 2")+"{"); err != nil {
 		t.Fatal(err)
 	}
 	<-time.After(2 * o.callTimeout)
@@ -176,7 +176,7 @@ func TestHead(t *testing.T) {
 	f := newFixture(t, options())
 	f.start(t)
 	conn := f.dial(t)
-	if _, err := io.WriteString(conn, head("HEAD", "/v1/orders")+head("GET", "/v1/orders")); err != nil {
+	if _, err := io.WriteString(conn, head("HEAD", "/v1/things")+head("GET", "/v1/things")); err != nil {
 		t.Fatal(err)
 	}
 	reader := bufio.NewReader(conn)
@@ -199,20 +199,20 @@ func TestHead(t *testing.T) {
 // TestConnectionCloses after requests whose framing another server on the way may have read differently (RFC 9112, section 6.1):
 // what follows them is not another request.
 func TestConnectionCloses(t *testing.T) {
-	const chunks, smuggled = "2\r\n{}\r\n0\r\n\r\n", "GET /v1/orders HTTP/1.1\r\nHost: warren\r\n\r\n"
-	both := head("POST", "/v1/orders", "Content-Length: 2", "Transfer-Encoding: chunked")
+	const chunks, smuggled = "2\r\n{}\r\n0\r\n\r\n", "GET /v1/things HTTP/1.1\r\nHost: warren\r\n\r\n"
+	both := head("POST", "/v1/things", "Content-Length: 2", "Transfer-Encoding: chunked")
 	tests := map[string]struct {
 		request   string
 		wantClose bool
 	}{
 		"both":                  {both + chunks, true},
-		"both, in other order":  {head("POST", "/v1/orders", "Transfer-Encoding: chunked", "Content-Length: 2") + chunks, true},
+		"both, in other order":  {head("POST", "/v1/things", "Transfer-Encoding: chunked", "Content-Length: 2") + chunks, true},
 		"both, refused":         {strings.Replace(both, validToken, "x", 1) + chunks, true},
-		"both, no such route":   {strings.Replace(both, "orders", "nowhere", 1) + chunks, true},
+		"both, no such route":   {strings.Replace(both, "things", "nowhere", 1) + chunks, true},
 		"both, on GET":          {strings.Replace(both, "POST", "GET", 1) + chunks, true},
 		"HTTP/1.0 with chunked": {strings.Replace(both, "HTTP/1.1", "HTTP/1.0\r\nConnection: keep-alive", 1) + "{}", true},
-		"a length":              {head("POST", "/v1/orders", "Content-Length: 2") + "{}", false},
-		"neither":               {head("GET", "/v1/orders"), false},
+		"a length":              {head("POST", "/v1/things", "Content-Length: 2") + "{}", false},
+		"neither":               {head("GET", "/v1/things"), false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -276,7 +276,7 @@ func TestResponseBeforeLog(t *testing.T) {
 			f.caller.f = func(context.Context, *rpc.Request) (*rpc.Reply, error) { return &test.reply, nil }
 			f.start(t)
 			conn := f.dial(t)
-			if _, err := io.WriteString(conn, head("GET", "/v1/orders")); err != nil {
+			if _, err := io.WriteString(conn, head("GET", "/v1/things")); err != nil {
 				t.Fatal(err)
 			}
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -326,7 +326,7 @@ func TestMaxConnections(t *testing.T) {
 		conn := f.dial(t)
 		served.Go(func() {
 			defer conn.Close()
-			_, _ = io.WriteString(conn, head("GET", "/v1/orders", "Connection: close"))
+			_, _ = io.WriteString(conn, head("GET", "/v1/things", "Connection: close"))
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Error(err)

@@ -46,10 +46,10 @@ func (r clientRequest) String() string {
 
 var (
 	byUser = clientRequest{
-		target: "/v1/orders?keep=1", headers: []string{"Authorization: Bearer " + validToken}, body: `{}`, limit: time.Hour,
+		target: "/v1/things?keep=1", headers: []string{"Authorization: Bearer " + validToken}, body: `{}`, limit: time.Hour,
 	}
 	byAnonymous = clientRequest{target: "/v1/login?keep=1", body: `{}`, limit: 10 * time.Second} // the route's own
-	withID      = clientRequest{target: "/v1/orders/7/cancel?keep=1", headers: byUser.headers, body: `{}`, limit: byUser.limit}
+	withID      = clientRequest{target: "/v1/things/7/cancel?keep=1", headers: byUser.headers, body: `{}`, limit: byUser.limit}
 )
 
 // spoofing is a server whose call limits are too long for any test to reach them.
@@ -280,13 +280,13 @@ func (f spoofing) spoofParams(t *testing.T, honest delivery, name string) {
 		name, name + "=" + spoofValue, "7&" + name + "=1", "../" + name, name + "/login", "7/" + name, "7;" + name + "=1", "7?" + name,
 	} {
 		r := withID
-		r.target = "/v1/orders/" + url.PathEscape(id) + "/cancel?keep=1"
+		r.target = "/v1/things/" + url.PathEscape(id) + "/cancel?keep=1"
 		got := f.send(t, r)
 		request, want := formOf(t, got.message, "rpc-request"), formOf(t, honest.message, "rpc-request")
 		if values := request["param.id"]; !slices.Equal(values, []string{id}) {
 			t.Errorf("id %q, want %q", values, id)
 		}
-		if path := "/v1/orders/" + id + "/cancel"; !slices.Equal(request["path"], []string{path}) {
+		if path := "/v1/things/" + id + "/cancel"; !slices.Equal(request["path"], []string{path}) {
 			t.Errorf("path %q, want %q", request["path"], path)
 		}
 		request["param.id"], request["path"] = want["param.id"], want["path"]
