@@ -14,7 +14,7 @@ import (
 )
 
 type listCommand struct {
-	Methods []string `arg:"" name:"method" help:"Methods, such as orders.create, or their dead-letter queues."`
+	Methods []string `arg:"" name:"method" help:"Methods, such as access-control.login, or their dead-letter queues."`
 	Limit   int      `default:"100" help:"How many messages of each queue to list (${default})."`
 }
 

@@ -20,7 +20,7 @@ func request(id string) messaging.Message {
 		ContentType: "application/json",
 		Timestamp:   time.Now().Add(-3*time.Hour - 30*time.Minute),
 		Headers: map[string]any{
-			"rpc-request":  "method=POST&path=%2Fv1%2Forders",
+			"rpc-request":  "method=POST&path=%2Fv1%2Fthings",
 			"rpc-identity": "subject=u-1",
 			"rpc-deadline": time.Now().Add(-3 * time.Hour).UnixMilli(),
 		},
@@ -46,7 +46,7 @@ func TestList(t *testing.T) {
 		none := "-" + strings.Repeat(" ", len(q.Name)-1)
 		want := result{out: q.Name + `.dead: 5 messages
 ID          DIED                  ` + from + `  REASON          AGE  BYTES  SUBJECT  REQUEST
-1           2026-05-01 02:03:04Z  ` + q.Name + `  delivery-limit  3h   13     u-1      POST /v1/orders
+1           2026-05-01 02:03:04Z  ` + q.Name + `  delivery-limit  3h   13     u-1      POST /v1/things
 2           2026-05-01 02:03:04Z  ` + q.Name + `  delivery-limit  -    4      -        -
 \x1b[2J\t3  2026-05-01 02:03:04Z  ` + q.Name + `  delivery-limit  -    0      -        /\u202e\x00
 4           -                     ` + none + `  -               -    0      -        -

@@ -92,7 +92,7 @@ func TestServerCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := json.NewEncoder(conn).Encode(remoteCommand{Args: []string{"dead", "list", "orders.create"}}); err != nil {
+	if err := json.NewEncoder(conn).Encode(remoteCommand{Args: []string{"dead", "list", "things.create"}}); err != nil {
 		t.Fatal(err)
 	}
 	closed := make(chan error, 1)
@@ -106,7 +106,7 @@ func TestServerCloses(t *testing.T) {
 }
 
 func TestNoDemo(t *testing.T) {
-	got := run(testContext(t), t, "dead", "list", "orders.create", "--demo="+filepath.Join(t.TempDir(), "missing"))
+	got := run(testContext(t), t, "dead", "list", "things.create", "--demo="+filepath.Join(t.TempDir(), "missing"))
 	assertError(t, got, "connect to the demo: ")
 }
 
@@ -132,7 +132,7 @@ func TestRemoteInterrupted(t *testing.T) {
 	})
 	ctx, interrupt := context.WithCancel(testContext(t))
 	results := make(chan result, 1)
-	go func() { results <- run(ctx, t, "dead", "list", "orders.create", "--demo="+socket) }()
+	go func() { results <- run(ctx, t, "dead", "list", "things.create", "--demo="+socket) }()
 	awaittest.Receive(t, stuck.opening, "the command in the demo")
 	interrupt()
 	if got := awaittest.Receive(t, results, "the client"); got.err != context.Canceled.Error() {

@@ -24,7 +24,7 @@ func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan 
 	t.Helper()
 	requests, drops := make(chan *rpc.Request, 100), make(chan struct{}, 100)
 	s := rpc.NewServer(b, rpc.ServerOptions{
-		Name: "orders", Logger: slog.New(slog.DiscardHandler), QueueType: q.Type,
+		Name: "things", Logger: slog.New(slog.DiscardHandler), QueueType: q.Type,
 		Observer: rpc.Observer{ExpiredRequest: func() { drops <- struct{}{} }},
 	})
 	s.Handle(q.Name, func(_ context.Context, r *rpc.Request) (*rpc.Reply, error) {
@@ -51,7 +51,7 @@ func TestReplay(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 		r := awaittest.Receive(t, handled, "the replayed request")
-		if r.ID != "2" || r.Method != http.MethodPost || r.Path != "/v1/orders" || r.Identity.Subject != "u-1" ||
+		if r.ID != "2" || r.Method != http.MethodPost || r.Path != "/v1/things" || r.Identity.Subject != "u-1" ||
 			!r.Deadline.IsZero() || string(r.Body) != `{"sku":"A-1"}` {
 			t.Errorf("the request has become %+v", r)
 		}

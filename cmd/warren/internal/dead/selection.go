@@ -14,7 +14,7 @@ import (
 // selection names messages of one queue. If a message is there twice, after a crash between a replay and its removal, its id
 // selects the older one.
 type selection struct {
-	Method string   `arg:"" help:"The method, such as orders.create, or its dead-letter queue."`
+	Method string   `arg:"" help:"The method, such as access-control.login, or its dead-letter queue."`
 	IDs    []string `arg:"" optional:"" name:"id" help:"Messages, as warren dead list calls them."`
 	All    bool     `help:"All messages that are in the queue now."`
 }

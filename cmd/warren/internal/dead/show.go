@@ -17,7 +17,7 @@ import (
 )
 
 type showCommand struct {
-	Method string `arg:"" help:"The method, such as orders.create, or its dead-letter queue."`
+	Method string `arg:"" help:"The method, such as access-control.login, or its dead-letter queue."`
 	ID     string `arg:"" help:"The message, as warren dead list calls it."`
 }
 

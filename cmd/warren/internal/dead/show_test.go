@@ -17,7 +17,7 @@ func TestShow(t *testing.T) {
 		m.Timestamp = died
 		m.Headers = map[string]any{
 			"rpc-version": 1,
-			"rpc-path":    "/v1/<orders>",
+			"rpc-path":    "/v1/<things>",
 			"rpc-query":   map[string]any{"tag": []any{"a", "\x1b[2J\u009b"}},
 			"\a":          []byte{0xff},
 		}
@@ -37,7 +37,7 @@ Headers
   dead-letter-queue   "`+q.Name+`"
   dead-letter-reason  "delivery-limit"
   dead-letter-time    "2026-05-01T02:03:04Z"
-  rpc-path            "/v1/<orders>"
+  rpc-path            "/v1/<things>"
   rpc-query           {"tag":["a","\u001b[2J\u009b"]}
   rpc-version         1
 Body, 13 bytes

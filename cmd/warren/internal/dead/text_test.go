@@ -5,7 +5,7 @@ import "testing"
 func TestPrintable(t *testing.T) {
 	for s, want := range map[string]string{
 		"":                      "",
-		`POST /v1/"orders"\n é`: `POST /v1/"orders"\n é`,
+		`POST /v1/"things"\n é`: `POST /v1/"things"\n é`,
 		"\x1b]0;title\a":        `\x1b]0;title\a`,
 		"'\n'":                  `'\n'`,
 		"a\u202eb\u0085":        `a\u202eb\u0085`,

@@ -76,7 +76,7 @@ func TestBrokerSettings(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assertError(t, run(testContext(t), t, append([]string{"dead", "list", "orders.create"}, test.args...)...), test.want)
+			assertError(t, run(testContext(t), t, append([]string{"dead", "list", "things.create"}, test.args...)...), test.want)
 		})
 	}
 }
