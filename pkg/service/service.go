@@ -59,6 +59,19 @@ type Service struct {
 	Config    any       // pointer to the struct of its settings; nil: none
 	Module    fx.Option // what the service consists of
 	Calls     []string  // names of the services that it calls; make generate gives it the broker permissions to do so
+	Examples  []Example // of what it does, in the order in which a user tries them
+}
+
+// Example is a request to the gateway that shows what a service does. The demo prints it as a command for the user demo,
+// whose data the service adds if DEMO_DATA is set.
+type Example struct {
+	Shows     string   // what a user sees, e.g. "a new order"; ends with "repeated, 409" if a repetition has another status
+	Status    int      // of the response
+	Method    string   // of HTTP
+	Path      string   // below /v1, with a query if any, e.g. "/orders?limit=5"
+	Headers   []string // beside Authorization and Content-Type, e.g. "Idempotency-Key: first"
+	Body      string   // JSON; empty: none
+	Anonymous bool     // no token is sent
 }
 
 // The exit statuses of Main.

@@ -41,6 +41,7 @@ func New() service.Service {
 		AdminAddr: "127.0.0.1:9092",
 		Config:    new(Config),
 		Module:    Module,
+		Examples:  examples,
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
+	"example.com/warren/pkg/service"
 	"example.com/warren/services/access-control/internal/app"
 	"example.com/warren/services/access-control/internal/domain"
 )
@@ -25,6 +27,15 @@ var demoUsers = []app.Registration{
 		Password: "admin",
 		Demo:     true,
 		Scopes:   []string{"orders:all", "orders:read", "orders:write"},
+	},
+}
+
+// examples show what the service does for the user demo.
+var examples = []service.Example{
+	{Shows: "no token", Status: http.StatusUnauthorized, Method: http.MethodPost, Path: "/logout", Anonymous: true},
+	{
+		Shows: "a new token", Status: http.StatusOK, Method: http.MethodPost, Path: "/login",
+		Body: `{"username":"demo","password":"demo"}`, Anonymous: true,
 	},
 }
 

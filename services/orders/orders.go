@@ -37,6 +37,7 @@ func New() service.Service {
 		AdminAddr: "127.0.0.1:9091",
 		Config:    new(Config),
 		Module:    Module,
+		Examples:  examples,
 	}
 }
 
