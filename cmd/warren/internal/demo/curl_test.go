@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,8 +23,7 @@ func curl(args []string) int {
 		header.Add(name, value)
 		return nil
 	})
-	after := flags.String("iw", "", "")  // -i and -w
-	silent := flags.Bool("s", false, "") // with it the body is printed
+	after := flags.String("iw", "", "") // -i and -w
 	method := flags.String("X", "", "")
 	body := flags.String("d", "", "")
 	// The guide has the URL before some flags; the flag package wants it last.
@@ -56,13 +54,6 @@ func curl(args []string) int {
 		return 1
 	}
 	defer func() { _ = response.Body.Close() }()
-	if *silent {
-		if _, err := io.Copy(os.Stdout, response.Body); err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		return 0
-	}
 	fmt.Print(response.StatusCode, strings.ReplaceAll(*after, `\n`, "\n"))
 	return 0
 }

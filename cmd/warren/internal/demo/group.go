@@ -50,7 +50,7 @@ func (g *group) add(s spec, i instance) {
 func (g *group) services() []serviceGuide {
 	var list []serviceGuide
 	for _, m := range g.members {
-		list = append(list, serviceGuide{Name: m.service.Name, AdminAddr: m.adminAddr, PID: m.pid()})
+		list = append(list, serviceGuide{Name: m.service.Name, AdminAddr: m.adminAddr, PID: m.pid(), Examples: m.service.Examples})
 	}
 	return list
 }

@@ -39,7 +39,7 @@ func (f *fakeInstance) stop() {
 }
 
 func fakeGroup() (*group, map[string]*fakeInstance, *[]string) {
-	names := []string{"gateway", "orders", "access-control"}
+	names := []string{"gateway", "things", "access-control"}
 	g := newGroup(len(names))
 	instances, stops := map[string]*fakeInstance{}, &[]string{}
 	for _, name := range names {
@@ -53,11 +53,11 @@ func fakeGroup() (*group, map[string]*fakeInstance, *[]string) {
 func TestGroupStop(t *testing.T) {
 	g, instances, stops := fakeGroup()
 	errFailed := errors.New("failed")
-	instances["orders"].end(errFailed)
+	instances["things"].end(errFailed)
 	if err := g.stop(); !errors.Is(err, errFailed) {
 		t.Errorf("stop = %v, want %v", err, errFailed)
 	}
-	if diff := cmp.Diff([]string{"gateway", "orders", "access-control"}, *stops); diff != "" {
+	if diff := cmp.Diff([]string{"gateway", "things", "access-control"}, *stops); diff != "" {
 		t.Errorf("stops (-want +got):\n%s", diff)
 	}
 }
@@ -65,7 +65,7 @@ func TestGroupStop(t *testing.T) {
 func TestGroupWait(t *testing.T) {
 	t.Run("a service fails", func(t *testing.T) {
 		g, instances, _ := fakeGroup()
-		instances["orders"].end(errors.New("failed"))
+		instances["things"].end(errors.New("failed"))
 		g.wait(t.Context(), newOutput()) // returns
 		_ = g.stop()
 	})
@@ -78,8 +78,8 @@ func TestGroupWait(t *testing.T) {
 			defer close(returned)
 			g.wait(ctx, out)
 		}()
-		instances["orders"].end(nil)
-		out.await(t, "orders was stopped", returned)
+		instances["things"].end(nil)
+		out.await(t, "things was stopped", returned)
 		select {
 		case <-returned:
 			t.Error("wait returned while the demo should go on")

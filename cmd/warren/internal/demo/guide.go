@@ -2,10 +2,13 @@ package demo
 
 import (
 	"bytes"
+	"errors"
 	"io"
-	"strings"
+	"text/tabwriter"
 	"text/template"
 	"time"
+
+	"example.com/warren/pkg/service"
 )
 
 // guide is what the demo prints when every service is ready.
@@ -20,47 +23,27 @@ type guide struct {
 type serviceGuide struct {
 	Name, AdminAddr string
 	PID             int // 0: it runs in this process
+	Examples        []service.Example
 }
 
-// nodeGuide is what a user can try when each service is a process and the broker is a RabbitMQ node. Its fields are shell
-// commands.
+// nodeGuide is what a user can try when each service is a process and the broker is a RabbitMQ node.
 type nodeGuide struct {
-	Ctl         string // rabbitmqctl for the node
-	StopOrders  string
-	StartOrders string
+	Ctl string // the command rabbitmqctl for the node
+
+	// A service, a request to it, and the commands that stop it and start it again. Empty: none is fit for it.
+	Service     string
+	Get         service.Example
+	Stop, Start string
 }
 
 // CallTimeout returns how long a call waits for its reply.
 func (guide) CallTimeout() time.Duration { return callTimeout }
 
-// UnknownID returns an order ID that no order has.
-func (guide) UnknownID() string { return "0190a6d0-0000-7000-8000-00000000dead" }
-
-// NameWidth returns the length of the longest service name.
-func (g guide) NameWidth() int {
-	width := 0
-	for _, s := range g.Services {
-		width = max(width, len(s.Name))
-	}
-	return width
-}
-
-// short prints 15m0s as 15m.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
 // write prints the guide in one piece: services log to the same terminal.
 func (g guide) write(w io.Writer) error {
 	var text bytes.Buffer
-	if err := guideTemplate.Execute(&text, g); err != nil {
+	aligned := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	if err := errors.Join(guideTemplate.Execute(aligned, g), aligned.Flush()); err != nil {
 		return err
 	}
 	_, err := text.WriteTo(w)
@@ -68,37 +51,19 @@ func (g guide) write(w io.Writer) error {
 }
 
 // Lines are at most 80 columns wide, but those whose length the machine decides: the token, and commands with paths.
-var guideTemplate = template.Must(template.New("guide").Funcs(template.FuncMap{"short": short}).Parse(`
+var guideTemplate = template.Must(template.New("guide").Funcs(template.FuncMap{"curl": curlCommand}).Parse(`
 Warren is up at {{.URL}}. Ctrl-C stops it and removes its data.
 
-Paste this into another shell. The token of the user demo is valid for {{short .Session.Lifetime}}:
+Paste this into another shell. The user demo's token is valid for {{.Session.Lifetime.Minutes}} minutes:
 
   URL={{.URL}}/v1
   TOKEN={{.Session.Token}}
 
 Then try:
-
-  # 401: no token
-  curl -iw '\n' $URL/orders
-  # 200: a new token
-  curl -iw '\n' $URL/login -H 'Content-Type: application/json' \
-    -d '{"username":"demo","password":"demo"}'
-  # 200: the orders of demo
-  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN"
-  # 201: a new order; repeated with the same key, the same order
-  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" \
-    -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \
-    -d '{"currency":"EUR","items":[{"sku":"carrot","quantity":3}]}'
-  # 422: an invalid order
-  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" \
-    -H 'Content-Type: application/json' -H 'Idempotency-Key: second' \
-    -d '{"currency":"EUR","items":[]}'
-  # 200: an order is cancelled; repeated, 409
-  curl -iw '\n' -X POST -H "Authorization: Bearer $TOKEN" \
-    $URL/orders/{{.Session.OrderID}}/cancel
-  # 404: no such order
-  curl -iw '\n' -H "Authorization: Bearer $TOKEN" \
-    $URL/orders/{{.UnknownID}}
+{{range .Services}}{{range .Examples}}
+  # {{.Status}}: {{.Shows}}
+  {{curl .}}
+{{- end}}{{end}}
 
 {{with .Node -}}
 Each service is its own process, and the broker is a private RabbitMQ node:
@@ -106,20 +71,20 @@ Each service is its own process, and the broker is a private RabbitMQ node:
 All services run in this process:
 {{- end}}
 {{range .Services}}
-  {{printf "%-*s" $.NameWidth .Name}}{{with .PID}}  pid {{.}}{{end}}  http://{{.AdminAddr}}/readyz and /metrics
+  {{.Name}}{{"\t"}}{{with .PID}}pid {{.}}{{"\t"}}{{end}}http://{{.AdminAddr}}/readyz and /metrics
 {{- end}}
 {{with .DeadList}}
-  # list the dead-lettered messages of orders.create
+  # list the dead-lettered messages of a method
   {{.}}
 {{end -}}
 {{with .Node}}
   # list the queues
   {{.Ctl}} list_queues name durable auto_delete exclusive consumers messages
-{{- if .StopOrders}}
-  # stop orders, call it, and start it again within {{$.CallTimeout}}: the call waits
-  {{.StopOrders}}
-  curl -iw '\n' $URL/orders -H "Authorization: Bearer $TOKEN" &
-  {{.StartOrders}}
+{{- if .Service}}
+  # stop {{.Service}}, call it, and start it again within {{$.CallTimeout}}: the call waits
+  {{.Stop}}
+  {{curl .Get}} &
+  {{.Start}}
 {{- end}}
 {{end}}
 `))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/service"
+	"example.com/warren/services/gateway"
 )
 
 // runInProcess runs the services in this process, each with its own connection to one in-memory broker.
@@ -31,7 +33,12 @@ func (d *demo) runInProcess(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	d.deadList = commandLine(nil, []string{warren, "dead", "list", "--demo=" + socket, "orders.create"})
+	for _, r := range gateway.Routes() {
+		if r.Method == http.MethodPost && r.Scope != "" { // the first method that changes a user's data
+			d.deadList = commandLine(nil, []string{warren, "dead", "list", "--demo=" + socket, r.Queue})
+			break
+		}
+	}
 	g := newGroup(len(d.specs))
 	taken := map[string]bool{}
 	for _, s := range d.specs {

@@ -11,7 +11,7 @@ import (
 func startRole(t *testing.T, role string) (*ownProcess, *output) {
 	t.Helper()
 	logs := newOutput()
-	p, err := startOwnProcess("orders", os.Args[0], []string{roleVariable + "=" + role, noExitDelay}, logs)
+	p, err := startOwnProcess("things", os.Args[0], []string{roleVariable + "=" + role, noExitDelay}, logs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestOwnProcessFails(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, part := range []string{"orders", "exit status 3", "cannot go on"} {
+	for _, part := range []string{"things", "exit status 3", "cannot go on"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q does not contain %q", err, part)
 		}
@@ -62,8 +62,8 @@ func TestOwnProcessNotice(t *testing.T) {
 }
 
 func TestOwnProcessMissing(t *testing.T) {
-	_, err := startOwnProcess("orders", "/nowhere/orders", nil, newOutput())
-	if err == nil || !strings.Contains(err.Error(), "start orders") {
-		t.Errorf("error = %v, want that orders can't be started", err)
+	_, err := startOwnProcess("things", "/nowhere/things", nil, newOutput())
+	if err == nil || !strings.Contains(err.Error(), "start things") {
+		t.Errorf("error = %v, want that things can't be started", err)
 	}
 }

@@ -41,9 +41,8 @@ func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, 
 			return nil, err
 		}
 		g.add(s, p)
-		if p.name == "orders" {
-			guide.StopOrders = fmt.Sprintf("kill %d", p.pid())
-			guide.StartOrders = p.command
+		if get, ok := s.get(); ok && guide.Service == "" {
+			guide.Service, guide.Get, guide.Stop, guide.Start = p.name, get, fmt.Sprintf("kill %d", p.pid()), p.command
 		}
 	}
 	return guide, nil

@@ -11,6 +11,7 @@ import (
 
 	"example.com/warren/cmd/warren/internal/services"
 	"example.com/warren/pkg/process/processtest"
+	"example.com/warren/services/gateway"
 )
 
 // build builds the programs of make build into folder.
@@ -77,7 +78,7 @@ func TestLongProcesses(t *testing.T) {
 	t.Run("until Ctrl-C", func(t *testing.T) {
 		temp := t.TempDir()
 		warren := startDemo(t, bin, temp)
-		guide := warren.out.await(t, "DEMO_DATA", warren.ended)
+		guide := warren.out.await(t, "list_queues", warren.ended)
 		tryGuide(t, guide)
 		tryQueues(t, guide)
 		tryRestart(t, guide, warren)
@@ -88,7 +89,7 @@ func TestLongProcesses(t *testing.T) {
 	t.Run("until a service fails", func(t *testing.T) {
 		temp := t.TempDir()
 		warren := startDemo(t, bin, temp)
-		guide := warren.out.await(t, "DEMO_DATA", warren.ended)
+		guide := warren.out.await(t, "list_queues", warren.ended)
 		pid := regexp.MustCompile(`access-control +pid (\d+)`).FindStringSubmatch(guide)
 		if pid == nil {
 			t.Fatalf("no pid of access-control in:\n%s", guide)
@@ -117,27 +118,36 @@ func startDemo(t *testing.T, bin, temp string) *program {
 func tryQueues(t *testing.T, guide string) {
 	t.Helper()
 	table := newShell(t, guide).run(t, lineWith(t, guide, "list_queues"))
-	for _, want := range []string{"gateway.rpc.response\ttrue\tfalse\tfalse\t1", "orders.getAll\ttrue\tfalse\tfalse\t1"} {
-		if !strings.Contains(table, want) {
+	queues := []string{"gateway.rpc.response"}
+	for _, r := range gateway.Routes() {
+		queues = append(queues, r.Queue)
+	}
+	for _, queue := range queues {
+		if want := "\n" + queue + "\ttrue\tfalse\tfalse\t1"; !strings.Contains(table, want) {
 			t.Errorf("no %q among the queues:\n%s", want, table)
 		}
 	}
 }
 
-// tryRestart stops orders and starts it again with the commands of the guide.
+// tryRestart stops a service and starts it again with the commands of the guide, if it has them: a system may have no service
+// that they fit.
 func tryRestart(t *testing.T, guide string, warren *program) {
 	t.Helper()
+	if !strings.Contains(guide, "# stop ") {
+		return
+	}
 	sh := newShell(t, guide)
-	sh.run(t, lineWith(t, guide, "kill "))
+	stop, command := lineWith(t, guide, "kill "), lineWith(t, guide, "env -i ")
+	_, call, _ := strings.Cut(guide, stop)
+	call, _, _ = strings.Cut(call, "&\n")
+	sh.run(t, stop)
 	notice := warren.out.await(t, "was stopped", warren.ended)
-	command := lineWith(t, guide, "DEMO_DATA")
 	if strings.Count(notice, command) != 2 {
-		t.Errorf("the notice does not have the command that starts orders again, %s:\n%s", command, notice)
+		t.Errorf("the notice does not have the command that starts the service again, %s:\n%s", command, notice)
 	}
-	orders := startProgram(t, leftOver, "/bin/sh", "-c", "exec "+command)
-	list := strings.TrimSuffix(lineWith(t, guide, "&"), "&")
-	if got := sh.run(t, list); got != "200\n" {
-		t.Errorf("got %q from orders after its restart, want status 200", got)
+	restarted := startProgram(t, leftOver, "/bin/sh", "-c", "exec "+command)
+	if got := sh.run(t, call); got != "200\n" {
+		t.Errorf("got %q from the service after its restart, want status 200", got)
 	}
-	orders.stop(t)
+	restarted.stop(t)
 }

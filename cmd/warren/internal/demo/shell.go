@@ -1,8 +1,11 @@
 package demo
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
+
+	"example.com/warren/pkg/service"
 )
 
 var needsQuotes = regexp.MustCompile(`[^A-Za-z0-9_@%+=:,./-]`)
@@ -26,4 +29,34 @@ func commandLine(env, args []string) string {
 		words = append(words, quote(arg))
 	}
 	return strings.Join(words, " ")
+}
+
+// curlCommand returns the command that sends an example's request. It breaks lines at 78 columns, which leaves space for
+// " \" or " &".
+func curlCommand(e service.Example) string {
+	words := []string{`curl -iw '\n'`}
+	if e.Method != http.MethodGet && (e.Method != http.MethodPost || e.Body == "") { // curl's own choice
+		words = append(words, "-X "+e.Method)
+	}
+	words = append(words, "$URL"+quote(e.Path))
+	if !e.Anonymous {
+		words = append(words, `-H "Authorization: Bearer $TOKEN"`)
+	}
+	if e.Body != "" {
+		words = append(words, "-H 'Content-Type: application/json'")
+	}
+	for _, header := range e.Headers {
+		words = append(words, "-H "+quote(header))
+	}
+	if e.Body != "" {
+		words = append(words, "-d "+quote(e.Body))
+	}
+	command, width := words[0], len("  "+words[0])
+	for _, word := range words[1:] {
+		if width += len(" " + word); width > 78 {
+			command, width = command+" \\\n   ", len("    "+word)
+		}
+		command += " " + word
+	}
+	return command
 }

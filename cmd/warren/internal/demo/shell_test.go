@@ -12,7 +12,7 @@ func TestCommandLine(t *testing.T) {
 		args []string
 		want string
 	}{
-		"plain":       {args: []string{"/bin/orders", "--a=b"}, want: "/bin/orders --a=b"},
+		"plain":       {args: []string{"/bin/things", "--a=b"}, want: "/bin/things --a=b"},
 		"environment": {env: []string{"URL=amqp://u:p@h:1/", "EMPTY="}, args: []string{"x"}, want: "URL=amqp://u:p@h:1/ EMPTY='' x"},
 		"equals sign": {env: []string{"A=b=c"}, args: []string{"x"}, want: "A=b=c x"},
 		"space":       {env: []string{"A=b c"}, args: []string{"/my bin/x"}, want: "A='b c' '/my bin/x'"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,8 +22,8 @@ const (
 	stopTimeout = 10 * time.Second // how long the graceful shutdown of a service may take
 )
 
-// gateway is the service that users talk to.
-const gateway = "gateway"
+// gatewayName is that of the service that users talk to.
+const gatewayName = "gateway"
 
 // spec says how to run one service.
 type spec struct {
@@ -43,7 +44,7 @@ func newSpecs(ctx context.Context, folder, addr, logLevel string) (specs []spec,
 		if s.env, err = settings(each, filepath.Join(folder, each.Name)); err != nil {
 			return nil, "", err
 		}
-		if each.Name == gateway {
+		if each.Name == gatewayName {
 			// At info, its log has a line for each request.
 			s.env = append(s.env, "GATEWAY_ADDR="+addr, "LOG_LEVEL="+cmp.Or(logLevel, "info"))
 		} else {
@@ -56,7 +57,7 @@ func newSpecs(ctx context.Context, folder, addr, logLevel string) (specs []spec,
 }
 
 func stopRank(s spec) int {
-	if s.service.Name == gateway {
+	if s.service.Name == gatewayName {
 		return 0
 	}
 	return 1
@@ -108,6 +109,16 @@ func (s *spec) chooseAdminAddr(ctx context.Context, taken map[string]bool) error
 	s.adminAddr = addr
 	s.env = append(s.env, "ADMIN_ADDR="+addr)
 	return nil
+}
+
+// get returns the service's first example of a GET with a token and status 200.
+func (s *spec) get() (example service.Example, ok bool) {
+	for _, e := range s.service.Examples {
+		if e.Method == http.MethodGet && !e.Anonymous && e.Status == http.StatusOK {
+			return e, true
+		}
+	}
+	return service.Example{}, false
 }
 
 // args returns the settings as flags, which are named like their variables.

@@ -15,8 +15,8 @@ import (
 )
 
 func TestSpecArgs(t *testing.T) {
-	s := spec{env: []string{"ORDERS_DATABASE=/a b/c=d", "RPC_INSTANCE=", "DEMO_DATA=true"}}
-	want := []string{"--orders-database=/a b/c=d", "--rpc-instance=", "--demo-data=true"}
+	s := spec{env: []string{"THINGS_DATABASE=/a b/c=d", "RPC_INSTANCE=", "DEMO_DATA=true"}}
+	want := []string{"--things-database=/a b/c=d", "--rpc-instance=", "--demo-data=true"}
 	if diff := cmp.Diff(want, s.args()); diff != "" {
 		t.Errorf("args (-want +got):\n%s", diff)
 	}
@@ -45,7 +45,7 @@ func TestSpecsOrder(t *testing.T) {
 	if len(specs) != len(services.All()) {
 		t.Errorf("%d services in the demo, want %d", len(specs), len(services.All()))
 	}
-	if first := specs[0].service.Name; first != gateway {
+	if first := specs[0].service.Name; first != gatewayName {
 		t.Errorf("%s stops before the gateway", first)
 	}
 }
