@@ -18,8 +18,8 @@ const (
 type memory struct {
 	admitted, surplus int // connections whose call may wait, and the others
 	rest              int
-	pending           int // with the pending calls
-	connected         int // with the other connections too, before they send
+	connected         int // with all connections, before they send
+	pending           int // with the pending calls too
 	peak              int
 }
 
@@ -27,9 +27,9 @@ type memory struct {
 func (m memory) check(t *testing.T) {
 	t.Helper()
 	all := m.admitted + m.surplus
-	t.Logf("memory: %d KiB at rest; %d KiB with %d calls pending, %d bytes each with its connection; %d KiB with %d more connections, "+
-		"%d bytes each; %d KiB at the peak, %d bytes for each of %d requests", m.rest>>10, m.pending>>10, m.admitted,
-		(m.pending-m.rest)/m.admitted, m.connected>>10, m.surplus, (m.connected-m.pending)/m.surplus, m.peak>>10, (m.peak-m.rest)/all, all)
+	t.Logf("memory: %d KiB at rest; %d KiB with %d connections, %d bytes each; %d KiB with %d calls pending, %d bytes each without its "+
+		"connection; %d KiB at the peak, %d bytes for each of %d requests", m.rest>>10, m.connected>>10, all, (m.connected-m.rest)/all,
+		m.pending>>10, m.admitted, (m.pending-m.connected)/m.admitted, m.peak>>10, (m.peak-m.rest)/all, all)
 	if bound := m.rest + all*perConnection + m.admitted*perPending; m.peak > bound {
 		t.Errorf("memory had a peak of %d bytes, want %d at most", m.peak, bound)
 	}
