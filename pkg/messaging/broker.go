@@ -66,6 +66,9 @@ type Broker interface {
 
 // Subscription is a live consumer.
 type Subscription interface {
+	// Await returns nil while messages arrive. During an interruption it waits for the end, up to a second after the broker was
+	// reachable again. The error wraps ErrUnavailable and says why no messages arrive.
+	Await(ctx context.Context) error
 	// Drain stops deliveries, waits for the running handlers, and passes their acknowledgements to the broker. Messages that
 	// no handler has seen stay in the queue. When ctx ends first, Drain cancels the contexts of the handlers and returns
 	// ctx's error. Further calls wait for the first.

@@ -167,7 +167,7 @@ func (c *Client) Pending() int { return c.pending.len() }
 //   - ctx's error as soon as ctx is cancelled;
 //   - ErrTooManyPending at a limit of ClientOptions;
 //   - ErrMalformedReply for a reply that can't be decoded;
-//   - messaging.ErrUnavailable if the request was not sent, messaging.ErrUnroutable if its queue is deleted as often as
+//   - messaging.ErrUnavailable if the request was not sent, also because no reply can arrive, messaging.ErrUnroutable if its queue is deleted as often as
 //     it is declared, messaging.ErrInvalidMessage if the broker can't carry the request;
 //   - ErrClosed.
 //
@@ -228,8 +228,12 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 	return nil, callError(ctx, r, err)
 }
 
-// send declares the queue, so that a request to a service that is down waits for it, and sends the request.
+// send declares the queue, so that a request to a service that is down waits for it, and sends the request. It sends none whose
+// reply can't arrive, because the callback queue is away.
 func (c *Client) send(ctx context.Context, r *Request, secret string) error {
+	if err := c.subscription.Await(ctx); err != nil {
+		return err
+	}
 	q := messaging.Queue{Name: r.Queue, Durable: true, Type: c.options.QueueType}
 	if err := c.broker.Ensure(ctx, q); err != nil {
 		return err

@@ -794,6 +794,22 @@ func TestCallbackQueue(t *testing.T) {
 	}
 }
 
+// TestCallbackQueueAway calls while no reply can arrive. Nothing may be sent: the caller could not learn what became of it.
+func TestCallbackQueueAway(t *testing.T) {
+	b := &hooked{Broker: newBroker(t)}
+	b.send = func(context.Context, string, messaging.Message) error {
+		t.Error("sent a request")
+		return nil
+	}
+	b.await = func(context.Context) error { return fmt.Errorf("%w: its node is down", messaging.ErrUnavailable) }
+	c := startClient(t, b, ClientOptions{Timeout: testTimeout})
+	_, err := c.Do(t.Context(), &Request{Queue: "orders.get", Idempotent: true})
+	wantError(t, err, messaging.ErrUnavailable)
+	if n := c.Pending(); n != 0 {
+		t.Errorf("%d calls are left", n)
+	}
+}
+
 // subscribed is a broker that remembers the last subscription.
 type subscribed struct {
 	messaging.Broker

@@ -124,7 +124,24 @@ type hooked struct {
 	messaging.Broker
 	ensure func(ctx context.Context, q messaging.Queue) error
 	send   func(ctx context.Context, queue string, m messaging.Message) error
+	await  func(ctx context.Context) error // of all subscriptions
 }
+
+func (h *hooked) Subscribe(ctx context.Context, q messaging.Queue, handle messaging.Handler, options ...messaging.SubscribeOption,
+) (messaging.Subscription, error) {
+	s, err := h.Broker.Subscribe(ctx, q, handle, options...)
+	if err == nil && h.await != nil {
+		s = hookedSubscription{s, h}
+	}
+	return s, err
+}
+
+type hookedSubscription struct {
+	messaging.Subscription
+	broker *hooked
+}
+
+func (h hookedSubscription) Await(ctx context.Context) error { return h.broker.await(ctx) }
 
 func (h *hooked) Ensure(ctx context.Context, q messaging.Queue) error {
 	if h.ensure == nil {

@@ -709,6 +709,7 @@ func TestStartFails(t *testing.T) {
 // refusesB is a broker that refuses queue b while another subscription is being made.
 type refusesB struct {
 	messaging.Broker
+	messaging.Subscription
 	begun, refused chan struct{}
 	drained        atomic.Bool
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // subscription is a consumer and its workers, goroutines that live only while there are messages to handle. The server's
-// mutex is held in all methods but Drain, work, take and settle.
+// mutex is held in all methods but Await, Drain, work, take and settle.
 type subscription struct {
 	broker   *Broker
 	queue    *queue
@@ -40,6 +40,13 @@ func newSubscription(b *Broker, q *queue, settings messaging.Queue, h messaging.
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
+}
+
+// Await implements messaging.Subscription.
+func (s *subscription) Await(ctx context.Context) error {
+	s.broker.server.mu.Lock()
+	defer s.broker.server.mu.Unlock()
+	return named("receive from", s.queue.Name, s.broker.usable(ctx))
 }
 
 // Drain implements messaging.Subscription.

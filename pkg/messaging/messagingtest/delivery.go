@@ -162,3 +162,16 @@ func testSubscribeContextEnds(t *tester) {
 	t.publish(b, q, "one", "two")
 	t.expect(received, "one", "two")
 }
+
+// testAwait checks that messages arrive when Await says so, also after an interruption.
+func testAwait(t *tester) {
+	b, other, q, received := t.connect(), t.connect(), t.newQueue(), newInbox()
+	s := t.subscribe(b, q, received.handle)
+	for _, text := range numbers(3) {
+		awaittest.Success(t, "deliveries", s.Await)
+		t.publish(other, q, text)
+		t.awaitText(received, text)
+		awaittest.Until(t, "the broker to be ready", func() bool { return b.Ready() == nil })
+		t.options.Interrupt(t.T, b)
+	}
+}

@@ -55,6 +55,7 @@ func Run(t *testing.T, connect Connect, options Options) {
 		{"Prefetch", testPrefetch},
 		{"Concurrency", testConcurrency},
 		{"SubscribeContextEnds", testSubscribeContextEnds},
+		{"Await", testAwait},
 
 		{"Redelivery", testRedelivery},
 		{"RedeliveryWithoutLimit", testRedeliveryWithoutLimit},

@@ -279,12 +279,8 @@ func (b *Broker) Ready() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for s := range b.subscriptions {
-		if !s.live.Load() {
-			reason := errStarting
-			if err := s.failure.Load(); err != nil {
-				reason = *err
-			}
-			return fmt.Errorf("%w: not consuming from queue %s: %w", messaging.ErrUnavailable, s.queue.Name, reason)
+		if i := s.interrupted.Load(); i != nil {
+			return i.reason(s.queue.Name)
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ type session struct {
 	amqp   *amqp.Connection
 	socket *socket
 	user   string // the user that the broker authenticated
+	began  time.Time
 
 	publisher atomic.Pointer[publisher] // only on the connection that publishes
 	refusals  *refusals                 // likewise
@@ -41,7 +42,7 @@ type session struct {
 
 // newSession takes over conn, which has just been dialed.
 func newSession(conn *amqp.Connection, sock *socket, user string) *session {
-	s := &session{amqp: conn, socket: sock, user: user}
+	s := &session{amqp: conn, socket: sock, user: user, began: time.Now()}
 	s.prober = newProber(s)
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.watch()

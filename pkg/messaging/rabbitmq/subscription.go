@@ -32,11 +32,10 @@ type subscription struct {
 	handling  context.Context // ends when the drain's time is up
 	cutOff    context.CancelFunc
 
-	live    atomic.Bool           // a consumer is registered with the broker
-	failure atomic.Pointer[error] // why the last attempt to start a consumer failed
-	ended   sync.WaitGroup        // consumers whose handlers still run
-	stopped chan struct{}         // closed when run has returned
-	held    [locks]bool           // the locks that its consumers have held; see consumer.lock
+	interrupted atomic.Pointer[interruption] // nil while a consumer is registered with the broker
+	ended       sync.WaitGroup               // consumers whose handlers still run
+	stopped     chan struct{}                // closed when run has returned
+	held        [locks]bool                  // the locks that its consumers have held; see consumer.lock
 }
 
 func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o driver.SubscribeOptions) *subscription {
@@ -49,6 +48,7 @@ func newSubscription(b *Broker, q messaging.Queue, h messaging.Handler, o driver
 		replaced: make(chan struct{}, maxReplaced),
 		stopped:  make(chan struct{}),
 	}
+	s.interrupted.Store(newInterruption())
 	s.accepting, s.drain = context.WithCancel(context.Background())
 	s.retrying, s.giveUp = context.WithCancel(context.Background())
 	s.handling, s.cutOff = context.WithCancel(context.Background())
@@ -90,27 +90,25 @@ func (s *subscription) run(first chan<- error) {
 			first <- err
 			return
 		case err != nil:
-			s.failure.Store(&err)
+			s.interrupted.Load().failure.Store(&err)
 			wait := pause.NextBackOff()
 			log.Warn("start consumer", "error", err, "retry_in", wait)
 			sleep(s.accepting, wait)
 		default:
 			pause.Reset()
-			s.live.Store(true)
+			close(s.interrupted.Swap(nil).over)
 			if !started {
 				started = true
 				first <- nil
 			}
 			c.serve()
-			s.live.Store(false)
+			s.interrupted.Store(newInterruption())
 		}
 	}
 	if !started {
 		first <- messaging.ErrClosed
 	}
 }
-
-var errStarting = errors.New("no consumer yet")
 
 // isFinal reports whether a refusal is permanent.
 func isFinal(err error) bool {

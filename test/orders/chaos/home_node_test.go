@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -27,7 +28,13 @@ func TestLongHomeNodeDown(t *testing.T) {
 	for _, p := range s.Processes() {
 		p.AwaitNotReady(t, "") // whatever reason the broker gives
 	}
+	noticed := time.Now()
 	wait(t, size(2*time.Second, 20*time.Second))
+	slowest := slowestRefusal(t, l.between(noticed, time.Now()))
+	// The first calls wait for up to a second, in case the queues are back soon.
+	if allowed := size(limit+grace(), 1500*time.Millisecond); slowest > allowed {
+		t.Errorf("a refusal took %s, want %s at most", slowest, allowed)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	if err := home.Restart(ctx); err != nil {
@@ -35,5 +42,6 @@ func TestLongHomeNodeDown(t *testing.T) {
 	}
 	c.dead = nil
 	l.outage(t, killed, time.Now())
-	l.finish(t, "the node with the classic queues is down", ordersDatabase(s.Dir), size(system.Patience, 5*time.Second))
+	fault := fmt.Sprintf("the node with the classic queues is down (each call refused within %s)", slowest.Round(time.Millisecond))
+	l.finish(t, fault, ordersDatabase(s.Dir), size(system.Patience, 5*time.Second))
 }
