@@ -35,7 +35,7 @@ func Refused(err error) bool {
 // Run calls edit with a copy of the checkout that the working directory is in. It writes what edit has changed, or with
 // DryRun prints it. next are the commands to run afterwards.
 func (f Flags) Run(ctx context.Context, out io.Writer, edit func(context.Context, *Tree) error, next ...string) (err error) {
-	root, err := findCheckout(".")
+	root, err := Root()
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func newCheckout(t *testing.T) string {
 		{"add", "."},
 		{"-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message=all"},
 	} {
-		if _, err := git(t.Context(), root, args...); err != nil {
+		if _, err := Git(t.Context(), root, args...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestDryRun(t *testing.T) {
 	if err := os.WriteFile(patch, out.Bytes(), filePermissions); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := git(t.Context(), root, "apply", patch); err != nil {
+	if _, err := Git(t.Context(), root, "apply", patch); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	applied := contents(t, root)

@@ -23,6 +23,9 @@ type file struct {
 	mode    fs.FileMode
 }
 
+// Root returns the folder of the Warren system that the working directory is in.
+func Root() (string, error) { return findCheckout(".") }
+
 // findCheckout returns the folder of the Warren system that a folder is in.
 func findCheckout(folder string) (string, error) {
 	folder, err := filepath.Abs(folder)
@@ -44,8 +47,8 @@ func findCheckout(folder string) (string, error) {
 	}
 }
 
-// git runs git in a folder and returns what it prints.
-func git(ctx context.Context, folder string, args ...string) ([]byte, error) {
+// Git runs git in a folder and returns what it prints.
+func Git(ctx context.Context, folder string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = folder
 	out, err := cmd.Output()
@@ -59,7 +62,7 @@ func git(ctx context.Context, folder string, args ...string) ([]byte, error) {
 }
 
 func refuseUncommitted(ctx context.Context, root string) error {
-	status, err := git(ctx, root, "status", "--porcelain", "--", ".")
+	status, err := Git(ctx, root, "status", "--porcelain", "--", ".")
 	if err != nil {
 		return Refuse("%s is not under git, so the change could not be undone: %v", root, err)
 	}
@@ -71,7 +74,7 @@ func refuseUncommitted(ctx context.Context, root string) error {
 
 // copyCheckout copies the files that git tracks, or would, to folder. It also returns them.
 func copyCheckout(ctx context.Context, root, folder string) (*Tree, map[string]file, error) {
-	list, err := git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list, err := Git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
 		return nil, nil, err
 	}

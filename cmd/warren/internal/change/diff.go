@@ -66,7 +66,7 @@ func printDiff(ctx context.Context, out io.Writer, changes []fileChange) (err er
 			return err
 		}
 	}
-	text, err := git(ctx, folder, "diff", "--no-index", "--no-prefix", "--no-renames", "--no-color", "--no-ext-diff", "a", "b")
+	text, err := Git(ctx, folder, "diff", "--no-index", "--no-prefix", "--no-renames", "--no-color", "--no-ext-diff", "a", "b")
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != 1) { // 1: there are differences
 		return err
 	}

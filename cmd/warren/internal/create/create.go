@@ -3,5 +3,6 @@ package create
 
 // Command is warren new.
 type Command struct {
-	Service serviceCommand `cmd:"" help:"Add a service."`
+	Service serviceCommand `cmd:"" help:"Add a service with its routes."`
+	System  systemCommand  `cmd:"" help:"Start a system of your own in a new git repository."`
 }

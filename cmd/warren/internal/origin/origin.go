@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os/exec"
 	"slices"
 	"strings"
 
@@ -70,6 +69,6 @@ func SetGenerated(tree *change.Tree, service string, generated bool) error {
 
 // Describe returns the version of the checkout in a folder: its last tag and the commits since. It is empty without git.
 func Describe(ctx context.Context, folder string) string {
-	out, _ := exec.CommandContext(ctx, "git", "-C", folder, "describe", "--tags", "--always").Output() // the version is a hint
+	out, _ := change.Git(ctx, folder, "describe", "--tags", "--always") // the version is a hint
 	return strings.TrimSpace(string(out))
 }

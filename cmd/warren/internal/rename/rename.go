@@ -8,10 +8,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/mod/module"
 
 	"example.com/warren/cmd/warren/internal/change"
@@ -26,12 +26,23 @@ type Command struct {
 	Name   string `help:"The product's name in texts, containers, volumes and tokens, such as shop. Default: the present one."`
 }
 
+// Kept says what a rename leaves alone.
+const Kept = "Kept: the tool's name (bin/warren), LICENSE, and the headings of versions in CHANGELOG.md."
+
+// Help follows the flags of warren rename --help.
+func (*Command) Help() string {
+	return `The module path is replaced in all files, the name where it is the product's. The tool is still called warren.
+
+Example:
+  warren rename github.com/acme/shop --name shop`
+}
+
 // Run renames the checkout that the working directory is in.
-func (c *Command) Run(ctx context.Context) error {
+func (c *Command) Run(ctx context.Context, k *kong.Context) error {
 	if err := Check(c.Module, c.Name); err != nil {
 		return err
 	}
-	return c.Flags.Run(ctx, os.Stdout, func(ctx context.Context, tree *change.Tree) error {
+	return c.Flags.Run(ctx, k.Stdout, func(ctx context.Context, tree *change.Tree) error {
 		o, err := origin.Read(tree)
 		if err != nil {
 			return err
@@ -45,8 +56,8 @@ func (c *Command) Run(ctx context.Context) error {
 		if err := Tree(tree, o, c.Module, c.Name, c.Force); err != nil || c.DryRun {
 			return err
 		}
-		fmt.Println("Kept: the tool's name (bin/warren), LICENSE, and the headings of versions in CHANGELOG.md.")
-		return nil
+		_, err = fmt.Fprintln(k.Stdout, Kept)
+		return err
 	}, "make test")
 }
 
@@ -61,7 +72,7 @@ func Check(modulePath, name string) error {
 		return change.Refuse("%v: use a path that begins with a domain, such as github.com/acme/shop", err)
 	}
 	if name != "" && (len(name) > maxName || !validName.MatchString(name)) {
-		return change.Refuse("%q can't be a name: use up to %d lower-case letters, digits and hyphens, such as shop", name, maxName)
+		return change.Refuse("--name %q: use up to %d lower-case letters, digits and hyphens, such as shop", name, maxName)
 	}
 	return nil
 }
@@ -86,7 +97,7 @@ func Tree(tree *change.Tree, o *origin.Origin, modulePath, name string, force bo
 			continue
 		}
 		if line := to.firstUse(file, text); line > 0 && name != o.Name && !force {
-			return change.Refuse("%s:%d has the word %s, which a later rename would take for the name: choose another --name, or use --force",
+			return change.Refuse("%s:%d has the word %s, which a later rename would take for the name: choose another with --name",
 				file, line, to.title)
 		}
 		renamed, err := from.replace(file, text, to)
