@@ -167,8 +167,9 @@ func (c *Client) Pending() int { return c.pending.len() }
 //   - ctx's error as soon as ctx is cancelled;
 //   - ErrTooManyPending at a limit of ClientOptions;
 //   - ErrMalformedReply for a reply that can't be decoded;
-//   - messaging.ErrUnavailable if the request was not sent, also because no reply can arrive, messaging.ErrUnroutable if its queue is deleted as often as
-//     it is declared, messaging.ErrInvalidMessage if the broker can't carry the request;
+//   - messaging.ErrUnavailable if the request was not sent, also because its reply could not arrive;
+//   - messaging.ErrUnroutable if its queue is deleted as often as it is declared;
+//   - messaging.ErrInvalidMessage if the broker can't carry the request;
 //   - ErrClosed.
 //
 // A lost connection to the broker ends no call: the reply waits in the callback queue. Since the request itself may be

@@ -23,7 +23,7 @@ func TestAwait(t *testing.T) {
 		takes       time.Duration
 	}{
 		"live":                 {interrupted: -1},
-		"over soon":            {interrupted: 300 * time.Millisecond, connected: time.Hour, over: 200 * time.Millisecond, takes: 200 * time.Millisecond},
+		"over soon":            {connected: time.Hour, over: 200 * time.Millisecond, takes: 200 * time.Millisecond},
 		"short so far":         {interrupted: 300 * time.Millisecond, connected: time.Hour, want: refused, takes: 700 * time.Millisecond},
 		"long":                 {interrupted: time.Minute, connected: time.Hour, want: refused},
 		"long, just connected": {interrupted: time.Minute, over: 200 * time.Millisecond, takes: 200 * time.Millisecond},
