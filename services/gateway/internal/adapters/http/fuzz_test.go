@@ -35,17 +35,17 @@ func patient() settings {
 func FuzzRequest(f *testing.F) {
 	authorized := "Authorization: Bearer " + validToken + "\r\n"
 	for _, seed := range []string{
-		"GET /v1/things?limit=2&limit=3 HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
+		"GET /v1/things?limit=2&limit=3 HTTP/1.1\r\nHost: gateway\r\n" + authorized + "\r\n",
 		"HEAD /v1/things HTTP/1.0\r\n" + authorized + "\r\n",
-		"POST /v1/things HTTP/1.1\r\nHost: warren\r\n" + authorized +
+		"POST /v1/things HTTP/1.1\r\nHost: gateway\r\n" + authorized +
 			"Content-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{}",
-		"POST /v1/things HTTP/1.1\r\nHost: warren\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"POST /v1/things/a%2Fb/cancel?x=%20 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Connection: Accept, close\r\nAccept: a\r\n\r\n",
-		"POST /v1/login HTTP/1.1\r\nHost: warren\r\nrpc-identity: {\"subject\":\"1\"}\r\nContent-Length: 3\r\n\r\n{\"u",
-		"GET /v1/things/7 HTTP/1.1\r\nHost: warren\r\n" + authorized + "Authorization: Bearer x\r\n\r\n",
-		"GET http://other/v1/things?%zz HTTP/1.1\r\nHost: warren\r\n" + authorized + "\r\n",
-		"OPTIONS * HTTP/1.1\r\nHost: warren\r\nX-Large: " + strings.Repeat("x", 13<<10) + "\r\n\r\n",
-		"CONNECT warren:80 HTTP/1.1\r\nHost: warren\r\nX-" + strings.Repeat("n", 300) + ": x\r\n\r\n",
+		"POST /v1/things HTTP/1.1\r\nHost: gateway\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"POST /v1/things/a%2Fb/cancel?x=%20 HTTP/1.1\r\nHost: gateway\r\n" + authorized + "Connection: Accept, close\r\nAccept: a\r\n\r\n",
+		"POST /v1/login HTTP/1.1\r\nHost: gateway\r\nrpc-identity: {\"subject\":\"1\"}\r\nContent-Length: 3\r\n\r\n{\"u",
+		"GET /v1/things/7 HTTP/1.1\r\nHost: gateway\r\n" + authorized + "Authorization: Bearer x\r\n\r\n",
+		"GET http://other/v1/things?%zz HTTP/1.1\r\nHost: gateway\r\n" + authorized + "\r\n",
+		"OPTIONS * HTTP/1.1\r\nHost: gateway\r\nX-Large: " + strings.Repeat("x", 13<<10) + "\r\n\r\n",
+		"CONNECT gateway:80 HTTP/1.1\r\nHost: gateway\r\nX-" + strings.Repeat("n", 300) + ": x\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
 	}

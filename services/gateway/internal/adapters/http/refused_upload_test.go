@@ -71,7 +71,7 @@ func TestRefusedUploads(t *testing.T) {
 				if encoding == "chunked" {
 					body, header = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", test.size, body), "Transfer-Encoding: chunked"
 				}
-				request := strings.Join([]string{test.target + " HTTP/1.1", "Host: warren", test.header, header, "", body}, "\r\n")
+				request := strings.Join([]string{test.target + " HTTP/1.1", "Host: gateway", test.header, header, "", body}, "\r\n")
 				if _, err := io.WriteString(conn, request); err != nil {
 					t.Fatalf("send: %v", err)
 				}

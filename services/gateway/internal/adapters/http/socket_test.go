@@ -47,7 +47,7 @@ func (f *fixture) dial(t *testing.T) *net.TCPConn {
 }
 
 func head(method, target string, headers ...string) string {
-	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: warren", "Authorization: Bearer " + validToken}, headers...)
+	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: gateway", "Authorization: Bearer " + validToken}, headers...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
@@ -199,7 +199,7 @@ func TestHead(t *testing.T) {
 // TestConnectionCloses after requests whose framing another server on the way may have read differently (RFC 9112, section 6.1):
 // what follows them is not another request.
 func TestConnectionCloses(t *testing.T) {
-	const chunks, smuggled = "2\r\n{}\r\n0\r\n\r\n", "GET /v1/things HTTP/1.1\r\nHost: warren\r\n\r\n"
+	const chunks, smuggled = "2\r\n{}\r\n0\r\n\r\n", "GET /v1/things HTTP/1.1\r\nHost: gateway\r\n\r\n"
 	both := head("POST", "/v1/things", "Content-Length: 2", "Transfer-Encoding: chunked")
 	tests := map[string]struct {
 		request   string

@@ -38,7 +38,7 @@ func (r clientRequest) with(headers ...string) clientRequest {
 
 func (r clientRequest) String() string {
 	lines := append([]string{
-		"POST " + r.target + " HTTP/1.1", "Host: warren", "Accept: text/plain", "Content-Type: application/json",
+		"POST " + r.target + " HTTP/1.1", "Host: gateway", "Accept: text/plain", "Content-Type: application/json",
 		"Idempotency-Key: key", fmt.Sprintf("Content-Length: %d", len(r.body)),
 	}, r.headers...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n" + r.body
