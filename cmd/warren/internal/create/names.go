@@ -1,4 +1,3 @@
-// Package create has the commands that make something new.
 package create
 
 import (
@@ -19,7 +18,7 @@ import (
 	"example.com/warren/pkg/service"
 )
 
-// Names are the names in a new service. They consist of lower-case words and hyphens.
+// Names are the names in a new service: lower-case words, joined by hyphens.
 type Names struct {
 	Service   string
 	Entity    string // what the service keeps, e.g. "invoice"
@@ -27,117 +26,105 @@ type Names struct {
 	AdminAddr string
 }
 
-var (
-	namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-
-	// reserved are folders that the go command treats differently, and what RabbitMQ and the compose files call their own.
-	reserved = []string{"documentation", "internal", "main", "testdata", "vendor", "amq", "gateway-admin", "identity-keys", "rabbitmq"}
-)
-
-// maxNameLength is such that no line of a service is longer than the linter allows.
-const maxNameLength = 30
-
 // ParseNames returns the names of a new service in tree. The default of entity is the singular of serviceName, and that of
-// plural the plural of entity. Port 0 stands for one that no other service has by default.
+// plural is the plural of entity. Port 0 stands for one that no other service has by default.
 func ParseNames(tree *change.Tree, serviceName, entity, plural string, port uint16) (Names, error) {
-	if err := checkName("service", serviceName); err != nil {
-		return Names{}, err
-	}
 	english := pluralize.NewClient()
 	if entity == "" {
-		entity = serviceName
-		if singular := english.Singular(serviceName); singular != "" && english.Plural(singular) == serviceName {
-			entity = singular
+		if entity = english.Singular(serviceName); english.Plural(entity) != serviceName {
+			entity = serviceName
 		}
-	}
-	if err := checkName("entity", entity); err != nil {
-		return Names{}, err
 	}
 	if plural == "" {
 		plural = english.Plural(entity)
 	}
-	if err := checkName("plural", plural); err != nil {
-		return Names{}, err
+	for _, name := range []string{serviceName, entity, plural} {
+		if !namePattern.MatchString(name) || len(name) > maxNameLength {
+			return Names{}, change.Refuse("%q is no name: up to %d lower-case letters, digits and single hyphens, of which the first is a letter",
+				name, maxNameLength)
+		}
 	}
 	if plural == entity {
 		return Names{}, change.Refuse("the plural of %s has to differ from it: set --plural", entity)
 	}
 	if strings.HasPrefix(plural, "sqlite-") || strings.HasPrefix(plural, "goose") {
-		return Names{}, change.Refuse("a table can't be called %s, which SQLite or goose would take for its own: set --plural", plural)
+		return Names{}, change.Refuse("SQLite or goose would take a table of %s for its own: set --plural", plural)
 	}
-	if err := checkService(tree, serviceName); err != nil {
+	by, err := owner(tree, serviceName)
+	if err != nil {
 		return Names{}, err
+	}
+	if by != "" {
+		return Names{}, change.Refuse("no service can be called %s, which is the name of %s", serviceName, by)
 	}
 	ports, err := adminPorts(tree)
 	if err != nil {
 		return Names{}, err
 	}
-	switch {
-	case port == 0:
+	if port == 0 {
 		port = slices.Max(append(ports, gatewayPort)) + 1
-	case slices.Contains(ports, port):
+	} else if slices.Contains(ports, port) {
 		return Names{}, change.Refuse("port %d is that of another service", port)
 	}
-	n := Names{Service: serviceName, Entity: entity, Plural: plural, AdminAddr: fmt.Sprintf("127.0.0.1:%d", port)}
-	_, err = Files(tree, n)
-	return n, err
+	return Names{Service: serviceName, Entity: entity, Plural: plural, AdminAddr: fmt.Sprintf("127.0.0.1:%d", port)}, nil
 }
 
-func checkName(kind, name string) error {
-	if !namePattern.MatchString(name) || len(name) > maxNameLength {
-		return change.Refuse("%s %q: a name has up to %d lower-case letters, digits and single hyphens, and starts with a letter",
-			kind, name, maxNameLength)
-	}
-	return nil
-}
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// maxNameLength keeps the lines of a service as short as the linter wants them.
+const maxNameLength = 30
 
 // packageName returns the name of a service's Go package.
-func packageName(service string) string { return strings.ReplaceAll(service, "-", "") }
+func packageName(name string) string { return strings.ReplaceAll(name, "-", "") }
 
-// settingsPrefix returns what the names of a service's environment variables begin with.
-func settingsPrefix(service string) string {
-	return strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_"
+// reserved are the names that tools know, by whose they are.
+var reserved = map[string][]string{
+	"something special to the go command": {"documentation", "internal", "main", "testdata", "vendor"},
+	"something in the containers":         {"gateway-admin", "identity-keys", "rabbitmq", "service"},
+	"queues that RabbitMQ owns":           {"amq"},
+}
+
+// owner returns what has the name of a service, or is too similar to it. It returns "" if the name is free.
+func owner(tree *change.Tree, name string) (string, error) {
+	goName := packageName(name)
+	services, err := tree.Services()
+	if err != nil {
+		return "", err
+	}
+	for _, other := range services {
+		if packageName(other) == goName {
+			return "services/" + other, nil
+		}
+	}
+	if token.IsKeyword(goName) || types.Universe.Lookup(goName) != nil {
+		return "something in the language Go", nil
+	}
+	for who, names := range reserved {
+		if slices.Contains(names, name) {
+			return who, nil
+		}
+	}
+	for _, folder := range []string{"cmd/" + name, "test/" + name} {
+		if tree.Exists(folder) {
+			return folder, nil
+		}
+	}
+	list, err := service.Settings(skeleton.New())
+	if err != nil {
+		return "", err
+	}
+	for _, setting := range list {
+		if strings.HasPrefix(setting.Variable, strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"_") {
+			return "the setting " + setting.Variable, nil
+		}
+	}
+	return "", nil
 }
 
 // gatewayPort is the first admin port.
 const gatewayPort = 9090
 
 var adminAddr = regexp.MustCompile(`AdminAddr:\s*"127\.0\.0\.1:(\d+)"`)
-
-// checkService returns an error if the name of a service is taken.
-func checkService(tree *change.Tree, name string) error {
-	taken := func(by string) error { return change.Refuse("service %q: the name is taken by %s", name, by) }
-	joined := packageName(name)
-	services, err := tree.Services()
-	if err != nil {
-		return err
-	}
-	for _, other := range services {
-		if packageName(other) == joined {
-			return taken("services/" + other)
-		}
-	}
-	switch {
-	case token.IsKeyword(joined) || types.Universe.Lookup(joined) != nil:
-		return taken("Go")
-	case slices.Contains(reserved, name):
-		return taken("the Go tools, RabbitMQ or the containers")
-	case tree.Exists("test/" + name):
-		return taken("the folder test/" + name)
-	case tree.Exists("cmd/" + name):
-		return taken("the program cmd/" + name)
-	}
-	list, err := service.Settings(skeleton.New())
-	if err != nil {
-		return err
-	}
-	for _, setting := range list {
-		if strings.HasPrefix(setting.Variable, settingsPrefix(name)) {
-			return taken("the setting " + setting.Variable)
-		}
-	}
-	return nil
-}
 
 // adminPorts returns the ports of the services' admin listeners.
 func adminPorts(tree *change.Tree) ([]uint16, error) {

@@ -4,18 +4,26 @@ import (
 	"context"
 	"fmt"
 
+	"go.uber.org/fx"
+
 	"example.com/warren/cmd/warren/internal/skeleton/internal/app"
+	database "example.com/warren/pkg/sqlite"
 )
 
 // demoUser is the user demo in the demo data of access-control.
 var demoUser = app.Caller{ID: "0190a6d0-0000-7000-8000-000000000001"}
 
-// seed adds the demo data that does not exist yet.
-func seed(ctx context.Context, useCases *app.Widgets) error {
-	for _, name := range []string{"First widget", "Second widget", "Third widget"} {
-		if _, err := useCases.Create(ctx, demoUser, "demo "+name, name); err != nil {
-			return fmt.Errorf("add demo data: %w", err)
-		}
+// addDemoData adds the demo data that does not exist yet.
+func addDemoData(config *Config, lifecycle fx.Lifecycle, useCases *app.Widgets) {
+	if !config.DemoData {
+		return
 	}
-	return nil
+	lifecycle.Append(fx.StartHook(func(ctx context.Context) error {
+		for _, name := range []string{"First", "Second", "Third"} {
+			if _, err := useCases.Create(ctx, demoUser, "demo "+name, name); err != nil {
+				return fmt.Errorf("add demo data: %w", database.MarkTemporary(err))
+			}
+		}
+		return nil
+	}))
 }

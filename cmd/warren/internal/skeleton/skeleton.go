@@ -1,15 +1,12 @@
-// Package skeleton is the service that keeps widgets.
+// Package skeleton is the service that keeps widgets. Users see their own ones.
 //
-// Its methods are skeleton.getAll, skeleton.get and skeleton.create. Users see their own widgets.
-//
-// # Reading order
+// Its methods are skeleton.getAll, skeleton.get and skeleton.create.
 //
 // This file wires the service. internal/adapters/rpc receives a request and calls a use case in internal/app, which
 // applies the rules of internal/domain and stores the result through internal/adapters/sqlite.
 package skeleton
 
 import (
-	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +16,6 @@ import (
 	"example.com/warren/cmd/warren/internal/skeleton/internal/adapters/sqlite"
 	"example.com/warren/cmd/warren/internal/skeleton/internal/app"
 	"example.com/warren/pkg/service"
-	database "example.com/warren/pkg/sqlite"
 )
 
 // Config holds the service's settings.
@@ -40,33 +36,22 @@ func New() service.Service {
 
 // Module wires the service. It needs a *Config and what the chassis provides.
 var Module = fx.Module("skeleton",
-	fx.Provide(
-		fx.Private, // other services in the same process provide the same types
-		newStore,
-		newUseCases,
-	),
+	fx.Provide(newStore, newUseCases, fx.Private), // other services in the same process provide the same types
 	service.ProvideHealthCheck(newHealthCheck),
 	fx.Invoke(addDemoData, rpc.Register),
 )
 
-func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.WidgetStore {
-	store := sqlite.NewWidgetStore(config.Database)
+func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.Store {
+	store := sqlite.NewStore(config.Database)
 	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
 	return store
 }
 
-func newHealthCheck(store *sqlite.WidgetStore) service.HealthCheck {
+func newHealthCheck(store *sqlite.Store) service.HealthCheck {
 	return service.HealthCheck{Name: "database", Check: store.Check}
 }
 
 // newUseCases makes IDs of UUIDs that sort by the time they are made at.
-func newUseCases(store *sqlite.WidgetStore) *app.Widgets {
+func newUseCases(store *sqlite.Store) *app.Widgets {
 	return app.NewWidgets(store, func() string { return uuid.Must(uuid.NewV7()).String() }, time.Now)
-}
-
-func addDemoData(config *Config, lifecycle fx.Lifecycle, useCases *app.Widgets) {
-	if !config.DemoData {
-		return
-	}
-	lifecycle.Append(fx.StartHook(func(ctx context.Context) error { return database.MarkTemporary(seed(ctx, useCases)) }))
 }

@@ -1,54 +1,64 @@
 package app_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"example.com/warren/cmd/warren/internal/skeleton/internal/app"
 	"example.com/warren/cmd/warren/internal/skeleton/internal/domain"
+	"example.com/warren/cmd/warren/internal/skeleton/internal/storetest"
 )
 
-var alice, bob = app.Caller{ID: "alice"}, app.Caller{ID: "bob"}
+// fakeStore implements app.Store in memory, by owner and key.
+type fakeStore map[[2]string]domain.Widget
 
-// newUseCases numbers what it creates from 1.
-func newUseCases() *app.Widgets {
+func (s fakeStore) Create(
+	_ context.Context, created domain.Widget, key string,
+) (domain.Widget, error) {
+	if stored, used := s[[2]string{created.OwnerID, key}]; used {
+		return stored, nil
+	}
+	s[[2]string{created.OwnerID, key}] = created
+	return created, nil
+}
+
+func (s fakeStore) Get(_ context.Context, ownerID, id string) (domain.Widget, error) {
+	for _, each := range s {
+		if each.OwnerID == ownerID && each.ID == id {
+			return each, nil
+		}
+	}
+	return domain.Widget{}, domain.ErrNotFound
+}
+
+func (s fakeStore) List(_ context.Context, ownerID, before string, limit int) ([]domain.Widget, error) {
+	list := slices.SortedFunc(maps.Values(s), func(a, b domain.Widget) int { return strings.Compare(b.ID, a.ID) })
+	list = slices.DeleteFunc(list, func(each domain.Widget) bool {
+		return each.OwnerID != ownerID || before != "" && each.ID >= before
+	})
+	return list[:min(limit, len(list))], nil
+}
+
+func TestFakeStore(t *testing.T) { storetest.Run(t, fakeStore{}) }
+
+func TestUseCases(t *testing.T) {
 	last := 0
-	return app.NewWidgets(new(fakeStore), func() string { last++; return fmt.Sprint(last) }, time.Now)
-}
-
-func TestCreateAndGet(t *testing.T) {
-	useCases := newUseCases()
-	created, err := useCases.Create(t.Context(), alice, "key", "name")
-	if err != nil || created.ID != "1" || created.OwnerID != "alice" || created.Name != "name" {
-		t.Errorf("create: %+v, %v", created, err)
-	}
-	if got, err := useCases.Get(t.Context(), alice, "1"); err != nil || got != created {
-		t.Errorf("get: %+v, %v; want %+v", got, err, created)
-	}
-	if _, err := useCases.Get(t.Context(), bob, "1"); !errors.Is(err, domain.ErrNotFound) {
-		t.Errorf("get as another user: %v, want ErrNotFound", err)
-	}
-	if _, err := useCases.Create(t.Context(), alice, "key", "other"); !errors.Is(err, app.ErrKeyReused) {
-		t.Errorf("create with a used key: %v, want ErrKeyReused", err)
-	}
-}
-
-func TestList(t *testing.T) {
-	useCases := newUseCases()
+	newID := func() string { last++; return fmt.Sprint(last) }
+	useCases := app.NewWidgets(fakeStore{}, newID, time.Now)
+	alice := app.Caller{ID: "alice"}
 	for _, key := range []string{"a", "b", "c"} {
 		if _, err := useCases.Create(t.Context(), alice, key, "name"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for cursor, want := range map[string]struct {
-		length int
-		next   string
-	}{"": {2, "2"}, "2": {1, ""}, "3": {2, ""}} {
-		page, next, err := useCases.List(t.Context(), alice, cursor, 2)
-		if err != nil || len(page) != want.length || next != want.next {
-			t.Errorf("page after %q: %v, next %q, %v; want %+v", cursor, page, next, err, want)
+	for cursor, want := range map[string]string{"": "2", "2": "", "3": ""} {
+		if page, next, err := useCases.List(t.Context(), alice, cursor, 2); err != nil || next != want {
+			t.Errorf("page after %q: %v, %v; next %q, want %q", cursor, page, err, next, want)
 		}
 	}
 }

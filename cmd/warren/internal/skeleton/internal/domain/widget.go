@@ -8,18 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxNameLength is the maximum number of characters in a name.
-const MaxNameLength = 100
+const maxNameLength = 100 // characters
 
-// ErrNotFound reports that an ID is unknown, or that the caller may not know of it.
-var ErrNotFound = errors.New("widget not found")
-
-// InvalidError reports which field breaks a rule.
-type InvalidError struct{ Field, Message string }
-
-func (e *InvalidError) Error() string {
-	return fmt.Sprintf("invalid widget: %s %s", e.Field, e.Message)
-}
+var (
+	// ErrNotFound reports that an ID is unknown, or that the caller may not know of it.
+	ErrNotFound = errors.New("widget not found")
+	// ErrNameLength reports that a name is too short or too long.
+	ErrNameLength = fmt.Errorf("must have 1 to %d characters", maxNameLength)
+)
 
 // Widget belongs to the user who created it.
 type Widget struct {
@@ -29,10 +25,10 @@ type Widget struct {
 	CreatedAt time.Time
 }
 
-// NewWidget returns an *InvalidError if the name breaks a rule.
+// NewWidget checks the rules.
 func NewWidget(id, ownerID, name string, now time.Time) (Widget, error) {
-	if n := utf8.RuneCountInString(name); n < 1 || n > MaxNameLength {
-		return Widget{}, &InvalidError{Field: "name", Message: fmt.Sprintf("must have 1 to %d characters", MaxNameLength)}
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxNameLength {
+		return Widget{}, ErrNameLength
 	}
 	return Widget{ID: id, OwnerID: ownerID, Name: name, CreatedAt: now}, nil
 }

@@ -1,9 +1,5 @@
-// Package rpc serves the use cases as methods of pkg/rpc.
-//
-// # Add a method
-//
-// A method takes three edits: its use case in package app, its handler here with its line in [Register], and its route in
-// the gateway's routes.go.
+// Package rpc serves the use cases as methods of pkg/rpc. A new method takes a use case in package app, a handler here with
+// its line in [Register], and a route in the gateway's routes.go.
 package rpc
 
 import (
@@ -17,8 +13,6 @@ import (
 	"example.com/warren/cmd/warren/internal/skeleton/internal/domain"
 	"example.com/warren/pkg/rpc"
 )
-
-const defaultLimit = 20
 
 // Register registers the service's methods with server.
 func Register(server *rpc.Server, useCases *app.Widgets) {
@@ -44,14 +38,11 @@ func asCaller[In, Out any](
 
 // problem translates the errors that the caller may see. Any other error becomes status 500.
 func problem(err error) error {
-	var invalid *domain.InvalidError
 	switch {
 	case errors.Is(err, domain.ErrNotFound):
 		return rpc.NotFound("%s", domain.ErrNotFound)
-	case errors.As(err, &invalid):
-		return rpc.Unprocessable("invalid input").WithFields(rpc.FieldError{Field: invalid.Field, Message: invalid.Message})
-	case errors.Is(err, app.ErrKeyReused):
-		return rpc.Unprocessable("%s", app.ErrKeyReused).WithReason("idempotency-key-reused")
+	case errors.Is(err, domain.ErrNameLength):
+		return rpc.Unprocessable("invalid input").WithFields(rpc.FieldError{Field: "name", Message: domain.ErrNameLength.Error()})
 	default:
 		return err
 	}
@@ -60,12 +51,9 @@ func problem(err error) error {
 // widgetOutput is the wire format of domain.Widget.
 type widgetOutput struct {
 	ID        string    `json:"id"`
+	OwnerID   string    `json:"owner_id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"created_at"`
-}
-
-func newWidgetOutput(from domain.Widget) widgetOutput {
-	return widgetOutput{ID: from.ID, Name: from.Name, CreatedAt: from.CreatedAt}
 }
 
 type handlers struct{ useCases *app.Widgets }
@@ -81,10 +69,10 @@ type getAllOutput struct {
 }
 
 func (h handlers) getAll(ctx context.Context, caller app.Caller, in getAllInput) (getAllOutput, error) {
-	page, next, err := h.useCases.List(ctx, caller, in.Cursor, cmp.Or(in.Limit, defaultLimit))
+	page, next, err := h.useCases.List(ctx, caller, in.Cursor, cmp.Or(in.Limit, 20))
 	out := getAllOutput{Widgets: make([]widgetOutput, len(page)), NextCursor: next}
 	for i, each := range page {
-		out.Widgets[i] = newWidgetOutput(each)
+		out.Widgets[i] = widgetOutput(each)
 	}
 	return out, err
 }
@@ -95,13 +83,12 @@ type getInput struct {
 
 func (h handlers) get(ctx context.Context, caller app.Caller, in getInput) (widgetOutput, error) {
 	found, err := h.useCases.Get(ctx, caller, in.ID)
-	return newWidgetOutput(found), err
+	return widgetOutput(found), err
 }
 
-// createInput repeats the limits of the domain, so that the caller learns of all wrong fields at once.
 type createInput struct {
 	Key  string `json:"-" header:"Idempotency-Key" validate:"omitempty,max=255,printascii"`
-	Name string `json:"name" validate:"required,max=100"`
+	Name string `json:"name"`
 }
 
 // create uses the request's ID if there is no key, so that a request that the broker delivers twice creates once.
@@ -115,5 +102,5 @@ func (h handlers) create(ctx context.Context, caller app.Caller, in createInput)
 		return widgetOutput{}, err
 	}
 	rpc.ReplyHeader(ctx).Set("Location", "/v1/widgets/"+created.ID)
-	return newWidgetOutput(created), nil
+	return widgetOutput(created), nil
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/warren/cmd/warren/internal/skeleton/internal/app"
 	"example.com/warren/cmd/warren/internal/skeleton/internal/domain"
 	"example.com/warren/pkg/sqlite"
 )
@@ -17,18 +16,16 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// WidgetStore implements app.WidgetStore. Use it between Open and Close.
-type WidgetStore struct {
-	*sqlite.DB
-}
+// Store implements app.Store. Use it between Open and Close.
+type Store struct{ *sqlite.DB }
 
-var _ app.WidgetStore = (*WidgetStore)(nil)
+// NewStore returns the store in the file at path.
+func NewStore(path string) *Store { return &Store{sqlite.NewDB(path, migrations)} }
 
-// NewWidgetStore returns the store in the file at path.
-func NewWidgetStore(path string) *WidgetStore { return &WidgetStore{sqlite.NewDB(path, migrations)} }
-
-// Create implements app.WidgetStore. It updates an existing row to what it is, so that the statement returns that row.
-func (s *WidgetStore) Create(ctx context.Context, created domain.Widget, key string) (domain.Widget, error) {
+// Create implements app.Store. It updates an existing row to what it is, so that the statement returns that row.
+func (s *Store) Create(
+	ctx context.Context, created domain.Widget, key string,
+) (domain.Widget, error) {
 	stored, err := scan(s.Writer().QueryRowContext(ctx, `
 		INSERT INTO "widgets" (id, owner_id, idempotency_key, name, created_at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (owner_id, idempotency_key) DO UPDATE SET id = id
@@ -40,9 +37,10 @@ func (s *WidgetStore) Create(ctx context.Context, created domain.Widget, key str
 	return stored, nil
 }
 
-// Get implements app.WidgetStore.
-func (s *WidgetStore) Get(ctx context.Context, id string) (domain.Widget, error) {
-	found, err := scan(s.Reader().QueryRowContext(ctx, `SELECT id, owner_id, name, created_at FROM "widgets" WHERE id = ?`, id))
+// Get implements app.Store.
+func (s *Store) Get(ctx context.Context, ownerID, id string) (domain.Widget, error) {
+	found, err := scan(s.Reader().QueryRowContext(ctx,
+		`SELECT id, owner_id, name, created_at FROM "widgets" WHERE owner_id = ? AND id = ?`, ownerID, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = domain.ErrNotFound
 	}
@@ -52,11 +50,10 @@ func (s *WidgetStore) Get(ctx context.Context, id string) (domain.Widget, error)
 	return found, nil
 }
 
-// List implements app.WidgetStore.
-func (s *WidgetStore) List(ctx context.Context, ownerID, before string, limit int) (list []domain.Widget, err error) {
+// List implements app.Store. No ID is above '~'.
+func (s *Store) List(ctx context.Context, ownerID, before string, limit int) (list []domain.Widget, err error) {
 	rows, err := s.Reader().QueryContext(ctx, `SELECT id, owner_id, name, created_at FROM "widgets"
-		WHERE owner_id = ? AND (? = '' OR id < ?) ORDER BY id DESC LIMIT ?`,
-		ownerID, before, before, limit)
+		WHERE owner_id = ? AND id < coalesce(nullif(?, ''), '~') ORDER BY id DESC LIMIT ?`, ownerID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list widgets: %w", err)
 	}
