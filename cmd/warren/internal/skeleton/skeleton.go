@@ -31,13 +31,16 @@ func New() service.Service {
 		AdminAddr: "127.0.0.1:9099",
 		Config:    new(Config),
 		Module:    Module,
+		Examples:  examples,
 	}
 }
 
 // Module wires the service. It needs a *Config and what the chassis provides.
 var Module = fx.Module("skeleton",
 	fx.Provide(newStore, newUseCases, fx.Private), // other services in the same process provide the same types
-	service.ProvideHealthCheck(newHealthCheck),
+	service.ProvideHealthCheck(func(store *sqlite.Store) service.HealthCheck {
+		return service.HealthCheck{Name: "database", Check: store.Check}
+	}),
 	fx.Invoke(addDemoData, rpc.Register),
 )
 
@@ -45,10 +48,6 @@ func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.Store {
 	store := sqlite.NewStore(config.Database)
 	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
 	return store
-}
-
-func newHealthCheck(store *sqlite.Store) service.HealthCheck {
-	return service.HealthCheck{Name: "database", Check: store.Check}
 }
 
 // newUseCases makes IDs of UUIDs that sort by the time they are made at.
