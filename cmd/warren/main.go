@@ -19,6 +19,7 @@ import (
 	"example.com/warren/cmd/warren/internal/dead"
 	"example.com/warren/cmd/warren/internal/demo"
 	"example.com/warren/cmd/warren/internal/describe"
+	"example.com/warren/cmd/warren/internal/doctor"
 	"example.com/warren/cmd/warren/internal/remove"
 	"example.com/warren/cmd/warren/internal/rename"
 	"example.com/warren/pkg/service"
@@ -32,6 +33,7 @@ type commands struct {
 	Rename   rename.Command   `cmd:"" help:"Give the system its own module path and name."`
 	Call     call.Command     `cmd:"" help:"Call a method over the broker."`
 	Dead     dead.Command     `cmd:"" help:"List dead-lettered messages, replay them or drop them."`
+	Doctor   doctor.Command   `cmd:"" help:"Check that the system can be built, tested and run here, and the broker of BROKER_URL."`
 	Services describe.Command `cmd:"" help:"Print the services and their settings as JSON, for programs."`
 
 	Completion completion.Command `cmd:"" help:"Print the code that makes a shell complete the commands of warren."`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 type Inspector struct{ session *session }
 
 // NewInspector connects to the first node that responds within Options.DialTimeout. The error wraps messaging.ErrUnavailable if
-// none does.
+// none does, and ErrAccessRefused if one refuses the user.
 func NewInspector(ctx context.Context, options Options) (*Inspector, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -30,7 +31,7 @@ func NewInspector(ctx context.Context, options Options) (*Inspector, error) {
 	}
 	s, err := newConnection("inspect", options, open, nil).connect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", messaging.ErrUnavailable, asRefused(err))
 	}
 	return &Inspector{s}, nil
 }
@@ -64,8 +65,11 @@ func asRefused(err error) error {
 	return err
 }
 
-// Difference returns how an existing queue differs from q, as the broker puts it: "inequivalent arg 'x-queue-type' …". It is
-// "" if they agree or there is no such queue.
+// inequivalent finds the argument of a refused declaration, the value in it, and that of the queue.
+var inequivalent = regexp.MustCompile(`inequivalent arg '([^']+)' .*received (.+) but current is (.+)`)
+
+// Difference returns how an existing queue differs from q, such as "x-queue-type is 'quorum', not 'classic'". It is "" if they
+// agree or there is no such queue.
 func (i *Inspector) Difference(ctx context.Context, q messaging.Queue) (string, error) {
 	if _, err := i.Consumers(ctx, q.Name); errors.Is(err, messaging.ErrUnroutable) {
 		return "", nil
@@ -78,7 +82,7 @@ func (i *Inspector) Difference(ctx context.Context, q messaging.Queue) (string, 
 	})
 	var e *amqp.Error
 	if errors.As(err, &e) && e.Code == amqp.PreconditionFailed {
-		return strings.TrimPrefix(e.Reason, "PRECONDITION_FAILED - "), nil
+		return inequivalent.ReplaceAllString(strings.TrimPrefix(e.Reason, "PRECONDITION_FAILED - "), "$1 is $3, not $2"), nil
 	}
 	return "", asRefused(err)
 }

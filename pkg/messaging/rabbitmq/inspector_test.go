@@ -53,8 +53,8 @@ func TestInspectQueues(t *testing.T) {
 	wantDifference(q, "")
 	quorum, longer := q, q
 	quorum.Type, longer.Expiry = messaging.Quorum, time.Hour
-	wantDifference(quorum, "inequivalent arg 'x-")
-	wantDifference(longer, "inequivalent arg 'x-expires'")
+	wantDifference(quorum, "x-queue-type is 'classic', not 'quorum'")
+	wantDifference(longer, "x-expires is ")
 	wantConsumers(1) // the refusals have closed channels
 }
 
@@ -63,6 +63,10 @@ func TestInspectPermissions(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
 	ctl(t, node, "add_user", "orders", "secret")
+	_, err := NewInspector(testContext(t), Options{URLs: []string{strings.Replace(node.URL(), "guest:guest", "orders:other", 1)}})
+	if !errors.Is(err, ErrAccessRefused) || !errors.Is(err, messaging.ErrUnavailable) {
+		t.Errorf("log in with another password: %v, want ErrAccessRefused", err)
+	}
 	t.Cleanup(func() { ctl(t, node, "delete_user", "orders") })
 	url := strings.Replace(node.URL(), "guest:guest", "orders:secret", 1)
 	ctl(t, node, "set_permissions", "orders", `^orders\.|^stock\.`, `^amq\.default$`, `^orders\.`)

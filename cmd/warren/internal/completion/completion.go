@@ -2,9 +2,14 @@
 package completion
 
 import (
+	"os"
+
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
 	"github.com/posener/complete"
+
+	"example.com/warren/cmd/warren/internal/change"
+	"example.com/warren/cmd/warren/internal/source"
 )
 
 // Command is warren completion.
@@ -28,4 +33,10 @@ func Register(parser *kong.Kong) {
 	kongcompletion.Register(parser, kongcompletion.WithPredictor("method", complete.PredictFunc(methods)))
 }
 
-func methods(complete.Args) []string { return nil }
+func methods(complete.Args) []string {
+	root, err := change.Root()
+	if err != nil {
+		return nil
+	}
+	return source.Queues(os.DirFS(root))
+}

@@ -25,6 +25,12 @@ var scriptFolders = []string{
 	"/usr/local/opt/rabbitmq/sbin",
 }
 
+// FindCtl returns the path of rabbitmqctl in the installation that a node would use, or [ErrNotInstalled].
+func FindCtl() (string, error) {
+	found, err := findInstallation()
+	return found.ctl, err
+}
+
 // findInstallation looks only into the folder that RABBITMQ_SBIN names, if it is set. Otherwise it prefers the version that
 // RABBITMQ names, which scripts/install-rabbitmq.sh keeps in the user's cache.
 func findInstallation() (installation, error) {

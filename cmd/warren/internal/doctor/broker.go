@@ -1,0 +1,202 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/semver"
+
+	"example.com/warren/cmd/warren/internal/broker"
+	"example.com/warren/cmd/warren/internal/source"
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq"
+)
+
+const (
+	oldestRabbitMQ = "3.10"
+	// stepTimeout bounds what is asked of a broker at a time. A broker with an alarm reads nothing.
+	stepTimeout = 10 * time.Second
+	// maxSkew is how far clocks may differ. A request carries its deadline as a time, a few seconds ahead.
+	maxSkew = time.Second
+)
+
+func (m machine) checkBroker(ctx context.Context) []finding {
+	const subject = "broker"
+	if m.broker == nil {
+		return one(unchecked, subject, "BROKER_URL is not set")
+	}
+	connecting, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	i, err := m.inspect(connecting, *m.broker)
+	if err != nil {
+		return one(fail, subject, "%v: start it, or correct BROKER_URL", broker.OneLine(err))
+	}
+	defer i.Close()
+	found := m.checkConnection(i)
+	for _, check := range []func(context.Context, inspector) []finding{m.checkAccess, m.checkUsers, m.checkQueues} {
+		limited, cancel := context.WithTimeout(ctx, stepTimeout)
+		found = append(found, check(limited, i)...)
+		cancel()
+	}
+	return found
+}
+
+func (m machine) checkConnection(i inspector) []finding {
+	found := one(ok, "broker", "RabbitMQ %s", i.Version())
+	if semver.Compare("v"+i.Version(), "v"+oldestRabbitMQ) < 0 {
+		found = one(fail, "broker", "RabbitMQ %s: %s or newer is needed", i.Version(), oldestRabbitMQ)
+	}
+	for _, raw := range m.broker.URLs {
+		u, err := url.Parse(raw)
+		if err != nil || u.Scheme == "amqps" || u.Hostname() == "localhost" {
+			continue
+		}
+		if a, err := netip.ParseAddr(u.Hostname()); err != nil || !a.IsLoopback() {
+			return append(found, finding{warn, "TLS", "passwords and messages cross the network to " + u.Host + " in plain text: use amqps://"})
+		}
+	}
+	return append(found, finding{ok, "TLS", "no plain text leaves this machine"})
+}
+
+// probe returns the name of a queue of a service, or of a broker user, that no one uses.
+func probe(owner string) string { return owner + ".doctor-" + rand.Text() }
+
+// checkAccess checks what the user of BROKER_URL may do, and the clock.
+func (m machine) checkAccess(ctx context.Context, i inspector) []finding {
+	before := m.now()
+	clock, err := i.RoundTrip(ctx, probe(i.User()))
+	after := m.now()
+	switch {
+	case errors.Is(err, rabbitmq.ErrAccessRefused):
+		return one(fail, "user", "%v: grant it with rabbitmqctl set_permissions", err)
+	case err != nil:
+		return one(fail, "user", "no message came back to %s: %v", i.User(), err)
+	}
+	found := one(ok, "user", "%s may declare, publish and consume", i.User())
+	// The broker's clock was between clock and a second later when m's was between before and after.
+	skew := max(clock.Sub(after), before.Sub(clock.Add(time.Second)))
+	switch {
+	case clock.IsZero():
+		return append(found, finding{unchecked, "clock", "the broker did not tell the time"})
+	case skew > maxSkew:
+		return append(found, finding{warn, "clock", fmt.Sprintf("%s or more away from the broker's: synchronise both: requests carry deadlines",
+			skew.Round(time.Second))})
+	}
+	return append(found, finding{ok, "clock", "agrees with the broker's to a second or two"})
+}
+
+// checkUsers checks the permissions of each service's user.
+func (m machine) checkUsers(ctx context.Context, _ inspector) []finding {
+	const subject = "users"
+	var found []finding
+	var unknown []string
+	for _, s := range m.services {
+		i, file, err := m.logIn(ctx, s.Name)
+		switch {
+		case err != nil:
+			return append(found, finding{fail, subject, fmt.Sprintf("log in as %s: %v", s.Name, broker.OneLine(err))})
+		case i == nil:
+			unknown = append(unknown, s.Name)
+			continue
+		}
+		_, err = i.RoundTrip(ctx, probe(s.Name))
+		for _, callee := range s.Calls {
+			err = cmp.Or(err, i.MayDeclare(ctx, probe(callee)))
+		}
+		i.Close()
+		if err != nil {
+			found = append(found, finding{fail, subject, fmt.Sprintf("%s: %v: run make generate, and import the definitions", s.Name, err)})
+			continue
+		}
+		found = append(found, finding{ok, subject, fmt.Sprintf("%s may do what it needs, with the password in %s", s.Name, file)})
+	}
+	switch {
+	case len(unknown) == len(m.services):
+		return one(unchecked, subject, "the broker refuses the passwords in deployments/ of all services: it has other users")
+	case len(unknown) > 0:
+		found = append(found, finding{fail, subject, "import the definitions: the broker refuses the passwords in deployments/ of " +
+			strings.Join(unknown, ", ")})
+	}
+	return found
+}
+
+// logIn connects as a service, with the password of a file. It returns nil if there is no file with the right one.
+func (m machine) logIn(ctx context.Context, name string) (i inspector, file string, err error) {
+	if m.checkout == nil {
+		return nil, "", nil
+	}
+	for _, folder := range []string{"deployments/secrets/urls/", "deployments/rabbitmq/urls/"} {
+		text, err := fs.ReadFile(m.checkout, folder+name)
+		if err != nil {
+			continue
+		}
+		theirs, err := url.Parse(strings.TrimSpace(string(text)))
+		if err != nil {
+			return nil, "", fmt.Errorf("%s%s is no URL", folder, name) // err has the password
+		}
+		options := *m.broker
+		options.URLs = nil
+		for _, raw := range m.broker.URLs {
+			u, err := url.Parse(raw)
+			if err != nil {
+				return nil, "", errors.New("BROKER_URL is no URL")
+			}
+			u.User = theirs.User
+			options.URLs = append(options.URLs, u.String())
+		}
+		i, err := m.inspect(ctx, options)
+		if !errors.Is(err, rabbitmq.ErrAccessRefused) {
+			return i, folder + name, err
+		}
+	}
+	return nil, "", nil
+}
+
+// checkQueues compares the queues that exist with those that the services would declare. A service uses what it finds.
+func (m machine) checkQueues(ctx context.Context, i inspector) []finding {
+	const subject = "queues"
+	if m.checkout == nil {
+		return one(unchecked, subject, "to compare them with the services' settings, run warren doctor in a checkout")
+	}
+	var found []finding
+	for _, q := range m.queues() {
+		difference, err := i.Difference(ctx, q)
+		switch {
+		case errors.Is(err, rabbitmq.ErrAccessRefused):
+			return append(found, finding{unchecked, subject, fmt.Sprintf("%s may not look at all of them", i.User())})
+		case err != nil:
+			return append(found, finding{fail, subject, fmt.Sprintf("look at %s: %v", q.Name, err)})
+		case difference != "":
+			found = append(found, finding{warn, subject, fmt.Sprintf("%s: %s: services use it as it is: delete it while they are stopped",
+				q.Name, difference)})
+		}
+	}
+	if len(found) == 0 {
+		return one(ok, subject, "those that exist are as RPC_QUEUE_TYPE and RPC_CALLBACK_QUEUE_TYPE say")
+	}
+	return found
+}
+
+func (m machine) queues() []messaging.Queue {
+	var queues []messaging.Queue
+	for _, name := range source.Queues(m.checkout) {
+		for _, name := range []string{name, name + ".dead"} {
+			queues = append(queues, messaging.Queue{Name: name, Durable: true, Type: messaging.QueueType(m.value("RPC_QUEUE_TYPE"))})
+		}
+	}
+	for _, s := range m.services {
+		if len(s.Calls) > 0 && m.value("RPC_INSTANCE") == "" {
+			t := messaging.QueueType(m.value("RPC_CALLBACK_QUEUE_TYPE"))
+			queues = append(queues, messaging.Queue{Name: s.Name + ".rpc.response", Durable: true, Type: t})
+		}
+	}
+	return queues
+}

@@ -1,0 +1,363 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"example.com/warren/cmd/warren/internal/services"
+	"example.com/warren/pkg/awaittest"
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/pkg/service"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testTimeout bounds each wait of these tests. Only failing tests take that long.
+const testTimeout = 4 * time.Minute
+
+var (
+	errRefused = fmt.Errorf("%w: login", rabbitmq.ErrAccessRefused)
+	noon       = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// fakeBroker is what an inspector sees.
+type fakeBroker struct {
+	user, version string
+	passwords     map[string]string // of the users besides that of BROKER_URL
+	mayNot        string            // the first part of the queue that no user may declare
+	differing     map[string]messaging.QueueType
+	clock         time.Time
+	err           error // of each question
+}
+
+func (b *fakeBroker) inspect(_ context.Context, o rabbitmq.Options) (inspector, error) {
+	scheme, rest, _ := strings.Cut(o.URLs[0], "://")
+	credentials, _, _ := strings.Cut(rest, "@")
+	user, password, _ := strings.Cut(credentials, ":")
+	if scheme == "" || user != b.user && (password == "" || b.passwords[user] != password) {
+		return nil, errRefused
+	}
+	return fakeInspector{b, user}, nil
+}
+
+type fakeInspector struct {
+	*fakeBroker
+	name string
+}
+
+func (i fakeInspector) User() string    { return i.name }
+func (i fakeInspector) Version() string { return i.version }
+func (i fakeInspector) Close()          {}
+
+func (i fakeInspector) Difference(_ context.Context, q messaging.Queue) (string, error) {
+	if t := i.differing[q.Name]; t != "" && t != q.Type {
+		return fmt.Sprintf("%s, not %s", t, q.Type), nil
+	}
+	return "", i.err
+}
+
+func (i fakeInspector) MayDeclare(_ context.Context, queue string) error {
+	if owner, _, _ := strings.Cut(queue, "."); owner == i.mayNot {
+		return fmt.Errorf("%w: declare queue of %s", rabbitmq.ErrAccessRefused, owner)
+	}
+	return i.err
+}
+
+func (i fakeInspector) RoundTrip(ctx context.Context, queue string) (time.Time, error) {
+	return i.clock, i.MayDeclare(ctx, queue)
+}
+
+// world is a machine on which nothing is wrong.
+type world struct {
+	machine
+	broker   *fakeBroker
+	env      map[string]string
+	programs map[string]string // what they print; "": they fail
+	taken    string            // the address that is in use
+	files    fstest.MapFS
+}
+
+func newWorld() *world {
+	w := &world{
+		broker: &fakeBroker{
+			user: "guest", version: "4.3.6", clock: noon,
+			passwords: map[string]string{"stock": "s", "front": "f"}, differing: map[string]messaging.QueueType{},
+		},
+		env: map[string]string{},
+		programs: map[string]string{
+			"go env GOVERSION": "go1.26.8", "go list -m": "m", "go env CC": "gcc", "gcc --version": "gcc 12", "git --version": "git 2",
+			"docker info": "i", "docker compose version": "v2", "/sbin/rabbitmqctl version": "4.3.6",
+		},
+		files: fstest.MapFS{
+			"services/stock/internal/adapters/rpc/rpc.go": {Data: []byte(`rpc.Handle(server, "stock.get", h.get)`)},
+			"deployments/rabbitmq/urls/stock":             {Data: []byte("amqp://stock:s@rabbitmq:5672/\n")},
+			"deployments/rabbitmq/urls/front":             {Data: []byte("amqp://front:other@rabbitmq:5672/\n")},
+			"deployments/secrets/urls/front":              {Data: []byte("amqp://front:f@rabbitmq:5672/\n")},
+		},
+	}
+	w.machine = machine{
+		services: []service.Service{
+			{Name: "stock", AdminAddr: "127.0.0.1:9091"},
+			{Name: "front", AdminAddr: "127.0.0.1:9090", Calls: []string{"stock"}, Config: &struct {
+				Addr           string `name:"gateway-addr" default:"127.0.0.1:8080" validate:"hostport"`
+				MaxConnections int    `name:"gateway-max-connections" default:"10000"`
+			}{}},
+		},
+		env: func(name string) string { return w.env[name] },
+		run: func(_ context.Context, program string, args ...string) (string, error) {
+			command := strings.Join(append([]string{program}, args...), " ")
+			if out := w.programs[command]; out != "" {
+				return out, nil
+			}
+			return "", fmt.Errorf("no %s", command)
+		},
+		findCtl: func() (string, error) { return "/sbin/rabbitmqctl", nil },
+		listen: func(_ context.Context, addr string) error {
+			if addr == w.taken {
+				return errors.New("listen " + addr + ": address in use")
+			}
+			return nil
+		},
+		maxFiles: func() (uint64, error) { return 20000, nil },
+		inspect:  func(ctx context.Context, o rabbitmq.Options) (inspector, error) { return w.broker.inspect(ctx, o) },
+		now:      func() time.Time { return noon.Add(500 * time.Millisecond) },
+	}
+	w.checkout = w.files
+	w.machine.broker = &rabbitmq.Options{URLs: []string{"amqp://guest@127.0.0.1:5672/"}}
+	return w
+}
+
+// report returns the report, and the error of a failed check.
+func report(t *testing.T, m machine) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	var out bytes.Buffer
+	err := m.report(ctx, &out)
+	return out.String(), err
+}
+
+func TestNothingWrong(t *testing.T) {
+	out, err := report(t, newWorld().machine)
+	want := `ok    Go          go1.26.8
+ok    git         git 2
+ok    C compiler  gcc 12
+ok    containers  docker: v2
+ok    ports       127.0.0.1:9091, 127.0.0.1:8080, 127.0.0.1:9090 are free
+ok    open files  20000 allowed, enough for GATEWAY_MAX_CONNECTIONS=10000
+ok    RabbitMQ    4.3.6 in /sbin, for make test and make demo BROKER=rabbitmq
+ok    broker      RabbitMQ 4.3.6
+ok    TLS         no plain text leaves this machine
+ok    user        guest may declare, publish and consume
+ok    clock       agrees with the broker's to a second or two
+ok    users       stock may do what it needs, with the password in deployments/rabbitmq/urls/stock
+ok    users       front may do what it needs, with the password in deployments/secrets/urls/front
+ok    queues      those that exist are as RPC_QUEUE_TYPE and RPC_CALLBACK_QUEUE_TYPE say
+`
+	if out != want || err != nil {
+		t.Errorf("got %v\n%s", err, out)
+	}
+}
+
+func TestFindings(t *testing.T) {
+	clock := func(d time.Duration) func(*world) { return func(w *world) { w.broker.clock = noon.Add(d) } }
+	missing := func(commands ...string) func(*world) {
+		return func(w *world) {
+			for _, c := range commands {
+				delete(w.programs, c)
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(*world)
+		want   string // the line, in part
+	}{
+		"no Go":       {missing("go env GOVERSION"), "fail Go no go env GOVERSION: see https://go.dev"},
+		"old Go":      {missing("go list -m"), "fail Go no go list -m: see"},
+		"no git":      {missing("git --version"), "fail git no git --version: install git"},
+		"no compiler": {missing("gcc --version"), "warn C compiler no gcc --version: make test needs one"},
+		"no docker":   {missing("docker info"), "warn containers neither docker nor podman"},
+		"no compose":  {missing("docker compose version"), "warn containers neither docker nor podman"},
+		"port": {
+			func(w *world) { w.taken = "127.0.0.1:8080" },
+			"warn ports GATEWAY_ADDR of front: listen 127.0.0.1:8080: address in use: stop",
+		},
+		"set port": {func(w *world) { w.env["GATEWAY_ADDR"], w.taken = ":1", ":1" }, "warn ports GATEWAY_ADDR of front: listen :1"},
+		"other port": {
+			func(w *world) { w.env["GATEWAY_ADDR"], w.taken = ":1", "127.0.0.1:8080" },
+			"ok ports 127.0.0.1:9091, :1, 127.0.0.1:9090 are free",
+		},
+		"few files": {
+			func(w *world) { w.env["GATEWAY_MAX_CONNECTIONS"] = "20000" },
+			"warn open files 20000 allowed, GATEWAY_MAX_CONNECTIONS=20000 needs 20100",
+		},
+		"odd files": {
+			func(w *world) { w.env["GATEWAY_MAX_CONNECTIONS"] = "all" },
+			"fail open files GATEWAY_MAX_CONNECTIONS is no number",
+		},
+		"no limit": {
+			func(w *world) { w.maxFiles = func() (uint64, error) { return 0, errors.New("no limit") } },
+			"- open files no limit",
+		},
+		"no RabbitMQ": {
+			func(w *world) { w.findCtl = func() (string, error) { return "", errors.New("none") } },
+			"warn RabbitMQ none: make rabbitmq gets one",
+		},
+		"odd RabbitMQ": {missing("/sbin/rabbitmqctl version"), "warn RabbitMQ no /sbin/rabbitmqctl version"},
+
+		"not set":    {func(w *world) { w.machine.broker = nil }, "- broker BROKER_URL is not set"},
+		"no broker":  {func(w *world) { w.broker.user = "other" }, "fail broker access refused: login: start it, or correct BROKER_URL"},
+		"old broker": {func(w *world) { w.broker.version = "3.9.29" }, "fail broker RabbitMQ 3.9.29: 3.10 or newer is needed"},
+		"plain text": {
+			func(w *world) { w.machine.broker.URLs[0] = "amqp://guest@mq.example/" },
+			"warn TLS passwords and messages cross the network to mq.example in plain",
+		},
+		"TLS":       {func(w *world) { w.machine.broker.URLs[0] = "amqps://guest@mq.example/" }, "ok TLS "},
+		"localhost": {func(w *world) { w.machine.broker.URLs[0] = "amqp://guest@localhost/" }, "ok TLS "},
+		"user":      {func(w *world) { w.broker.mayNot = "guest" }, "fail user access refused: declare queue of guest: grant it"},
+		"no answer": {
+			func(w *world) { w.broker.err = context.DeadlineExceeded },
+			"fail user no message came back to guest: context deadline",
+		},
+
+		"clock ahead":   {clock(4 * time.Second), "warn clock 4s or more"},
+		"clock behind":  {clock(-4 * time.Second), "warn clock 4s or more away"},
+		"second ahead":  {clock(time.Second), "ok clock "},
+		"second behind": {clock(-time.Second), "ok clock "},
+		"no clock":      {func(w *world) { w.broker.clock = time.Time{} }, "- clock the broker did not tell"},
+
+		"no users": {func(w *world) { w.broker.passwords = nil }, "- users the broker refuses"},
+		"one user": {func(w *world) { delete(w.broker.passwords, "front") }, "fail users import the definitions"},
+		"odd URL": {
+			func(w *world) { w.files["deployments/secrets/urls/front"].Data = []byte("amqp://a:\x00secret@") },
+			"fail users log in as front: deployments/secrets/urls/front is no URL",
+		},
+		"may not call": {
+			func(w *world) { w.broker.mayNot = "stock" },
+			"fail users front: access refused: declare queue of stock: run make generate",
+		},
+		"may not consume": {
+			func(w *world) { w.broker.mayNot = "front" },
+			"fail users front: access refused: declare queue of front: run make generate",
+		},
+
+		"queue type": {
+			func(w *world) { w.broker.differing["stock.get"] = messaging.Quorum },
+			"warn queues stock.get: quorum, not classic: services",
+		},
+		"set queue type": {func(w *world) {
+			w.broker.differing["stock.get"] = messaging.Classic
+			w.env["RPC_QUEUE_TYPE"] = "quorum"
+		}, "warn queues stock.get: classic, not quorum"},
+		"dead-letter queue": {
+			func(w *world) { w.broker.differing["stock.get.dead"] = messaging.Quorum },
+			"warn queues stock.get.dead: quorum",
+		},
+		"callback queue": {func(w *world) {
+			w.broker.differing["front.rpc.response"] = messaging.Classic
+			w.env["RPC_CALLBACK_QUEUE_TYPE"] = "quorum"
+		}, "warn queues front.rpc.response: classic"},
+		"hidden queues": {func(w *world) { w.broker.err = errRefused }, "- queues guest may not look at all of them"},
+		"no answer on queues": {
+			func(w *world) { w.broker.err = context.DeadlineExceeded },
+			"fail queues look at stock.get: context deadline exceeded",
+		},
+		"outside": {
+			func(w *world) { w.checkout = nil },
+			"- queues to compare them with the services' settings, run warren doctor in a checkout",
+		},
+		"users outside": {func(w *world) { w.checkout = nil }, "- users "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			test.change(w)
+			out, err := report(t, w.machine)
+			if !slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {
+				return strings.HasPrefix(strings.Join(strings.Fields(line), " "), test.want)
+			}) {
+				t.Errorf("want %q in\n%s", test.want, out)
+			}
+			if failed := strings.HasPrefix(test.want, "fail"); (err != nil) != failed && (failed || !strings.Contains(out, "fail ")) {
+				t.Errorf("the error is %v after\n%s", err, out)
+			}
+			if strings.Contains(out, "secret@") {
+				t.Errorf("a password in\n%s", out)
+			}
+		})
+	}
+}
+
+// TestBrokerOfTheDeployment checks a broker that has the users of the deployment, as one of them, with a queue of another type.
+func TestBrokerOfTheDeployment(t *testing.T) {
+	definitions, err := filepath.Abs("../../../../deployments/rabbitmq/definitions/services.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: definitions})
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	url := strings.Replace(node.URL(), "guest:guest", "access-control:access-control-development", 1)
+	options := rabbitmq.Options{URLs: []string{url}, Name: t.Name(), Logger: slog.New(slog.DiscardHandler)}
+	b, err := rabbitmq.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close(ctx) }()
+	awaittest.Until(t, "the broker to be ready", func() bool { return b.Ready() == nil })
+	if err := b.Ensure(ctx, messaging.Queue{Name: "access-control.login", Durable: true, Type: messaging.Quorum}); err != nil {
+		t.Fatal(err)
+	}
+	m := newMachine()
+	m.broker = &options
+	var lines []string
+	for _, f := range m.checkBroker(ctx) {
+		lines = append(lines, f.level+" "+f.subject+" "+f.text)
+	}
+	want := []string{"ok broker RabbitMQ ", "ok TLS ", "ok user access-control may", "ok clock agrees"}
+	for _, s := range services.All() {
+		want = append(want, "ok users "+s.Name+" may do what it needs, with the password in deployments/")
+	}
+	// Since 4.3 this user may not look at the queues of others, which is the last line then.
+	want = append(want, "warn queues access-control.login: x-queue-type is 'quorum', not 'classic': services")
+	if len(lines) < len(want) || !slices.EqualFunc(lines[:len(want)], want, strings.HasPrefix) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestSilentBroker checks a broker that accepts connections and says nothing.
+func TestSilentBroker(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	m := newMachine()
+	m.broker = &rabbitmq.Options{URLs: []string{"amqp://u:secret@" + silent.Addr().String()}}
+	found := m.checkBroker(t.Context())
+	if len(found) != 1 || found[0].level != fail || strings.Contains(found[0].text, "secret") {
+		t.Errorf("got %v", found)
+	}
+}
+
+func TestRun(t *testing.T) {
+	for command, want := range map[string]string{"echo": "", "false": "run false: exit status 1", "no-such": "executable file not found"} {
+		_, err := run(t.Context(), command)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", command, err, want)
+		}
+	}
+}
