@@ -6,7 +6,7 @@
 //	reply, err := client.Do(t.Context(), &rpc.Request{Queue: "orders.get"})
 //
 // [Run] returns once the service has started. [Start] does not wait, for services whose start is to fail or has to wait
-// for something. Both stop the service when the test ends.
+// for something. Both stop the service when the test ends. [Serve] runs methods alone, without a service around them.
 //
 // The chassis reads the process's environment. Give a service what a test depends on as flags, which override it, or
 // with t.Setenv.
@@ -15,6 +15,7 @@ package servicetest
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -125,4 +126,21 @@ func NewClient(t testing.TB, server *inmem.Server) *rpc.Client {
 		}
 	})
 	return client
+}
+
+// Serve serves the methods that register registers with a server of that name. It stops when the test ends.
+func Serve(t testing.TB, queues *inmem.Server, name string, register func(*rpc.Server)) {
+	t.Helper()
+	broker := queues.ConnectAs(name)
+	server := rpc.NewServer(broker, rpc.ServerOptions{Name: name, Logger: slog.New(slog.DiscardHandler)})
+	register(server)
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		if err := errors.Join(server.Drain(ctx), broker.Close(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -1,11 +1,8 @@
 package rpc_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -59,6 +56,7 @@ func newFixture(t *testing.T) fixture {
 	}
 	store := sqlite.NewOrderStore(filepath.Join(t.TempDir(), "orders.db"))
 	check(store.Open(t.Context()))
+	t.Cleanup(func() { check(store.Close()) })
 
 	var ids, ticks atomic.Int64
 	orders := app.NewOrders(store, catalogue,
@@ -68,14 +66,7 @@ func newFixture(t *testing.T) fixture {
 		})
 
 	queues := inmem.NewServer()
-	broker := queues.ConnectAs("orders")
-	server := rpc.NewServer(broker, rpc.ServerOptions{Name: "orders", Logger: slog.New(slog.DiscardHandler)})
-	adapter.Register(server, orders)
-	check(server.Start(t.Context()))
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		check(errors.Join(server.Drain(ctx), broker.Close(ctx), store.Close()))
-	})
+	servicetest.Serve(t, queues, "orders", func(server *rpc.Server) { adapter.Register(server, orders) })
 	return fixture{t: t, queues: queues, client: servicetest.NewClient(t, queues), store: store}
 }
 
