@@ -81,8 +81,8 @@ func (t *Tree) Services() ([]string, error) {
 func (t *Tree) Go(ctx context.Context, folder string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = t.path(folder)
-	// Without paths in the compiled packages, those of the checkout's last build are used again.
-	cmd.Env = append(os.Environ(), "GOWORK=off", strings.TrimSpace("GOFLAGS="+os.Getenv("GOFLAGS")+" -trimpath"))
+	// As make build does, so that the packages that it has compiled are used again.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", strings.TrimSpace("GOFLAGS="+os.Getenv("GOFLAGS")+" -trimpath"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s in %s: %w\n%s", strings.Join(args, " "), folder, err, bytes.TrimSpace(out))
 	}
