@@ -10,6 +10,7 @@ import (
 // Command is warren remove.
 type Command struct {
 	Service serviceCommand `cmd:"" help:"Remove a service."`
+	Method  methodCommand  `cmd:"" help:"Remove a method of a service."`
 }
 
 // Service removes a service from a tree. It returns where the service is still mentioned.

@@ -151,3 +151,18 @@ func RemoveRoutes(tree *change.Tree, gone func(queue string) bool) error {
 	}
 	return write(tree, routesFile, strings.Join(lines, ""))
 }
+
+// UsualScope returns the scope that the service's routes require for reading or writing, or "" if none has it.
+func UsualScope(tree *change.Tree, service, method string) (string, error) {
+	name := service + ":write"
+	if method == "GET" {
+		name = service + ":read"
+	}
+	lines, statements, _, err := readRoutes(tree)
+	for _, s := range statements {
+		if s.service() == service && strings.Contains(strings.Join(lines[s.first:s.after], ""), fmt.Sprintf("scope(%q)", name)) {
+			return name, nil
+		}
+	}
+	return "", err
+}
