@@ -2,7 +2,9 @@ package create
 
 import (
 	"maps"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,5 +43,29 @@ func TestFiles(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestModule copies the skeleton in a system whose module path has its names.
+func TestModule(t *testing.T) {
+	tree := openTree(t)
+	n := Names{Service: "widgets", Entity: "skeleton", Plural: "skeletons", AdminAddr: "127.0.0.1:1"}
+	want, err := Files(tree, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := tree.Module
+	tree.Module = "example.com/widgets/skeleton"
+	got, err := Files(tree, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range want {
+		if path.Ext(name) != ".go" {
+			continue
+		}
+		if diff := cmp.Diff(strings.ReplaceAll(string(content), module, tree.Module), string(got[name])); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }

@@ -44,7 +44,8 @@ func TestBadNames(t *testing.T) {
 
 		{service: "go"}, {service: "type"}, {service: "go-to"}, {service: "int"}, {service: "main"}, {service: "internal"}, {service: "testdata"},
 		{service: "gateway"}, {service: "access-control"}, {service: "accesscontrol"}, {service: "ac-cess-control"},
-		{service: "warren"}, {service: "e2e"}, {service: "rabbitmq"}, {service: "service"}, {service: "amq"},
+		{service: "warren"}, {service: "e2e"}, {service: "rabbitmq"}, {service: "service"}, {service: "amq"}, {service: "test"},
+		{service: "load-test"}, {service: "latest"},
 		{service: "rpc"}, {service: "broker"}, {service: "admin"}, {service: "log"}, {service: "stop"}, {service: "demo"},
 		{service: "fx"}, {service: "app"}, {service: "domain"}, {service: "sqlite"}, {service: "context"}, {service: "time"}, {service: "errors"},
 
@@ -109,12 +110,12 @@ func TestHardNames(t *testing.T) {
 		if check(name, "") {
 			services = append(services, name)
 		}
-		if check("hard-"+name, name) {
+		if check(name+"-service", name) {
 			entities = append(entities, name)
 		}
 	}
 	wantServices := strings.Fields(`app case chan context copy default domain err-not-found error fallthrough func goto http id if import
-		int interface len map name new nil owner-id package range return rpc select service skeleton sqlite string switch time type var`)
+		int interface len map name new nil owner-id package range return rpc select service skeleton sqlite string switch test time type unit-test var`)
 	if diff := cmp.Diff(wantServices, services); diff != "" {
 		t.Errorf("refused services: %s", diff)
 	}

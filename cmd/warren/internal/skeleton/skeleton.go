@@ -1,4 +1,4 @@
-// Package skeleton is the service that keeps widgets. Users see their own ones.
+// Package skeleton is the service that keeps widgets. Users see only what they own.
 //
 // Its methods are skeleton.getAll, skeleton.get and skeleton.create.
 //
