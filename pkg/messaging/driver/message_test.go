@@ -179,6 +179,7 @@ func TestHeadersSizeNamesTheHeader(t *testing.T) {
 func FuzzMessage(f *testing.F) {
 	f.Add("id", int64(time.Second), []byte{})
 	f.Add(strings.Repeat("x", messaging.MaxHeaderNameBytes+1), int64(-1), []byte("\x01a\x05bc"))
+	f.Add("", int64(0), []byte{1, 2, 'C', 'C', 0})
 	f.Add("", int64(0), []byte{1, 'n', 15, 3, 14, 1, 'x', 16, 0, 13, 200, 9, 12, 255})
 	f.Add("0", int64(-87), bytes.Repeat([]byte{0x86}, 256)) // nested lists
 	for kind := range byte(kinds) {
@@ -219,8 +220,13 @@ func checkValidate(t *testing.T, m messaging.Message, size int, sizeErr, validat
 	if validateErr != nil && !errors.Is(validateErr, messaging.ErrInvalidMessage) {
 		t.Errorf("Validate: error %v does not wrap ErrInvalidMessage", validateErr)
 	}
+	reserved := false
+	for _, name := range []string{"CC", "BCC", "x-delivery-count", "x-acquired-count", "x-classic-delivery-count"} {
+		_, found := m.Headers[name]
+		reserved = reserved || found
+	}
 	valid := len(m.ID) <= messaging.MaxHeaderNameBytes && m.TTL >= 0 && m.TTL <= messaging.MaxLifetime &&
-		sizeErr == nil && size <= messaging.MaxHeadersBytes
+		!reserved && sizeErr == nil && size <= messaging.MaxHeadersBytes
 	if valid != (validateErr == nil) {
 		t.Errorf("Validate: %v, with an id of %d bytes, TTL %s, %d bytes of headers (error %v)",
 			validateErr, len(m.ID), m.TTL, size, sizeErr)
