@@ -115,7 +115,8 @@ func TestHardNames(t *testing.T) {
 		}
 	}
 	wantServices := strings.Fields(`app case chan context copy default domain err-not-found error fallthrough func goto http id if import
-		int interface len map name new nil owner-id package range return rpc select service skeleton sqlite string switch test time type unit-test var`)
+		int interface len map name new nil owner-id package range return rpc select service skeleton sqlite string switch test time type
+		unit-test var`)
 	if diff := cmp.Diff(wantServices, services); diff != "" {
 		t.Errorf("refused services: %s", diff)
 	}
