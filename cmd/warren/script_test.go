@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,9 +15,10 @@ import (
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"warren": main}) }
 
 // TestScripts runs testdata/*.txtar: what the commands write and refuse. They are scripts of testscript
-// (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript) with one more command:
+// (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript) with more commands:
 //
-//	checkout FOLDER    copies this repository to FOLDER, as a git repository with one commit
+//	checkout FOLDER           copies this repository to FOLDER, as a git repository with one commit
+//	refused PATTERN ARGS...   runs warren, which must refuse its arguments with a text that matches PATTERN
 func TestScripts(t *testing.T) { runScripts(t, "testdata") }
 
 func runScripts(t *testing.T, folder string) {
@@ -27,6 +30,9 @@ func runScripts(t *testing.T, folder string) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"checkout": checkout,
+			"refused":  refused,
+			"demo":     runDemo,
+			"request":  request,
 		},
 	})
 }
@@ -43,7 +49,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars,
-		"GOCACHE="+folders[0], "GOMODCACHE="+folders[1], "GOPROXY=off", "GOFLAGS=", "GOWORK=",
+		"RABBITMQ="+os.Getenv("RABBITMQ"), "GOCACHE="+folders[0], "GOMODCACHE="+folders[1], "GOPROXY=off", "GOFLAGS=", "GOWORK=",
 		"XDG_CACHE_HOME="+cache,
 		"GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@localhost",
 		"GIT_COMMITTER_NAME=test", "GIT_COMMITTER_EMAIL=test@localhost",
@@ -64,5 +70,21 @@ func checkout(ts *testscript.TestScript, neg bool, args []string) {
 		xargs -0 ls -d 2>/dev/null | tar --create --files-from=- | tar --extract --directory="$2"`, "sh", root, folder))
 	for _, command := range []string{"init --quiet", "add .", "commit --quiet --message=checkout"} {
 		ts.Check(ts.Exec("git", append([]string{"-C", folder}, strings.Fields(command)...)...))
+	}
+}
+
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: refused PATTERN ARGS...")
+	}
+	err := ts.Exec("warren", args[1:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitUsage {
+		ts.Fatalf("warren ended with %v, want exit status %d", err, exitUsage)
+	}
+	if out := ts.ReadFile("stdout"); out != "" {
+		ts.Fatalf("unexpected output: %s", out)
+	}
+	if text := ts.ReadFile("stderr"); !regexp.MustCompile(args[0]).MatchString(text) {
+		ts.Fatalf("no match for %s in %s", args[0], text)
 	}
 }

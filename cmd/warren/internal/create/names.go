@@ -50,6 +50,9 @@ func ParseNames(tree *change.Tree, serviceName, entity, plural string, port uint
 	if strings.HasPrefix(plural, "sqlite-") || strings.HasPrefix(plural, "goose") {
 		return Names{}, change.Refuse("SQLite or goose would take a table of %s for its own: set --plural", plural)
 	}
+	if tree.Exists("services/" + serviceName) {
+		return Names{}, change.Refuse("there is a service %s already", serviceName)
+	}
 	by, err := owner(tree, serviceName)
 	if err != nil {
 		return Names{}, err

@@ -50,6 +50,10 @@ func addService(ctx context.Context, tree *change.Tree, n Names) error {
 	if err != nil {
 		return err
 	}
+	folder := "services/" + n.Service
+	// cmd/warren has all checksums. go mod tidy keeps those that the service needs.
+	sums, err := tree.Read("cmd/warren/go.sum")
+	files[folder+"/go.sum"] = sums
 	for name, content := range files {
 		err = errors.Join(err, tree.Write(name, content))
 	}
@@ -69,7 +73,6 @@ func addService(ctx context.Context, tree *change.Tree, n Names) error {
 	); err != nil {
 		return err
 	}
-	folder := "services/" + n.Service
 	if err := tree.Go(ctx, folder, "mod", "tidy"); err != nil {
 		return err
 	}

@@ -64,16 +64,14 @@ var compilerError = regexp.MustCompile(`(?m)(?:^|vet: )(?:\./)?(\S+\.go:\d+:.*)$
 // findNeeds returns where code needs what was removed: the queue, or an identifier.
 func (c *methodCommand) findNeeds(ctx context.Context, tree *change.Tree, service string) (needs []string, err error) {
 	queue := regexp.MustCompile(`"` + regexp.QuoteMeta(c.Method) + `"`)
-	err = readAll(tree, func(name, text string) {
-		if !goCode.MatchString(name) || unitTest.MatchString(name) && !isOf(service, name) { // any queues will do there
-			return
-		}
-		for _, line := range matches(comment.ReplaceAllString(text, "$1"), queue) {
-			needs = append(needs, name+":"+line)
-		}
-	})
+	files, err := readFiles(tree)
 	if err != nil {
 		return nil, err
+	}
+	for _, f := range files {
+		if goCode.MatchString(f.name) && (!unitTest.MatchString(f.name) || isOf(service, f.name)) { // others may call what they like
+			needs = append(needs, f.mentions(queue)...)
+		}
 	}
 	err = tree.Go(ctx, "services/"+service, "vet", "./...")
 	if err == nil {

@@ -59,7 +59,6 @@ func (c *serviceCommand) edit(ctx context.Context, tree *change.Tree) (mentions 
 	}
 	hasTests := tree.Exists("test/" + c.Service)
 	if err := errors.Join(
-		correctDocuments(tree, c.Service),
 		tree.Remove("services/"+c.Service),
 		tree.Remove("test/"+c.Service),
 		source.RemoveRoutes(tree, func(queue string) bool { return strings.HasPrefix(queue, c.Service+".") }),
@@ -68,14 +67,15 @@ func (c *serviceCommand) edit(ctx context.Context, tree *change.Tree) (mentions 
 	); err != nil {
 		return nil, err
 	}
-	code, documents, err := findMentions(tree, c.Service)
+	files, err := readFiles(tree)
 	if err != nil {
 		return nil, err
 	}
+	code, documents := findMentions(files, tree.Module, c.Service)
 	if len(code) > 0 && !c.Force {
 		return nil, change.Refuse("%s is used elsewhere; correct this first, or use --force:\n  %s", c.Service, strings.Join(code, "\n  "))
 	}
-	if err := tree.Generate(ctx); err != nil {
+	if err := errors.Join(unlink(tree, files, c.Service), tree.Generate(ctx)); err != nil {
 		return nil, err
 	}
 	if hasTests {
