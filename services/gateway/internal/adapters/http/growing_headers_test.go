@@ -21,7 +21,8 @@ func TestHeadersThatGrow(t *testing.T) {
 	f := newBrokerFixture(t, o)
 	fixed := len("GET") + len("gateway") + len("Authorization: \r\n") + len("Bearer "+validToken) // that checkHeaders counts
 	request := func(target string, headers ...string) string {
-		return fmt.Sprintf("GET %s HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %s\r\n%s\r\n", target, validToken, strings.Join(headers, ""))
+		return fmt.Sprintf("GET %s HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %s\r\n%s\r\n",
+			target, validToken, strings.Join(headers, ""))
 	}
 	fill := func(path, unit string) string { return path + strings.Repeat(unit, (limit-fixed-len(path))/len(unit)) }
 	left := limit - fixed - len("/v1/things")
