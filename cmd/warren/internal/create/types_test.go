@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,7 +25,12 @@ type typeChecker struct {
 // newTypeChecker needs what the skeleton imports to have been compiled, which it is for this test.
 func newTypeChecker(t *testing.T) *typeChecker {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-test", "-f={{.ImportPath}}\t{{.Export}}", "../skeleton/...")
+	args := []string{"list", "-export", "-deps", "-test", "-f={{.ImportPath}}\t{{.Export}}"}
+	build, _ := debug.ReadBuildInfo()
+	if slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		args = append(args, "-race")
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append(args, "../skeleton/...")...)
 	cmd.Stderr = os.Stderr
 	list, err := cmd.Output()
 	if err != nil {
