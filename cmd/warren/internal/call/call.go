@@ -162,7 +162,9 @@ func (c *Command) print(out io.Writer, reply *rpc.Reply) error {
 	if c.Include {
 		header := http.Header{}
 		maps.Copy(header, reply.Header)
-		header.Set("Content-Type", reply.ContentType)
+		if reply.ContentType != "" {
+			header.Set("Content-Type", reply.ContentType)
+		}
 		text.WriteString(status + "\r\n")
 		_ = header.Write(&text)
 		text.WriteString("\r\n")

@@ -209,6 +209,9 @@ func TestIdentity(t *testing.T) {
 
 	wantUser("")
 	wantUser("demo", "--as=demo")
+	if out := call(t, "access-control.logout", "--as=demo", "-i"); out != "204 No Content\r\n\r\n" {
+		t.Errorf("logged out with %q", out)
+	}
 	wantError("log in as demo: call access-control.login: 401 Unauthorized", "--as=demo", "--password=wrong")
 	t.Setenv("WARREN_PASSWORD", "admin")
 	wantUser("admin", "--as=admin")

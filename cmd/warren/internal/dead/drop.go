@@ -17,6 +17,9 @@ type dropCommand struct {
 	Yes bool `help:"With --all: do not ask for confirmation."`
 }
 
+// Help implements kong.HelpProvider.
+func (*dropCommand) Help() string { return "Example:\n\n  warren dead drop orders.create --all" }
+
 // Run drops messages.
 func (d *dropCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
 	if err := d.validate(); err != nil {

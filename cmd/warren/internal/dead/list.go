@@ -10,18 +10,24 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/warren/cmd/warren/internal/change"
 	"example.com/warren/pkg/messaging/deadletter"
 )
 
 type listCommand struct {
-	Methods []string `arg:"" name:"method" help:"Methods, such as access-control.login, or their dead-letter queues."`
+	Methods []string `arg:"" name:"method" completion-predictor:"method" help:"Methods, such as access-control.login, or their dead-letter queues."`
 	Limit   int      `default:"100" help:"How many messages of each queue to list (${default})."`
+}
+
+// Help implements kong.HelpProvider.
+func (*listCommand) Help() string {
+	return "Example:\n\n  warren dead list orders.create orders.cancel --limit=20"
 }
 
 // Run lists the queues one after the other.
 func (l *listCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {
 	if l.Limit < 1 {
-		return fmt.Errorf("--limit must be 1 or more, is %d", l.Limit)
+		return change.Refuse("--limit must be 1 or more, is %d", l.Limit)
 	}
 	return c.browse(ctx, k, func(b deadletter.Browser, c console) error { return l.run(ctx, b, c) })
 }

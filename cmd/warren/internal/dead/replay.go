@@ -15,6 +15,9 @@ import (
 
 type replayCommand struct{ selection }
 
+// Help implements kong.HelpProvider.
+func (*replayCommand) Help() string { return "Example:\n\n  warren dead replay orders.create --all" }
+
 // Run puts messages back. It removes each message after the broker has confirmed its replay, so that a crash between the two
 // leaves both.
 func (r *replayCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {

@@ -8,13 +8,14 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/warren/cmd/warren/internal/change"
 	"example.com/warren/pkg/messaging/deadletter"
 )
 
 // selection names messages of one queue. If a message is there twice, after a crash between a replay and its removal, its id
 // selects the older one.
 type selection struct {
-	Method string   `arg:"" help:"The method, such as access-control.login, or its dead-letter queue."`
+	Method string   `arg:"" completion-predictor:"method" help:"The method, such as access-control.login, or its dead-letter queue."`
 	IDs    []string `arg:"" optional:"" name:"id" help:"Messages, as warren dead list calls them."`
 	All    bool     `help:"All messages that are in the queue now."`
 }
@@ -22,9 +23,9 @@ type selection struct {
 func (s selection) validate() error {
 	switch {
 	case len(s.IDs) > 0 && s.All:
-		return errors.New("give ids or --all, not both")
+		return change.Refuse("give ids or --all, not both")
 	case len(s.IDs) == 0 && !s.All:
-		return errors.New("give the ids of messages, or --all")
+		return change.Refuse("give the ids of messages, or --all")
 	}
 	return nil
 }

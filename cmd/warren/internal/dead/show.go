@@ -17,8 +17,13 @@ import (
 )
 
 type showCommand struct {
-	Method string `arg:"" help:"The method, such as access-control.login, or its dead-letter queue."`
+	Method string `arg:"" completion-predictor:"method" help:"The method, such as access-control.login, or its dead-letter queue."`
 	ID     string `arg:"" help:"The message, as warren dead list calls it."`
+}
+
+// Help implements kong.HelpProvider.
+func (*showCommand) Help() string {
+	return "Example, with an id of warren dead list:\n\n  warren dead show orders.create 5e1f"
 }
 
 // Run shows one message.

@@ -18,6 +18,9 @@ type Command struct {
 	Bin      string `placeholder:"FOLDER" help:"With rabbitmq: folder of the built services (default: that of warren itself)."`
 }
 
+// Help implements kong.HelpProvider.
+func (*Command) Help() string { return "Example:\n\n  warren demo --addr=127.0.0.1:0 --log-level=info" }
+
 // Run runs the system until ctx ends or a service fails.
 func (c *Command) Run(ctx context.Context) error { return c.run(ctx, os.Stdout, os.Stderr) }
 

@@ -28,7 +28,8 @@ type serviceGuide struct {
 
 // nodeGuide is what a user can try when each service is a process and the broker is a RabbitMQ node.
 type nodeGuide struct {
-	Ctl string // the command rabbitmqctl for the node
+	Ctl  string // the command rabbitmqctl for the node
+	Call string // the command that calls a method over the broker
 
 	// A service, a request to it, and the commands that stop it and start it again. Empty: none is fit for it.
 	Service     string
@@ -78,6 +79,8 @@ All services run in this process:
   {{.}}
 {{end -}}
 {{with .Node}}
+  # call a method over the broker, as the user demo
+  {{.Call}}
   # list the queues
   {{.Ctl}} list_queues name durable auto_delete exclusive consumers messages
 {{- if .Service}}

@@ -104,8 +104,8 @@ func TestGuideText(t *testing.T) {
 	get, _ := things.get()
 	for name, node := range map[string]*nodeGuide{
 		"one process":  nil,
-		"processes":    {Ctl: "rabbitmqctl", Service: "things", Get: get, Stop: "kill 12347", Start: "env things"},
-		"none to stop": {Ctl: "rabbitmqctl"},
+		"processes":    {Ctl: "rabbitmqctl", Call: "warren call", Service: "things", Get: get, Stop: "kill 12347", Start: "env things"},
+		"none to stop": {Ctl: "rabbitmqctl", Call: "warren call"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
@@ -134,7 +134,7 @@ func TestGuideText(t *testing.T) {
 				"  curl -iw '\\n' $URL'/things?limit=5' -H \"Authorization: Bearer $TOKEN\" &\n  env things\n"
 			for part, want := range map[string]bool{
 				examples: true, aligned: true, "valid for 15 minutes:": true,
-				stop: name == "processes", "# stop": name == "processes", "# list the queues": node != nil,
+				stop: name == "processes", "# stop": name == "processes", "# list the queues": node != nil, "\n  warren call\n": node != nil,
 			} {
 				if strings.Contains(text, part) != want {
 					t.Errorf("want %t: %q in:\n%s", want, part, text)

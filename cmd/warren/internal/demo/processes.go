@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
@@ -30,7 +31,15 @@ func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
 
 // startProcesses starts the services and adds each to g. After an error, g has those that were started.
 func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, node *rabbitmqtest.Node) (*nodeGuide, error) {
-	guide := &nodeGuide{Ctl: commandLine(node.CtlCommand())}
+	warren, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	guide := &nodeGuide{
+		Ctl: commandLine(node.CtlCommand()),
+		// A method that every system has.
+		Call: commandLine([]string{"BROKER_URL=" + node.URL()}, []string{warren, "call", "access-control.logout", "--as=demo", "-i"}),
+	}
 	taken := map[string]bool{}
 	for i, s := range d.specs {
 		if err := s.chooseAdminAddr(ctx, taken); err != nil {

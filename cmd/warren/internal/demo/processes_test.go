@@ -81,6 +81,9 @@ func TestLongProcesses(t *testing.T) {
 		guide := warren.out.await(t, "list_queues", warren.ended)
 		tryGuide(t, guide)
 		tryQueues(t, guide)
+		if out := newShell(t, guide).run(t, lineWith(t, guide, "warren call ")); !strings.HasPrefix(out, "204 No Content\r\n") {
+			t.Errorf("the call prints %q", out)
+		}
 		tryRestart(t, guide, warren)
 		warren.stop(t)
 		assertEmpty(t, temp)

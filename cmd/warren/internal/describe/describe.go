@@ -15,6 +15,9 @@ import (
 // Command is warren services.
 type Command struct{}
 
+// Help implements kong.HelpProvider.
+func (*Command) Help() string { return "Example:\n\n  warren services" }
+
 // Service describes one service.
 type Service struct {
 	Name     string

@@ -157,7 +157,7 @@ func TestNothingWrong(t *testing.T) {
 ok    git         git 2
 ok    C compiler  gcc 12
 ok    containers  docker: v2
-ok    ports       127.0.0.1:9091, 127.0.0.1:8080, 127.0.0.1:9090 are free
+ok    ports       free: 127.0.0.1:9091, 127.0.0.1:8080, 127.0.0.1:9090
 ok    open files  20000 allowed, enough for GATEWAY_MAX_CONNECTIONS=10000
 ok    RabbitMQ    4.3.6 in /sbin, for make test and make demo BROKER=rabbitmq
 ok    broker      RabbitMQ 4.3.6
@@ -194,12 +194,15 @@ func TestFindings(t *testing.T) {
 		"no compose":  {missing("docker compose version"), "warn containers neither docker nor podman"},
 		"port": {
 			func(w *world) { w.taken = "127.0.0.1:8080" },
-			"warn ports GATEWAY_ADDR of front: listen 127.0.0.1:8080: address in use: stop",
+			"warn ports not free, unless this system runs here now: 127.0.0.1:8080 (GATEWAY_ADDR of front): listen",
 		},
-		"set port": {func(w *world) { w.env["GATEWAY_ADDR"], w.taken = ":1", ":1" }, "warn ports GATEWAY_ADDR of front: listen :1"},
+		"set port": {
+			func(w *world) { w.env["GATEWAY_ADDR"], w.taken = ":1", ":1" },
+			"warn ports not free, unless this system runs here now: :1 (GATEWAY_ADDR",
+		},
 		"other port": {
 			func(w *world) { w.env["GATEWAY_ADDR"], w.taken = ":1", "127.0.0.1:8080" },
-			"ok ports 127.0.0.1:9091, :1, 127.0.0.1:9090 are free",
+			"ok ports free: 127.0.0.1:9091, :1, 127.0.0.1:9090",
 		},
 		"few files": {
 			func(w *world) { w.env["GATEWAY_MAX_CONNECTIONS"] = "20000" },

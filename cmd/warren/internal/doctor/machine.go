@@ -110,8 +110,8 @@ func (m machine) checkContainers(ctx context.Context) []finding {
 }
 
 func (m machine) checkPorts(ctx context.Context) (found []finding) {
-	const subject = "ports"
-	var free []string
+	var free, taken []string
+	var reason error
 	for _, s := range m.services {
 		for _, setting := range m.settings(s) {
 			addr := setting.Default
@@ -119,15 +119,18 @@ func (m machine) checkPorts(ctx context.Context) (found []finding) {
 				continue
 			}
 			if err := m.listen(ctx, addr); err != nil {
-				found = append(found, one(warn, subject, "%s of %s: %v: stop what uses it, unless that is this system, or set another",
-					setting.Variable, s.Name, err)...)
+				taken, reason = append(taken, fmt.Sprintf("%s (%s of %s)", addr, setting.Variable, s.Name)), err
 				continue
 			}
 			free = append(free, addr)
 		}
 	}
 	if len(free) > 0 {
-		found = append(found, one(ok, subject, "%s are free", strings.Join(free, ", "))...)
+		found = one(ok, "ports", "free: %s", strings.Join(free, ", "))
+	}
+	if len(taken) > 0 {
+		return append(found, finding{warn, "ports", fmt.Sprintf("not free, unless this system runs here now: %s: %v",
+			strings.Join(taken, ", "), reason)})
 	}
 	return found
 }
