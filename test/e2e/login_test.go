@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -103,7 +104,9 @@ func TestLoginsOfBusyUser(t *testing.T) {
 		group.Go(func() {
 			for ctx.Err() == nil {
 				status, err := tryLogin(ctx, s, "demo", "demo")
-				if ctx.Err() == nil && (err != nil || status != http.StatusOK && status != http.StatusTooManyRequests) {
+				// 502: on a slow machine all these logins take longer than one may.
+				expected := []int{http.StatusOK, http.StatusTooManyRequests, http.StatusBadGateway}
+				if ctx.Err() == nil && (err != nil || !slices.Contains(expected, status)) {
 					t.Errorf("the busy user: status %d, %v", status, err)
 				}
 				if status == http.StatusOK && done.Add(1) == atOnce {
