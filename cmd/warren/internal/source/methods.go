@@ -83,7 +83,7 @@ func ReadMethods(tree *change.Tree, service string) (m *Methods, err error) {
 	}
 	_, _, registered := m.rpc.find(registration(""))
 	m.UseCases = find(m.rpc, `^func Register\(\w+ \*rpc\.Server, \w+ \*app\.(\w+)\) \{$`, "Register(server *rpc.Server, orders *app.Orders)")
-	find(m.rpc, registration(""), `rpc.Handle(server, "orders.get", h.get)`)
+	find(m.rpc, registration(""), `rpc.Handle(server, "stock.get", h.get)`)
 	m.handlers = find(m.rpc, `^\t`+registered[1]+` := &?(\w+)\{`, "h := handlers{orders}")
 	m.HandlersReceiver = find(m.rpc, `^func \((\w+ \*?`+m.handlers+`)\) `, "func (h handlers) get(…)")
 	m.UseCasesReceiver = find(m.app, `^func \((\w+ \*?`+m.UseCases+`)\) `, "func (s *Orders) Get(…)")
