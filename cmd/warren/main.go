@@ -1,5 +1,5 @@
-// Command warren is the tool of developers and operators. warren demo runs the whole system on this machine. warren dead
-// lists, replays and drops dead-lettered messages.
+// Command warren is the tool of developers and operators: it runs the whole system on this machine, adds, removes and renames
+// what a system consists of, calls methods, and looks after dead-lettered messages. warren --help lists its commands.
 package main
 
 import (

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/semver"
@@ -18,12 +19,13 @@ import (
 	"example.com/warren/cmd/warren/internal/source"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/service"
 )
 
 const (
 	oldestRabbitMQ = "3.10"
 	// stepTimeout bounds what is asked of a broker at a time. A broker with an alarm reads nothing.
-	stepTimeout = 10 * time.Second
+	stepTimeout = 20 * time.Second
 	// maxSkew is how far clocks may differ. A request carries its deadline as a time, a few seconds ahead.
 	maxSkew = time.Second
 )
@@ -93,46 +95,55 @@ func (m machine) checkAccess(ctx context.Context, i inspector) []finding {
 	return append(found, finding{ok, "clock", "agrees with the broker's to a second or two"})
 }
 
-// checkUsers checks the permissions of each service's user.
+// checkUsers checks the users of all services at once: RabbitMQ takes seconds to refuse a password.
 func (m machine) checkUsers(ctx context.Context, _ inspector) []finding {
-	const subject = "users"
-	var found []finding
-	var unknown []string
-	for _, s := range m.services {
-		i, file, err := m.logIn(ctx, s.Name)
-		switch {
-		case err != nil:
-			return append(found, finding{fail, subject, fmt.Sprintf("log in as %s: %v", s.Name, broker.OneLine(err))})
-		case i == nil:
-			unknown = append(unknown, s.Name)
-			continue
-		}
-		_, err = i.RoundTrip(ctx, probe(s.Name))
-		for _, callee := range s.Calls {
-			err = cmp.Or(err, i.MayDeclare(ctx, probe(callee)))
-		}
-		i.Close()
-		if err != nil {
-			found = append(found, finding{fail, subject, fmt.Sprintf("%s: %v: run make generate, and import the definitions", s.Name, err)})
-			continue
-		}
-		found = append(found, finding{ok, subject, fmt.Sprintf("%s may do what it needs, with the password in %s", s.Name, file)})
+	if m.checkout == nil {
+		return one(unchecked, "users", "run warren doctor in a checkout to check the services' users and queues")
 	}
-	switch {
-	case len(unknown) == len(m.services):
-		return one(unchecked, subject, "the broker refuses the passwords in deployments/ of all services: it has other users")
-	case len(unknown) > 0:
-		found = append(found, finding{fail, subject, "import the definitions: the broker refuses the passwords in deployments/ of " +
-			strings.Join(unknown, ", ")})
+	found, unknown := make([]finding, len(m.services)), true
+	var checks sync.WaitGroup
+	for n, s := range m.services {
+		checks.Go(func() { found[n] = m.checkUser(ctx, s) })
+	}
+	checks.Wait()
+	for _, f := range found {
+		unknown = unknown && f == unknownUser
+	}
+	if unknown {
+		return one(unchecked, "users", "the broker refuses the passwords in deployments/ of all services: it has other users")
+	}
+	for n, s := range m.services {
+		if found[n] == unknownUser {
+			found[n] = finding{fail, "users", fmt.Sprintf("%s: the broker refuses the password in deployments/: import the definitions", s.Name)}
+		}
 	}
 	return found
 }
 
-// logIn connects as a service, with the password of a file. It returns nil if there is no file with the right one.
-func (m machine) logIn(ctx context.Context, name string) (i inspector, file string, err error) {
-	if m.checkout == nil {
-		return nil, "", nil
+var unknownUser = finding{}
+
+// checkUser returns unknownUser if no file has the password of the service's user.
+func (m machine) checkUser(ctx context.Context, s service.Service) finding {
+	i, file, err := m.logIn(ctx, s.Name)
+	switch {
+	case err != nil:
+		return finding{fail, "users", fmt.Sprintf("log in as %s: %v", s.Name, broker.OneLine(err))}
+	case i == nil:
+		return unknownUser
 	}
+	defer i.Close()
+	_, err = i.RoundTrip(ctx, probe(s.Name))
+	for _, callee := range s.Calls {
+		err = cmp.Or(err, i.MayDeclare(ctx, probe(callee)))
+	}
+	if err != nil {
+		return finding{fail, "users", fmt.Sprintf("%s: %v: run make generate, and import the definitions", s.Name, err)}
+	}
+	return finding{ok, "users", fmt.Sprintf("%s may do what it needs, with the password in %s", s.Name, file)}
+}
+
+// logIn connects as a service, with the password of a file. It returns nil if no file has the right one.
+func (m machine) logIn(ctx context.Context, name string) (i inspector, file string, err error) {
 	for _, folder := range []string{"deployments/secrets/urls/", "deployments/rabbitmq/urls/"} {
 		text, err := fs.ReadFile(m.checkout, folder+name)
 		if err != nil {
@@ -152,8 +163,7 @@ func (m machine) logIn(ctx context.Context, name string) (i inspector, file stri
 			u.User = theirs.User
 			options.URLs = append(options.URLs, u.String())
 		}
-		i, err := m.inspect(ctx, options)
-		if !errors.Is(err, rabbitmq.ErrAccessRefused) {
+		if i, err = m.inspect(ctx, options); !errors.Is(err, rabbitmq.ErrAccessRefused) {
 			return i, folder + name, err
 		}
 	}
@@ -163,9 +173,6 @@ func (m machine) logIn(ctx context.Context, name string) (i inspector, file stri
 // checkQueues compares the queues that exist with those that the services would declare. A service uses what it finds.
 func (m machine) checkQueues(ctx context.Context, i inspector) []finding {
 	const subject = "queues"
-	if m.checkout == nil {
-		return one(unchecked, subject, "to compare them with the services' settings, run warren doctor in a checkout")
-	}
 	var found []finding
 	for _, q := range m.queues() {
 		difference, err := i.Difference(ctx, q)
@@ -179,14 +186,16 @@ func (m machine) checkQueues(ctx context.Context, i inspector) []finding {
 				q.Name, difference)})
 		}
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && m.checkout != nil {
 		return one(ok, subject, "those that exist are as RPC_QUEUE_TYPE and RPC_CALLBACK_QUEUE_TYPE say")
 	}
 	return found
 }
 
-func (m machine) queues() []messaging.Queue {
-	var queues []messaging.Queue
+func (m machine) queues() (queues []messaging.Queue) {
+	if m.checkout == nil {
+		return nil
+	}
 	for _, name := range source.Queues(m.checkout) {
 		for _, name := range []string{name, name + ".dead"} {
 			queues = append(queues, messaging.Queue{Name: name, Durable: true, Type: messaging.QueueType(m.value("RPC_QUEUE_TYPE"))})
