@@ -36,6 +36,9 @@ Example:
   warren new method orders.refund --route 'POST /orders/:id/refund' --input reason:string,amount:int`
 }
 
+// maxMethod is such that no line is longer than the linter allows.
+const maxMethod = 50
+
 var (
 	methodForm    = regexp.MustCompile(`^([a-z][a-z0-9-]*)\.([a-z][A-Za-z0-9]{0,29})$`)
 	routeForm     = regexp.MustCompile(`^(GET|POST|PUT|PATCH|DELETE) ((?:/(?:[\w.~-]+|:[A-Za-z]\w*))+)$`)
@@ -69,8 +72,9 @@ func (c *methodCommand) Run(ctx context.Context, k *kong.Context) error {
 func (c *methodCommand) parse() (*method, error) {
 	name := methodForm.FindStringSubmatch(c.Method)
 	switch {
-	case name == nil:
-		return nil, change.Refuse("method %q: want a service and a name in camel case of up to 30 letters, such as orders.refund", c.Method)
+	case name == nil || len(c.Method) > maxMethod:
+		return nil, change.Refuse("method %q: want a service and a name in camel case, such as orders.refund, and no more than %d letters",
+			c.Method, maxMethod)
 	case token.IsKeyword(name[2]):
 		return nil, change.Refuse("method %q: %s is a keyword of Go", c.Method, name[2])
 	case c.Internal && (c.Route != "" || c.Scope != "" || c.Public):

@@ -157,7 +157,7 @@ type {{.Name}}Output struct{}
 func ({{.HandlersReceiver}}) {{.Name}}({{.Break}}ctx context.Context{{if .AsCaller}}, caller app.Caller{{end}}, in {{.Name}}Input
 	{{- with .Break}},{{.}}{{end}}) ({{.Name}}Output, error) {
 	out, err := {{.Call}}.{{.Type}}(ctx{{if .AsCaller}}, caller{{end}}, app.{{.Type}}Input(in))
-	if errors.Is(err, errors.ErrUnsupported) { // until {{.Type}} is written
+	if errors.Is(err, errors.ErrUnsupported) { // remove this once {{.Type}} is written
 		err = rpc.NewError(http.StatusNotImplemented, "{{.Queue}} is not implemented yet").WithCause(err)
 	}
 	return {{.Name}}Output(out), err
@@ -180,8 +180,8 @@ import (
 
 // Test{{.Type}} calls {{.Queue}} while that is not implemented.
 //
-// Afterwards, replace new(app.{{.UseCases}}) by use cases with their ports, replace http.StatusNotImplemented by the
-// status of success, and compare the body of the reply.
+// Afterwards, replace new(app.{{.UseCases}}) by use cases with their ports, and
+// http.StatusNotImplemented by the status of success, and compare the body of the reply.
 func Test{{.Type}}(t *testing.T) {
 	queues := inmem.NewServer()
 	servicetest.Serve(t, queues, "{{.Service}}", func(server *rpc.Server) {

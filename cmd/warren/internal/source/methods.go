@@ -100,10 +100,12 @@ func (m *Methods) Registered(queue string) string { return position(m.rpc.find(r
 
 // Declared returns where a name is declared that a new method would declare too, as file:line, or "".
 func (m *Methods) Declared(handler, useCase string) string {
-	const declaration, method = `^(?:func|type|var|const) (?:%[1]sInput|%[1]sOutput|Test%[3]s)\b`, `|^func \(\w+ \*?%[2]s\) %[1]s\(`
+	declared := func(in files, names, typ, method string) string {
+		return position(in.find(`^(?:func|type|var|const) (?:` + names + `)\b|^func \(\w+ \*?` + typ + `\) ` + method + `\(`))
+	}
 	return cmp.Or(
-		position(m.rpc.find(fmt.Sprintf(declaration+method, handler, m.handlers, useCase))),
-		position(m.app.find(fmt.Sprintf(declaration+method, useCase, m.UseCases, useCase))),
+		declared(m.rpc, handler+"Input|"+handler+"Output|Test"+useCase, m.handlers, handler),
+		declared(m.app, useCase+"Input|"+useCase+"Output", m.UseCases, useCase),
 	)
 }
 
