@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // Flags are the flags of each command that writes.
@@ -69,6 +70,9 @@ func (f Flags) Run(ctx context.Context, out io.Writer, edit func(context.Context
 	}
 	if err := write(root, changes); err != nil {
 		return err
+	}
+	if here, err := filepath.Abs("."); err != nil || here != root {
+		next = append([]string{"cd " + root}, next...)
 	}
 	return report(out, before, changes, f.Force, next)
 }

@@ -30,6 +30,9 @@ func newCheckout(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Symlink("docs", filepath.Join(root, "manual")); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
 		{"init", "--quiet"},
 		{"add", "."},
@@ -76,6 +79,7 @@ func TestWrite(t *testing.T) {
 	delete(want, "docs/old/one.md")
 	delete(want, "docs/old/two.md")
 
+	t.Chdir("services")
 	var out bytes.Buffer
 	if err := (Flags{}).Run(t.Context(), &out, edit, "make test"); err != nil {
 		t.Fatal(err)
@@ -83,7 +87,7 @@ func TestWrite(t *testing.T) {
 	if diff := cmp.Diff(want, contents(t, root)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := os.Stat("docs"); err == nil {
+	if _, err := os.Stat("../docs"); err == nil {
 		t.Error("the empty folder docs is left")
 	}
 	wantOut := `Wrote 5 files:
@@ -92,6 +96,7 @@ func TestWrite(t *testing.T) {
   removed docs/ (2 files)
 
 Next:
+  cd ` + root + `
   make test
 
 Undo:
@@ -139,6 +144,18 @@ func TestRefusals(t *testing.T) {
 			setUp: func(t *testing.T, root string) {
 				t.Helper()
 				if err := os.WriteFile(filepath.Join(root, "go.work"), nil, filePermissions); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "not committed",
+		},
+		"untracked": { // also for a user to whom git does not show these files
+			setUp: func(t *testing.T, root string) {
+				t.Helper()
+				if _, err := Git(t.Context(), root, "config", "status.showUntrackedFiles", "no"); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(root, "new"), nil, filePermissions); err != nil {
 					t.Fatal(err)
 				}
 			},

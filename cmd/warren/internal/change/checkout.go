@@ -62,7 +62,7 @@ func Git(ctx context.Context, folder string, args ...string) ([]byte, error) {
 }
 
 func refuseUncommitted(ctx context.Context, root string) error {
-	status, err := Git(ctx, root, "status", "--porcelain", "--", ".")
+	status, err := Git(ctx, root, "status", "--porcelain", "--untracked-files=normal", "--", ".")
 	if err != nil {
 		return Refuse("%s is not under git, so the change could not be undone: %v", root, err)
 	}
@@ -87,6 +87,9 @@ func copyCheckout(ctx context.Context, root, folder string) (*Tree, map[string]f
 		if err != nil {
 			return nil, nil, err
 		}
+		if f.content == nil {
+			continue // a link to a folder, or another repository
+		}
 		if err := writeFile(filepath.Join(folder, filepath.FromSlash(name)), f.content, f.mode); err != nil {
 			return nil, nil, err
 		}
@@ -100,6 +103,9 @@ func readFile(path string) (file, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return file{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return file{}, nil
 	}
 	content, err := os.ReadFile(path)
 	if content == nil {
