@@ -18,7 +18,7 @@ type serviceCommand struct {
 	Service string `arg:"" help:"The service, such as billing: lower-case words joined by hyphens."`
 	Entity  string `placeholder:"NAME" help:"What the service keeps, such as invoice. Default: the singular of the service."`
 	Plural  string `placeholder:"NAME" help:"The plural of the entity, in paths and tables."`
-	Port    uint16 `help:"Port of the service's admin listener. Default: one that no other service has."`
+	Port    uint16 `placeholder:"PORT" help:"Port of the service's admin listener. Default: one that no other service has."`
 }
 
 // Help follows the flags of warren new service --help.
