@@ -36,7 +36,8 @@ var parts = []part{
 	{"services/orders", "services/orders", 1000},
 	{"services/access-control", "services/access-control", 1500},
 	{"services, the rest", "services", 0},
-	{"cmd/warren", "cmd/warren", 0},
+	{"cmd/warren", "cmd/warren", 2800},
+	{"cmd/warren's skeleton", "cmd/warren/internal/skeleton", 0},
 }
 
 func main() {
