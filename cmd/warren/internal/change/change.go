@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"example.com/warren/cmd/warren/internal/shellword"
 )
 
 // Flags are the flags of each command that writes.
@@ -72,7 +74,7 @@ func (f Flags) Run(ctx context.Context, out io.Writer, edit func(context.Context
 		return err
 	}
 	if here, err := filepath.Abs("."); err != nil || here != root {
-		next = append([]string{"cd " + root}, next...)
+		next = append([]string{"cd " + shellword.Quote(root)}, next...)
 	}
 	return report(out, before, changes, f.Force, next)
 }

@@ -15,6 +15,7 @@ import (
 	"example.com/warren/cmd/warren/internal/origin"
 	"example.com/warren/cmd/warren/internal/remove"
 	"example.com/warren/cmd/warren/internal/rename"
+	"example.com/warren/cmd/warren/internal/shellword"
 )
 
 // samples are the services that only show how services are made.
@@ -73,7 +74,7 @@ Next:
 
 Undo:
   rm -r %[3]s
-`, version, c.From, c.Folder, rename.Kept)
+`, version, c.From, shellword.Quote(c.Folder), rename.Kept)
 	return err
 }
 
@@ -112,7 +113,7 @@ func (c *systemCommand) make(ctx context.Context) (version string, err error) {
 	}
 	for _, args := range [][]string{
 		{"init", "--quiet", "--initial-branch=main"},
-		{"add", "--all"},
+		{"add", "--all", "--force"}, // what the template has, whatever the user's own git ignores
 		{"commit", "--quiet", "--message=Start " + c.Module + " from " + source + " " + version},
 	} {
 		if _, err := change.Git(ctx, c.Folder, args...); err != nil {

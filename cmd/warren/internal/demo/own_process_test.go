@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/warren/cmd/warren/internal/shellword"
 )
 
 // startRole starts this binary as a process in a role.
@@ -56,7 +58,7 @@ func TestOwnProcessIsKilled(t *testing.T) {
 
 func TestOwnProcessNotice(t *testing.T) {
 	p, _ := startRole(t, "crash")
-	if got, want := p.notice(), "env -i "+roleVariable+"=crash "+noExitDelay+" "+quote(os.Args[0]); !strings.Contains(got, want) {
+	if got, want := p.notice(), "env -i "+roleVariable+"=crash "+noExitDelay+" "+shellword.Quote(os.Args[0]); !strings.Contains(got, want) {
 		t.Errorf("notice %q does not contain %q", got, want)
 	}
 }

@@ -2,31 +2,21 @@ package demo
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 
+	"example.com/warren/cmd/warren/internal/shellword"
 	"example.com/warren/pkg/service"
 )
-
-var needsQuotes = regexp.MustCompile(`[^A-Za-z0-9_@%+=:,./-]`)
-
-// quote returns s as one word of a POSIX shell.
-func quote(s string) string {
-	if s != "" && !needsQuotes.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
 
 // commandLine returns a shell command that runs args with env, a list of NAME=value, added to the environment.
 func commandLine(env, args []string) string {
 	words := []string{}
 	for _, setting := range env {
 		name, value, _ := strings.Cut(setting, "=")
-		words = append(words, name+"="+quote(value))
+		words = append(words, name+"="+shellword.Quote(value))
 	}
 	for _, arg := range args {
-		words = append(words, quote(arg))
+		words = append(words, shellword.Quote(arg))
 	}
 	return strings.Join(words, " ")
 }
@@ -38,7 +28,7 @@ func curlCommand(e service.Example) string {
 	if e.Method != http.MethodGet && (e.Method != http.MethodPost || e.Body == "") { // curl's own choice
 		words = append(words, "-X "+e.Method)
 	}
-	words = append(words, "$URL"+quote(e.Path))
+	words = append(words, "$URL"+shellword.Quote(e.Path))
 	if !e.Anonymous {
 		words = append(words, `-H "Authorization: Bearer $TOKEN"`)
 	}
@@ -46,10 +36,10 @@ func curlCommand(e service.Example) string {
 		words = append(words, "-H 'Content-Type: application/json'")
 	}
 	for _, header := range e.Headers {
-		words = append(words, "-H "+quote(header))
+		words = append(words, "-H "+shellword.Quote(header))
 	}
 	if e.Body != "" {
-		words = append(words, "-d "+quote(e.Body))
+		words = append(words, "-d "+shellword.Quote(e.Body))
 	}
 	command, width := words[0], len("  "+words[0])
 	for _, word := range words[1:] {
