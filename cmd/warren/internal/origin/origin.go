@@ -25,11 +25,16 @@ type Origin struct {
 	Services []string `json:"services"` // those that warren new service made
 }
 
+// templateServices are those that the template has.
+var templateServices = []string{"access-control", "gateway", "orders"}
+
 // Read returns the origin of a system. If none is recorded, the system is the template.
 func Read(tree *change.Tree) (*Origin, error) {
 	text, err := tree.Read(File)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Origin{Template: tree.Module, Module: tree.Module, Name: "warren", Services: []string{}}, nil
+		services, err := tree.Services()
+		services = slices.DeleteFunc(services, func(s string) bool { return slices.Contains(templateServices, s) })
+		return &Origin{Template: tree.Module, Module: tree.Module, Name: "warren", Services: services}, err
 	}
 	if err != nil {
 		return nil, err
