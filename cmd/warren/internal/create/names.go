@@ -53,12 +53,12 @@ func ParseNames(tree *change.Tree, serviceName, entity, plural string, port uint
 	if tree.Exists("services/" + serviceName) {
 		return Names{}, change.Refuse("there is a service %s already", serviceName)
 	}
-	by, err := owner(tree, serviceName)
+	reason, err := taken(tree, serviceName)
 	if err != nil {
 		return Names{}, err
 	}
-	if by != "" {
-		return Names{}, change.Refuse("no service can be called %s, which is the name of %s", serviceName, by)
+	if reason != "" {
+		return Names{}, change.Refuse("no service can be called %s: %s", serviceName, reason)
 	}
 	ports, err := adminPorts(tree)
 	if err != nil {
@@ -80,15 +80,15 @@ const maxNameLength = 30
 // packageName returns the name of a service's Go package.
 func packageName(name string) string { return strings.ReplaceAll(name, "-", "") }
 
-// reserved are the names that tools know, by whose they are.
+// reserved are the names that tools know, by the reason why a service can't have them.
 var reserved = map[string][]string{
-	"something special to the go command": {"documentation", "internal", "main", "testdata", "vendor"},
-	"something in the containers":         {"gateway-admin", "identity-keys", "rabbitmq", "service"},
-	"queues that RabbitMQ owns":           {"amq"},
+	"the go command treats it specially":   {"documentation", "internal", "main", "testdata", "vendor"},
+	"something in the containers has it":   {"gateway-admin", "identity-keys", "rabbitmq", "service"},
+	"RabbitMQ owns the queues of the name": {"amq"},
 }
 
-// owner returns what has the name of a service, or is too similar to it. It returns "" if the name is free.
-func owner(tree *change.Tree, name string) (string, error) {
+// taken returns why a service can't have a name, or "" if it can.
+func taken(tree *change.Tree, name string) (string, error) {
 	goName := packageName(name)
 	services, err := tree.Services()
 	if err != nil {
@@ -96,23 +96,23 @@ func owner(tree *change.Tree, name string) (string, error) {
 	}
 	for _, other := range services {
 		if packageName(other) == goName {
-			return "services/" + other, nil
+			return "it is too similar to services/" + other, nil
 		}
 	}
 	if token.IsKeyword(goName) || types.Universe.Lookup(goName) != nil {
-		return "something in the language Go", nil
+		return "it means something in Go", nil
 	}
 	if strings.HasSuffix(goName, "test") {
-		return "packages for tests, because it ends in test", nil
+		return "packages whose names end in test are for tests", nil
 	}
-	for who, names := range reserved {
+	for reason, names := range reserved {
 		if slices.Contains(names, name) {
-			return who, nil
+			return reason, nil
 		}
 	}
 	for _, folder := range []string{"cmd/" + name, "test/" + name} {
 		if tree.Exists(folder) {
-			return folder, nil
+			return "there is a folder " + folder, nil
 		}
 	}
 	list, err := service.Settings(skeleton.New())
@@ -121,7 +121,7 @@ func owner(tree *change.Tree, name string) (string, error) {
 	}
 	for _, setting := range list {
 		if strings.HasPrefix(setting.Variable, strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"_") {
-			return "the setting " + setting.Variable, nil
+			return "its settings would begin as " + setting.Variable + " does", nil
 		}
 	}
 	return "", nil
