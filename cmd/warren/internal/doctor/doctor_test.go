@@ -161,7 +161,6 @@ ok    ports       free: 127.0.0.1:9091, 127.0.0.1:8080, 127.0.0.1:9090
 ok    open files  20000 allowed, enough for GATEWAY_MAX_CONNECTIONS=10000
 ok    RabbitMQ    4.3.6 in /sbin, for make test and make demo BROKER=rabbitmq
 ok    broker      RabbitMQ 4.3.6
-ok    TLS         no plain text leaves this machine
 ok    user        guest may declare, publish and consume
 ok    clock       agrees with the broker's to a second or two
 ok    users       stock may do what it needs, with the password in deployments/rabbitmq/urls/stock
@@ -225,13 +224,7 @@ func TestFindings(t *testing.T) {
 		"not set":    {func(w *world) { w.machine.broker = nil }, "- broker BROKER_URL is not set"},
 		"no broker":  {func(w *world) { w.broker.user = "other" }, "fail broker access refused: login: start it, or correct BROKER_URL"},
 		"old broker": {func(w *world) { w.broker.version = "3.9.29" }, "fail broker RabbitMQ 3.9.29: 3.10 or newer is needed"},
-		"plain text": {
-			func(w *world) { w.machine.broker.URLs[0] = "amqp://guest@mq.example/" },
-			"warn TLS passwords and messages cross the network to mq.example in plain",
-		},
-		"TLS":       {func(w *world) { w.machine.broker.URLs[0] = "amqps://guest@mq.example/" }, "ok TLS "},
-		"localhost": {func(w *world) { w.machine.broker.URLs[0] = "amqp://guest@localhost/" }, "ok TLS "},
-		"user":      {func(w *world) { w.broker.mayNot = "guest" }, "fail user access refused: declare queue of guest: grant it"},
+		"user":       {func(w *world) { w.broker.mayNot = "guest" }, "fail user access refused: declare queue of guest: grant it"},
 		"no answer": {
 			func(w *world) { w.broker.err = context.DeadlineExceeded },
 			"fail user no message came back to guest: context deadline",
@@ -326,7 +319,7 @@ func TestBrokerOfTheDeployment(t *testing.T) {
 	for _, f := range m.checkBroker(ctx) {
 		lines = append(lines, f.level+" "+f.subject+" "+f.text)
 	}
-	want := []string{"ok broker RabbitMQ ", "ok TLS ", "ok user access-control may", "ok clock agrees"}
+	want := []string{"ok broker RabbitMQ ", "ok user access-control may", "ok clock agrees"}
 	for _, s := range services.All() {
 		want = append(want, "ok users "+s.Name+" may do what it needs, with the password in deployments/")
 	}
