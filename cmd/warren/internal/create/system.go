@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/mod/module"
 
 	"example.com/warren/cmd/warren/internal/change"
 	"example.com/warren/cmd/warren/internal/origin"
@@ -44,7 +45,8 @@ Example:
 // Run makes the system. If it fails, the folder is as it was.
 func (c *systemCommand) Run(ctx context.Context, k *kong.Context) (err error) {
 	if c.Name == "" {
-		c.Name = path.Base(c.Module)
+		withoutVersion, _, _ := module.SplitPathVersion(c.Module)
+		c.Name = path.Base(withoutVersion)
 	}
 	if err := rename.Check(c.Module, c.Name); err != nil {
 		return err
@@ -65,30 +67,30 @@ func (c *systemCommand) Run(ctx context.Context, k *kong.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, restore())
 	}
-	_, err = fmt.Fprintf(k.Stdout, `Copied version %s of %s to %[3]s, renamed it and committed it.
-%[4]s
+	_, err = fmt.Fprintf(k.Stdout, `Copied version %s to %[2]s, renamed it and committed it.
+%[3]s
 
 Next:
-  cd %[3]s
+  cd %[2]s
   make demo
 
 Undo:
-  rm -r %[3]s
-`, version, c.From, shellword.Quote(c.Folder), rename.Kept)
+  rm -r %[2]s
+`, version, shellword.Quote(c.Folder), rename.Kept)
 	return err
 }
 
 // make copies the template to the folder and returns its version.
 func (c *systemCommand) make(ctx context.Context) (version string, err error) {
 	if _, err := change.Git(ctx, ".", "clone", "--quiet", "--no-checkout", "--", c.From, c.Folder); err != nil {
-		return "", change.Refuse("copy %s: %v", c.From, err)
+		return "", change.Refuse("copy the template: %v", err)
 	}
 	if _, err := change.Git(ctx, c.Folder, "checkout", "--quiet", cmp.Or(c.Ref, "HEAD"), "--"); err != nil {
-		return "", change.Refuse("copy %s: %v", c.From, err)
+		return "", change.Refuse("copy the template: %v", err)
 	}
 	tree, err := change.OpenTree(c.Folder)
 	if err != nil {
-		return "", change.Refuse("copy %s, which is no Warren system: %v", c.From, err)
+		return "", change.Refuse("copy the template, which is no Warren system: %v", err)
 	}
 	o, err := origin.Read(tree)
 	if err != nil {
