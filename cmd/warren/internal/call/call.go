@@ -9,15 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/mattn/go-isatty"
 
 	"example.com/warren/cmd/warren/internal/broker"
 	"example.com/warren/pkg/messaging"
@@ -32,10 +29,10 @@ type Command struct {
 	Query    pairs         `placeholder:"NAME=VALUE" help:"A parameter of the query; may be repeated."`
 	Param    pairs         `placeholder:"NAME=VALUE" help:"A parameter of the path; may be repeated."`
 	Header   pairs         `placeholder:"NAME=VALUE" help:"A header; may be repeated."`
-	Body     content       `placeholder:"TEXT" help:"The body: a text, @FILE, or - for the standard input. It is JSON unless there is a --header Content-Type=…"`
+	Body     content       `placeholder:"TEXT" help:"The body: a text or @FILE. It is JSON unless there is a --header Content-Type=…"`
 	As       string        `xor:"identity" placeholder:"USER" help:"Log in as this user, and call with the identity."`
 	Password string        `env:"WARREN_PASSWORD" help:"The user's password. Default: the user's name, as in the demo."`
-	Identity identity      `xor:"identity" placeholder:"JSON" help:"Call with an identity that access-control.validateToken has returned: a text, @FILE, or -."`
+	Identity identity      `xor:"identity" placeholder:"JSON" help:"Call with an identity that access-control.validateToken has returned: a text or @FILE."`
 	Timeout  time.Duration `default:"5s" help:"How long to wait for the reply (${default})."`
 	Include  bool          `short:"i" help:"Print the status and the headers before the body."`
 
@@ -50,10 +47,7 @@ func (*Command) Help() string {
 
 // Validate reports what kong does not.
 func (c *Command) Validate() error {
-	switch {
-	case len(c.Method) > messaging.MaxHeaderNameBytes:
-		return fmt.Errorf("a method's name has at most %d bytes", messaging.MaxHeaderNameBytes)
-	case c.Timeout <= 0:
+	if c.Timeout <= 0 {
 		return fmt.Errorf("--timeout must be above 0s, is %s", c.Timeout)
 	}
 	return nil
@@ -72,9 +66,9 @@ func (c *Command) Run(ctx context.Context, k *kong.Context) error {
 	}
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	user, err := c.findServices(starting, options)
+	user, err := logInToBroker(starting, options)
 	if err != nil {
-		return broker.OneLine(err)
+		return fmt.Errorf("connect to BROKER_URL: %w", broker.OneLine(err))
 	}
 	b, err := rabbitmq.New(options)
 	if err != nil {
@@ -93,10 +87,12 @@ func (c *Command) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	reply, err := c.call(ctx, client)
-	if errors.Is(err, rpc.ErrTimeout) {
-		err = fmt.Errorf("%w: waited for %s, see --timeout", err, c.Timeout)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, rpc.ErrTimeout):
+		return fmt.Errorf("%w: waited for %s: is the service running? See also --timeout", err, c.Timeout)
+	case errors.Is(err, messaging.ErrUnroutable):
+		return fmt.Errorf("%w: the broker has no such queue: is the name right, and has the service run?", err)
+	case err != nil:
 		return err
 	}
 	return c.print(k.Stdout, reply)
@@ -107,30 +103,14 @@ type existing struct{ rpc.Transport }
 
 func (existing) Ensure(context.Context, messaging.Queue) error { return nil }
 
-// findServices returns an error unless each method that is called has a service that consumes its queue. It returns the
-// broker's user, who may have queues that begin with the name.
-func (c *Command) findServices(ctx context.Context, options rabbitmq.Options) (user string, err error) {
+// logInToBroker returns the broker's user, who may have queues that begin with the name. It fails at once if the broker is
+// unreachable, which the connection of the call would retry.
+func logInToBroker(ctx context.Context, options rabbitmq.Options) (user string, err error) {
 	i, err := rabbitmq.NewInspector(ctx, options)
 	if err != nil {
-		return "", fmt.Errorf("connect to BROKER_URL: %w", err)
+		return "", err
 	}
 	defer i.Close()
-	methods := []string{c.Method}
-	if c.As != "" {
-		methods = append(methods, login, validateToken)
-	}
-	for _, method := range methods {
-		consumers, err := i.Consumers(ctx, method)
-		switch {
-		case errors.Is(err, messaging.ErrUnroutable):
-			return "", fmt.Errorf("call %s: the broker has no such queue: is the name right, and has the service run?", method)
-		case errors.Is(err, rabbitmq.ErrAccessRefused): // the users of services may not look since RabbitMQ 4.3
-		case err != nil:
-			return "", fmt.Errorf("call %s: %w", method, err)
-		case consumers == 0:
-			return "", fmt.Errorf("call %s: the service is not running: its queue has no consumer", method)
-		}
-	}
 	return i.User(), nil
 }
 
@@ -156,25 +136,40 @@ func (c *Command) call(ctx context.Context, client *rpc.Client) (_ *rpc.Reply, e
 	return client.Do(ctx, r)
 }
 
+type (
+	credentials struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
+	accessToken struct {
+		AccessToken string `json:"access_token"`
+	}
+	token struct {
+		Token string `json:"token"`
+	}
+)
+
+// logIn returns the identity of a user, which access-control has signed.
+func logIn(ctx context.Context, client *rpc.Client, user, password string) (*rpc.Identity, error) {
+	issued, err := rpc.Call[credentials, accessToken](ctx, client, "access-control.login", credentials{user, password})
+	if err != nil {
+		return nil, err
+	}
+	return rpc.Call[token, *rpc.Identity](ctx, client, "access-control.validateToken", token{issued.AccessToken})
+}
+
 func (c *Command) print(out io.Writer, reply *rpc.Reply) error {
 	status := strings.TrimSpace(fmt.Sprint(reply.Status, " ", http.StatusText(reply.Status)))
-	var text strings.Builder
+	var head strings.Builder
 	if c.Include {
-		header := http.Header{}
-		maps.Copy(header, reply.Header)
+		head.WriteString(status + "\r\n")
 		if reply.ContentType != "" {
-			header.Set("Content-Type", reply.ContentType)
+			head.WriteString("Content-Type: " + reply.ContentType + "\r\n")
 		}
-		text.WriteString(status + "\r\n")
-		_ = header.Write(&text)
-		text.WriteString("\r\n")
+		_ = reply.Header.Write(&head)
+		head.WriteString("\r\n")
 	}
-	text.Write(reply.Body)
-	file, isFile := out.(*os.File)
-	if isFile && isatty.IsTerminal(file.Fd()) && !strings.HasSuffix(text.String(), "\n") {
-		text.WriteString("\n")
-	}
-	if _, err := io.WriteString(out, text.String()); err != nil {
+	if _, err := fmt.Fprintf(out, "%s%s", &head, reply.Body); err != nil {
 		return err
 	}
 	if reply.Status < 200 || reply.Status > 299 {

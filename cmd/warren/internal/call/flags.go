@@ -2,8 +2,8 @@ package call
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -38,35 +38,32 @@ type content []byte
 // Decode implements kong.MapperValue.
 func (c *content) Decode(ctx *kong.DecodeContext) (err error) {
 	var text string
-	if err := ctx.Scan.PopValueInto("text, @FILE or -", &text); err != nil {
+	if err := ctx.Scan.PopValueInto("text or @FILE", &text); err != nil {
 		return err
 	}
-	path, isFile := strings.CutPrefix(text, "@")
-	switch {
-	case isFile:
+	if path, isFile := strings.CutPrefix(text, "@"); isFile {
 		*c, err = os.ReadFile(path)
-	case text == "-":
-		*c, err = io.ReadAll(os.Stdin)
-	default:
-		*c = content(text)
+		return err
 	}
-	return err
+	*c = content(text)
+	return nil
 }
 
-// identity is a flag with a caller's identity as JSON; nil: none.
+// identity is a flag with a caller's identity as access-control.validateToken returns it; nil: none. Services that verify
+// identities take only its assertion.
 type identity struct{ *rpc.Identity }
 
 // Decode implements kong.MapperValue.
 func (i *identity) Decode(ctx *kong.DecodeContext) error {
 	var text content
-	err := text.Decode(ctx)
-	if err != nil {
+	if err := text.Decode(ctx); err != nil {
 		return err
 	}
-	var token tokenState
-	if err := json.Unmarshal(text, &token); err != nil {
+	if err := json.Unmarshal(text, &i.Identity); err != nil {
 		return fmt.Errorf("read the JSON of an identity: %w", err)
 	}
-	i.Identity, err = token.identity()
-	return err
+	if i.Identity == nil || i.Subject+i.Assertion == "" {
+		return errors.New("there is neither an assertion nor a subject")
+	}
+	return nil
 }
