@@ -51,6 +51,7 @@ func setUp(env *testscript.Env) error {
 	env.Vars = append(env.Vars,
 		"RABBITMQ="+os.Getenv("RABBITMQ"), "GOCACHE="+folders[0], "GOMODCACHE="+folders[1], "GOPROXY=off", "GOFLAGS=", "GOWORK=",
 		"XDG_CACHE_HOME="+cache,
+		"TMPDIR="+os.TempDir(), // that of testscript is too long for the sockets of tests
 		"GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@localhost",
 		"GIT_COMMITTER_NAME=test", "GIT_COMMITTER_EMAIL=test@localhost",
 	)

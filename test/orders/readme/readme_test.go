@@ -107,8 +107,7 @@ func startDemo(ctx context.Context, t *testing.T) string {
 			t.Fatalf("the demo ended without printing its address: %v", err)
 		}
 		if _, url, found := strings.Cut(line, "Warren is up at "); found {
-			url, _, _ = strings.Cut(url, ". ")
-			return url
+			return strings.TrimSpace(url)
 		}
 	}
 }

@@ -53,7 +53,8 @@ func (g guide) write(w io.Writer) error {
 
 // Lines are at most 80 columns wide, but those whose length the machine decides: the token, and commands with paths.
 var guideTemplate = template.Must(template.New("guide").Funcs(template.FuncMap{"curl": curlCommand}).Parse(`
-Warren is up at {{.URL}}. Ctrl-C stops it and removes its data.
+Warren is up at {{.URL}}
+Ctrl-C stops it and removes its data.
 
 Paste this into another shell. The user demo's token is valid for {{.Session.Lifetime.Minutes}} minutes:
 
