@@ -28,8 +28,9 @@ type serviceGuide struct {
 
 // nodeGuide is what a user can try when each service is a process and the broker is a RabbitMQ node.
 type nodeGuide struct {
-	Ctl  string // the command rabbitmqctl for the node
-	Call string // the command that calls a method over the broker
+	Ctl       string // the command rabbitmqctl for the node
+	BrokerURL string // quoted
+	Call      string // the command that calls a method over the broker
 
 	// A service, a request to it, and the commands that stop it and start it again. Empty: none is fit for it.
 	Service     string
@@ -81,6 +82,7 @@ All services run in this process:
 {{end -}}
 {{with .Node}}
   # call a method over the broker, as the user demo
+  export BROKER_URL={{.BrokerURL}}
   {{.Call}}
   # list the queues
   {{.Ctl}} list_queues name durable auto_delete exclusive consumers messages

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"example.com/warren/cmd/warren/internal/shellword"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
@@ -38,7 +39,8 @@ func (d *demo) startProcesses(ctx context.Context, g *group, programs []string, 
 	guide := &nodeGuide{
 		Ctl: commandLine(node.CtlCommand()),
 		// A method that every system has.
-		Call: commandLine([]string{"BROKER_URL=" + node.URL()}, []string{warren, "call", "access-control.logout", "--as=demo", "-i"}),
+		Call:      commandLine(nil, []string{warren, "call", "access-control.logout", "--as=demo", "-i"}),
+		BrokerURL: shellword.Quote(node.URL()),
 	}
 	taken := map[string]bool{}
 	for i, s := range d.specs {
