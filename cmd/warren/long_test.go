@@ -29,7 +29,6 @@ func runDemo(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(ts.Exec("go", "build", "-o", "bin/warren", "./cmd/warren"))
 	cmd := exec.Command(ts.MkAbs("bin/warren"), "demo", "--addr=127.0.0.1:0")
-	cmd.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"))
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())

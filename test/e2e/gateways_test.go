@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -43,5 +44,6 @@ func TestInstanceOfTheHost(t *testing.T) {
 			api.Login(t, "demo")
 		}
 		named.Kill()
+		awaittest.Until(t, "the broker has noticed", func() bool { return suite.Queues(t, "consumers")["gateway.rpc.response."+host] == "0" })
 	}
 }
