@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -48,13 +47,6 @@ func (i *Inspector) Version() string {
 	return version
 }
 
-// Consumers returns how many consumers a queue has. The error wraps messaging.ErrUnroutable if there is no such queue, and
-// ErrAccessRefused if this user may not look.
-func (i *Inspector) Consumers(ctx context.Context, queue string) (int, error) {
-	q, err := i.session.declarer.look(ctx, queue)
-	return q.Consumers, asRefused(err)
-}
-
 // ErrAccessRefused means that the broker's user has no permission.
 var ErrAccessRefused = errors.New("access refused")
 
@@ -65,16 +57,13 @@ func asRefused(err error) error {
 	return err
 }
 
-// inequivalent finds the argument of a refused declaration, the value in it, and that of the queue.
-var inequivalent = regexp.MustCompile(`inequivalent arg '([^']+)' .*received (.+) but current is (.+)`)
-
-// Difference returns how an existing queue differs from q, such as "x-queue-type is 'quorum', not 'classic'". It is "" if they
-// agree or there is no such queue.
+// Difference returns how an existing queue differs from q, in the broker's words. It is "" if they agree or there is no such
+// queue. The error wraps ErrAccessRefused if this user may not look.
 func (i *Inspector) Difference(ctx context.Context, q messaging.Queue) (string, error) {
-	if _, err := i.Consumers(ctx, q.Name); errors.Is(err, messaging.ErrUnroutable) {
+	if _, err := i.session.declarer.look(ctx, q.Name); errors.Is(err, messaging.ErrUnroutable) {
 		return "", nil
 	} else if err != nil {
-		return "", err
+		return "", asRefused(err)
 	}
 	err := i.session.declarer.onChannel(ctx, func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, false, false, arguments(q))
@@ -82,32 +71,18 @@ func (i *Inspector) Difference(ctx context.Context, q messaging.Queue) (string, 
 	})
 	var e *amqp.Error
 	if errors.As(err, &e) && e.Code == amqp.PreconditionFailed {
-		return inequivalent.ReplaceAllString(strings.TrimPrefix(e.Reason, "PRECONDITION_FAILED - "), "$1 is $3, not $2"), nil
+		return strings.TrimPrefix(e.Reason, "PRECONDITION_FAILED - "), nil
 	}
 	return "", asRefused(err)
 }
 
-// MayDeclare returns an error unless this user may declare a queue of the name. It declares one for a moment, which no other
-// connection can use.
-func (i *Inspector) MayDeclare(ctx context.Context, queue string) error {
-	err := i.session.declarer.declareLock(ctx, queue)
-	if err == nil {
-		err = i.session.declarer.deleteLock(ctx, queue)
-	}
-	return asRefused(err)
-}
-
 // RoundTrip returns an error unless this user may declare queues that are named like queue, publish to the default exchange, and
-// receive. The queues are exclusive and end with the connection. now is the time of the broker, cut to the second: it notes when
-// the message of RoundTrip has expired.
-func (i *Inspector) RoundTrip(ctx context.Context, queue string) (now time.Time, err error) {
+// receive, and may declare the others. The queues are exclusive and end with the connection. now is the time of the broker, cut to
+// the second: it notes when the message of RoundTrip has expired.
+func (i *Inspector) RoundTrip(ctx context.Context, queue string, others ...string) (now time.Time, err error) {
 	received := make(chan time.Time, 1)
 	err = i.session.call(ctx, func() error {
-		ch, err := i.session.amqp.Channel()
-		if err != nil {
-			return fmt.Errorf("%w: open channel: %w", messaging.ErrUnavailable, err)
-		}
-		expired, err := roundTrip(ctx, ch, queue)
+		expired, err := roundTrip(ctx, i.session.amqp, queue, others)
 		received <- expired
 		return err
 	})
@@ -117,12 +92,19 @@ func (i *Inspector) RoundTrip(ctx context.Context, queue string) (now time.Time,
 	return <-received, nil
 }
 
-func roundTrip(ctx context.Context, ch *amqp.Channel, queue string) (expired time.Time, err error) {
+func roundTrip(ctx context.Context, conn *amqp.Connection, queue string, others []string) (expired time.Time, err error) {
+	ch, err := conn.Channel()
+	if err != nil {
+		return expired, fmt.Errorf("%w: open channel: %w", messaging.ErrUnavailable, err)
+	}
 	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 	last := queue + "-expired"
-	first := amqp.Table{amqp.QueueMessageTTLArg: int32(0), "x-dead-letter-exchange": "", "x-dead-letter-routing-key": last}
-	for name, arguments := range map[string]amqp.Table{queue: first, last: {}} {
-		arguments[amqp.QueueTypeArg] = amqp.QueueTypeClassic
+	for _, name := range append([]string{queue, last}, others...) {
+		arguments := amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeClassic}
+		if name == queue {
+			arguments[amqp.QueueMessageTTLArg] = int32(0)
+			arguments["x-dead-letter-exchange"], arguments["x-dead-letter-routing-key"] = "", last
+		}
 		if _, err := ch.QueueDeclare(name, false, true, true, false, arguments); err != nil {
 			return expired, err
 		}

@@ -49,17 +49,13 @@ func one(level, subject, format string, args ...any) []finding {
 
 // machine is what the checks look at.
 type machine struct {
-	checkout fs.FS // nil: the working directory is in none
+	checkout fs.FS
 	services []service.Service
 	broker   *rabbitmq.Options // nil: BROKER_URL is not set
 
-	env      func(variable string) string
-	run      func(ctx context.Context, program string, args ...string) (out string, err error)
-	findCtl  func() (rabbitmqctl string, err error)
-	listen   func(ctx context.Context, addr string) error
-	maxFiles func() (uint64, error)
-	inspect  func(context.Context, rabbitmq.Options) (inspector, error)
-	now      func() time.Time
+	run     func(ctx context.Context, program string, args ...string) (out string, err error)
+	findCtl func() (rabbitmqctl string, err error)
+	inspect func(context.Context, rabbitmq.Options) (inspector, error)
 }
 
 // inspector is a [rabbitmq.Inspector].
@@ -67,14 +63,16 @@ type inspector interface {
 	User() string
 	Version() string
 	Difference(ctx context.Context, q messaging.Queue) (string, error)
-	MayDeclare(ctx context.Context, queue string) error
-	RoundTrip(ctx context.Context, queue string) (time.Time, error)
+	RoundTrip(ctx context.Context, queue string, others ...string) (time.Time, error)
 	Close()
 }
 
 // Run prints the report.
 func (c *Command) Run(ctx context.Context, k *kong.Context) error {
-	m := newMachine()
+	m, err := newMachine()
+	if err != nil {
+		return err
+	}
 	isFlag := func(arg string) bool { return strings.HasPrefix(arg, "--broker-url") }
 	if slices.ContainsFunc(k.Args, isFlag) || os.Getenv("BROKER_URL")+os.Getenv("BROKER_URL_FILE") != "" {
 		options, err := broker.Options(&c.Broker, "doctor")
@@ -92,8 +90,7 @@ var errFailed = errors.New("a check failed")
 func (m machine) report(ctx context.Context, out io.Writer) error {
 	var failed error
 	for _, check := range []func(machine, context.Context) []finding{
-		machine.checkGo, machine.checkGit, machine.checkCompiler, machine.checkContainers, machine.checkPorts, machine.checkFiles,
-		machine.checkRabbitMQ, machine.checkBroker,
+		machine.checkGo, machine.checkCompiler, machine.checkPorts, machine.checkFiles, machine.checkRabbitMQ, machine.checkBroker,
 	} {
 		for _, f := range check(m, ctx) {
 			if ctx.Err() != nil {
