@@ -103,8 +103,10 @@ func TestExampleToStop(t *testing.T) {
 func TestGuideText(t *testing.T) {
 	get, _ := things.get()
 	for name, node := range map[string]*nodeGuide{
-		"one process":  nil,
-		"processes":    {Ctl: "rabbitmqctl", BrokerURL: "amqp://", Call: "warren call", Service: "things", Get: get, Stop: "kill 12347", Start: "env things"},
+		"one process": nil,
+		"processes": {
+			Ctl: "rabbitmqctl", BrokerURL: "amqp://", Call: "warren call", Service: "things", Get: get, Stop: "kill 12347", Start: "env things",
+		},
 		"none to stop": {Ctl: "rabbitmqctl", BrokerURL: "amqp://", Call: "warren call"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,8 @@ func TestLongProcesses(t *testing.T) {
 		guide := warren.out.await(t, "list_queues", warren.ended)
 		tryGuide(t, guide)
 		tryQueues(t, guide)
-		if out := newShell(t, guide).run(t, lineWith(t, guide, "export BROKER_URL=")+"\n"+lineWith(t, guide, "warren call ")); !strings.HasPrefix(out, "204 No Content\r\n") {
+		call := lineWith(t, guide, "export BROKER_URL=") + "\n" + lineWith(t, guide, "warren call ")
+		if out := newShell(t, guide).run(t, call); !strings.HasPrefix(out, "204 No Content\r\n") {
 			t.Errorf("the call prints %q", out)
 		}
 		tryRestart(t, guide, warren)
