@@ -79,8 +79,8 @@ test-versions: ## Run test-broker and the short fault scenarios on each version 
 	done
 
 .PHONY: test-long
-test-long: rabbitmq ## Run the long tests, the fault scenarios in their short form; takes a few minutes
-	go test -race -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./cmd/warren ./cmd/warren/internal/demo $(CHAOS)
+test-long: rabbitmq ## Run the long tests, the fault scenarios in their short form; takes many minutes
+	go test -race -count=1 -run '^TestLong' -timeout 40m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./cmd/warren ./cmd/warren/internal/demo $(CHAOS)
 
 .PHONY: chaos
 chaos: rabbitmq ## Run the long fault scenarios, as hard as promised, and print the outcome of every call; takes many minutes
