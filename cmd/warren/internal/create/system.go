@@ -19,8 +19,8 @@ import (
 	"example.com/warren/cmd/warren/internal/shellword"
 )
 
-// samples are the services that only show how services are made.
-var samples = []string{"orders"}
+// sample is the service that only shows how services are made.
+const sample = "orders"
 
 // folderPermissions are those of the system's folder.
 const folderPermissions = 0o755
@@ -29,7 +29,7 @@ type systemCommand struct {
 	Module         string `arg:"" help:"What the module paths are to begin with, such as github.com/acme/shop."`
 	Folder         string `arg:"" help:"Where to put the system: a folder that is empty or does not exist."`
 	Name           string `help:"The product's name in texts, containers, volumes and tokens. Default: the last element of the module path."`
-	WithoutSamples bool   `help:"Leave out the services that only show how services are made."`
+	WithoutSamples bool   `help:"Leave out the service that only shows how services are made: orders."`
 	From           string `placeholder:"SOURCE" help:"Checkout or git URL to copy. Default: the checkout that the working directory is in."`
 	Ref            string `placeholder:"REF" help:"Branch, tag or commit to copy. Default: the last commit."`
 }
@@ -67,16 +67,20 @@ func (c *systemCommand) Run(ctx context.Context, k *kong.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, restore())
 	}
+	texts := ""
+	if c.WithoutSamples {
+		texts = "\n  git grep -nw " + sample + " -- '*.md' # texts about the sample"
+	}
 	_, err = fmt.Fprintf(k.Stdout, `Copied version %s to %[2]s, renamed it and committed it.
 %[3]s
 
 Next:
   cd %[2]s
-  make demo
+  make demo%[4]s
 
 Undo:
   rm -r %[2]s
-`, version, shellword.Quote(c.Folder), rename.Kept)
+`, version, shellword.Quote(c.Folder), rename.Kept, texts)
 	return err
 }
 
@@ -99,11 +103,9 @@ func (c *systemCommand) make(ctx context.Context) (version string, err error) {
 	source := tree.Module
 	version = origin.Describe(ctx, c.Folder)
 	o.Version = cmp.Or(o.Version, version)
-	for _, service := range samples {
-		if c.WithoutSamples && tree.Exists("services/"+service) {
-			if _, err := remove.Service(ctx, tree, service); err != nil {
-				return "", fmt.Errorf("remove %s: %w", service, err)
-			}
+	if c.WithoutSamples && tree.Exists("services/"+sample) {
+		if _, err := remove.Service(ctx, tree, sample); err != nil {
+			return "", fmt.Errorf("remove %s: %w", sample, err)
 		}
 	}
 	if err := errors.Join(
