@@ -23,6 +23,7 @@ func TestScripts(t *testing.T) { runScripts(t, "testdata") }
 
 func runScripts(t *testing.T, folder string) {
 	t.Helper()
+	fillModuleCache(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 folder,
 		Setup:               setUp,
@@ -35,6 +36,27 @@ func runScripts(t *testing.T, folder string) {
 			"request":  request,
 		},
 	})
+}
+
+// fillModuleCache downloads the modules that the go command needs in the scripts, which have no network.
+func fillModuleCache(t *testing.T) {
+	t.Helper()
+	services, err := filepath.Glob(filepath.Join("..", "..", "services", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(folder string, args ...string) {
+		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd.Dir = folder
+		cmd.Env = append(os.Environ(), "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go %s in %s: %v\n%s", args[0], folder, err, out)
+		}
+	}
+	for _, module := range append(services, ".") {
+		run(module, "mod", "tidy", "-diff")
+	}
+	run(filepath.Join("..", "..", "tools"), "list", "-deps", "./generate")
 }
 
 // setUp gives a script the caches of the go command and of RabbitMQ, a user for git, and no network for the go command.
