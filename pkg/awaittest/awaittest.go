@@ -17,6 +17,14 @@ const Limit = time.Minute
 
 const interval = 10 * time.Millisecond
 
+// Context returns a context for calls that may wait more than once. It ends with the test, or after twice [Limit].
+func Context(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*Limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // Receive returns the next value of c, or the zero value once c is closed. What names the event that c reports.
 func Receive[T any](t testing.TB, c <-chan T, what string) T {
 	t.Helper()

@@ -9,19 +9,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
 // within bounds each wait of these tests, including rabbitmqctl. It is far longer than any wait on a busy machine.
 const within = 2 * time.Minute
-
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	t.Cleanup(cancel)
-	return ctx
-}
 
 func newTestBroker(t *testing.T, options Options) *Broker {
 	t.Helper()
@@ -47,7 +41,7 @@ func newTestBroker(t *testing.T, options Options) *Broker {
 
 func awaitReady(t *testing.T, b *Broker) {
 	t.Helper()
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	for _, c := range []*connection{b.publishing, b.consuming} {
 		if _, err := c.await(ctx); err != nil {
 			t.Fatalf("broker not reached: %v", err)
@@ -66,7 +60,7 @@ func testQueue(t *testing.T) messaging.Queue {
 func received(t *testing.T, b *Broker, q messaging.Queue) <-chan string {
 	t.Helper()
 	ids := make(chan string, 1000)
-	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+	if _, err := b.Subscribe(awaittest.Context(t), q, func(_ context.Context, m messaging.Message) error {
 		ids <- m.ID
 		return nil
 	}); err != nil {
@@ -78,7 +72,7 @@ func received(t *testing.T, b *Broker, q messaging.Queue) <-chan string {
 func receivedMessages(t *testing.T, b *Broker, q messaging.Queue) <-chan messaging.Message {
 	t.Helper()
 	messages := make(chan messaging.Message, 1000)
-	if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+	if _, err := b.Subscribe(awaittest.Context(t), q, func(_ context.Context, m messaging.Message) error {
 		messages <- m
 		return nil
 	}); err != nil {
@@ -123,7 +117,7 @@ func cut(t *testing.T, c *connection) {
 	}
 	_ = s.socket.Conn.Close()
 	<-s.ctx.Done()
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	for {
 		next, err := c.await(ctx)
 		if err != nil {

@@ -21,7 +21,7 @@ func newTestBrowser(t *testing.T, options Options) *Browser {
 		options.URLs = []string{testURL}
 	}
 	options.Name = t.Name()
-	b, err := NewBrowser(testContext(t), options)
+	b, err := NewBrowser(awaittest.Context(t), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,12 +46,12 @@ func forEachQueueType(t *testing.T, n int, f func(t *testing.T, b *Browser, q me
 			broker := newTestBroker(t, Options{})
 			q := testQueue(t)
 			q.Type = queueType
-			if err := broker.Ensure(testContext(t), q); err != nil {
+			if err := broker.Ensure(awaittest.Context(t), q); err != nil {
 				t.Fatal(err)
 			}
 			for i := range n {
 				m := messaging.Message{ID: fmt.Sprint(i), Persistent: true, Body: []byte("body")}
-				if err := broker.Publish(testContext(t), q.Name, m); err != nil {
+				if err := broker.Publish(awaittest.Context(t), q.Name, m); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -65,7 +65,7 @@ func open(t *testing.T, b *Browser, q messaging.Queue, want int) *cursor {
 	t.Helper()
 	var c *cursor
 	awaittest.Until(t, fmt.Sprintf("%d messages in the queue", want), func() bool {
-		opened, err := b.Open(testContext(t), q.Name)
+		opened, err := b.Open(awaittest.Context(t), q.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func open(t *testing.T, b *Browser, q messaging.Queue, want int) *cursor {
 
 func closeCursor(t *testing.T, c *cursor) {
 	t.Helper()
-	if err := c.Close(testContext(t)); err != nil {
+	if err := c.Close(awaittest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -92,7 +92,7 @@ func firstIDs(t *testing.T, b *Browser, q messaging.Queue, n, limit int) []strin
 	c := open(t, b, q, n)
 	defer closeCursor(t, c)
 	var ids []string
-	for len(ids) < limit && c.Next(testContext(t)) {
+	for len(ids) < limit && c.Next(awaittest.Context(t)) {
 		ids = append(ids, c.Message().ID)
 	}
 	return ids
@@ -114,7 +114,7 @@ func TestBrowserRenews(t *testing.T) {
 		for range cursors {
 			c := open(t, b, q, n)
 			var ids []string
-			for c.Next(testContext(t)) {
+			for c.Next(awaittest.Context(t)) {
 				ids = append(ids, c.Message().ID)
 				most = max(most, failedDeliveries(c.current))
 				if string(c.Message().Body) != "body" || !c.Message().Persistent {
@@ -145,11 +145,11 @@ func TestBrowserRenewsInItsQueue(t *testing.T) {
 	forEachQueueType(t, 0, func(t *testing.T, b *Browser, q messaging.Queue) {
 		other := q
 		other.Name += ".other"
-		if err := newTestBroker(t, Options{}).Ensure(testContext(t), other); err != nil {
+		if err := newTestBroker(t, Options{}).Ensure(awaittest.Context(t), other); err != nil {
 			t.Fatal(err)
 		}
 		publishing := encode(&messaging.Message{ID: "copied", Headers: map[string]any{"CC": []any{other.Name}}}, "")
-		if err := b.session.publisher.Load().sends.PublishWithContext(testContext(t), "", q.Name, true, false, publishing); err != nil {
+		if err := b.session.publisher.Load().sends.PublishWithContext(awaittest.Context(t), "", q.Name, true, false, publishing); err != nil {
 			t.Fatal(err)
 		}
 		for range renewAfter + 2 {
@@ -167,16 +167,16 @@ func TestBrowserLostConnection(t *testing.T) {
 	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
 		c := open(t, b, q, n)
 		for range 3 {
-			if !c.Next(testContext(t)) {
-				t.Fatal(c.Close(testContext(t)))
+			if !c.Next(awaittest.Context(t)) {
+				t.Fatal(c.Close(awaittest.Context(t)))
 			}
 		}
 		_ = b.session.socket.Conn.Close()
 		<-b.session.ctx.Done()
-		if c.Next(testContext(t)) {
+		if c.Next(awaittest.Context(t)) {
 			t.Error("a message came over a lost connection")
 		}
-		if err := c.Close(testContext(t)); !errors.Is(err, messaging.ErrUnavailable) {
+		if err := c.Close(awaittest.Context(t)); !errors.Is(err, messaging.ErrUnavailable) {
 			t.Errorf("got %v, want ErrUnavailable", err)
 		}
 		if diff := cmp.Diff(numbers(0, n), firstIDs(t, newTestBrowser(t, Options{}), q, n, n)); diff != "" {
@@ -195,7 +195,7 @@ func TestBrowserUnreachable(t *testing.T) {
 		"connection refused":   "amqp://127.0.0.1:1/",
 		"username or password": stranger.String(),
 	} {
-		_, err := NewBrowser(testContext(t), Options{URLs: []string{u}})
+		_, err := NewBrowser(awaittest.Context(t), Options{URLs: []string{u}})
 		if !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want ErrUnavailable and %q", err, want)
 		}
@@ -208,10 +208,10 @@ func TestBrowserBlocked(t *testing.T) {
 	node := lockFaultyNode(t)
 	broker := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
-	if err := broker.Ensure(testContext(t), q); err != nil {
+	if err := broker.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
-	if err := broker.Publish(testContext(t), q.Name, messaging.Message{ID: "0"}); err != nil {
+	if err := broker.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "0"}); err != nil {
 		t.Fatal(err)
 	}
 	raiseMemoryAlarm(t, node)
@@ -221,13 +221,13 @@ func TestBrowserBlocked(t *testing.T) {
 	}
 	var err error
 	awaittest.Until(t, "a publish to be refused", func() bool {
-		err = b.Publish(testContext(t), q.Name, messaging.Message{ID: "1"})
+		err = b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "1"})
 		return err != nil
 	})
 	if !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), "blocked") {
 		t.Errorf("got %v, want that the broker is blocked", err)
 	}
-	_, err = b.Open(testContext(t), q.Name)
+	_, err = b.Open(awaittest.Context(t), q.Name)
 	if !errors.Is(err, messaging.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}

@@ -59,7 +59,7 @@ func TestLongClusterLosesLeader(t *testing.T) {
 	q := testQueue(t)
 	q.Type = messaging.Quorum
 	var received sync.Map
-	_, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+	_, err := b.Subscribe(awaittest.Context(t), q, func(_ context.Context, m messaging.Message) error {
 		received.Store(m.ID, nil)
 		return nil
 	})
@@ -77,7 +77,7 @@ func TestLongClusterLosesLeader(t *testing.T) {
 	fresh := newTestBroker(t, Options{URLs: others(cluster, killed).URLs(), ConfirmSends: true})
 	killed.Kill()
 	began := time.Now()
-	if err := fresh.Send(testContext(t), q.Name, messaging.Message{ID: "refused"}); err != nil {
+	if err := fresh.Send(awaittest.Context(t), q.Name, messaging.Message{ID: "refused"}); err != nil {
 		t.Fatal(err)
 	}
 	load.await(t, load.confirmed.Load()+enough)
@@ -105,7 +105,7 @@ func TestLongClusterLosesLeader(t *testing.T) {
 	var sent []string
 	for i := range enough {
 		id := fmt.Sprint("sent ", i)
-		if err := b.Send(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+		if err := b.Send(awaittest.Context(t), q.Name, messaging.Message{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 		sent = append(sent, id)
@@ -182,7 +182,7 @@ func TestLongClusterLosesHomeNode(t *testing.T) {
 	urls := cluster.URLs()
 	b := newTestBroker(t, Options{URLs: urls})
 	other := newTestBroker(t, Options{URLs: urls[1:]})
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	classic, callback := testQueue(t), testQueue(t)
 	callback.Type = messaging.Quorum
 	if err := b.Ensure(ctx, classic); err != nil {
@@ -190,7 +190,7 @@ func TestLongClusterLosesHomeNode(t *testing.T) {
 	}
 	got, lost := make(chan string, 10), make(chan struct{})
 	subscribe := func(b *Broker) error {
-		_, err := b.Subscribe(testContext(t), callback, func(_ context.Context, m messaging.Message) error {
+		_, err := b.Subscribe(awaittest.Context(t), callback, func(_ context.Context, m messaging.Message) error {
 			got <- m.ID
 			if m.ID == "held" {
 				<-lost
@@ -241,9 +241,9 @@ func TestLongClusterLosesHomeNode(t *testing.T) {
 	if err := killed.Restart(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	awaittest.Until(t, "the classic queue", func() bool { return other.Ensure(testContext(t), classic) == nil })
+	awaittest.Until(t, "the classic queue", func() bool { return other.Ensure(awaittest.Context(t), classic) == nil })
 	wantRefused("after the node is back")
-	if err := b.Close(testContext(t)); err != nil {
+	if err := b.Close(awaittest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	awaittest.Until(t, "another exclusive consumer", func() bool { return subscribe(other) == nil })

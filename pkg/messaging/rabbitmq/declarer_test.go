@@ -15,17 +15,17 @@ import (
 func TestEnsureTakesOtherArgumentsAsExisting(t *testing.T) {
 	b := newTestBroker(t, Options{})
 	q := testQueue(t)
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
 	other := newTestBroker(t, Options{})
 	q.Expiry = time.Hour
 	for range 2 {
-		if err := other.Ensure(testContext(t), q); err != nil {
+		if err := other.Ensure(awaittest.Context(t), q); err != nil {
 			t.Errorf("ensure with another expiry: %v", err)
 		}
 	}
-	if err := other.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
+	if err := other.Publish(awaittest.Context(t), q.Name, messaging.Message{}); err != nil {
 		t.Errorf("publish after the refusal: %v", err)
 	}
 }
@@ -33,21 +33,21 @@ func TestEnsureTakesOtherArgumentsAsExisting(t *testing.T) {
 func TestEnsureDeclaresOncePerConnection(t *testing.T) {
 	b := newTestBroker(t, Options{})
 	q := testQueue(t)
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
 	deleteQueue(t, b, q.Name)
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Publish(testContext(t), q.Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnroutable) {
+	if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnroutable) {
 		t.Fatalf("the second Ensure declared again: publish returned %v, want ErrUnroutable", err)
 	}
 	// The return showed that the queue does not exist.
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
+	if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{}); err != nil {
 		t.Errorf("publish to the queue that was declared again: %v", err)
 	}
 }
@@ -59,12 +59,12 @@ func TestRefusedQueueDoesNotWait(t *testing.T) {
 	_, s := sessions(t, b)
 	s.declarer.known.Store(q.Name, outcome{err: refusal, expiry: time.Now().Add(-time.Second)})
 	s.declarer.mu.Lock()
-	err := b.Ensure(testContext(t), q)
+	err := b.Ensure(awaittest.Context(t), q)
 	s.declarer.mu.Unlock()
 	if !errors.Is(err, refusal) {
 		t.Errorf("ensure during another declaration: %v, want the refusal", err)
 	}
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Errorf("ensure afterwards: %v", err)
 	}
 }
@@ -75,25 +75,25 @@ func TestQueueLimit(t *testing.T) {
 	node := lockFaultyNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	existing, dead := testQueue(t), testQueue(t)
-	if err := b.Ensure(testContext(t), existing); err != nil {
+	if err := b.Ensure(awaittest.Context(t), existing); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = node.Ctl(testContext(t), "clear_vhost_limits") }) // if the test has failed
+	t.Cleanup(func() { _, _ = node.Ctl(awaittest.Context(t), "clear_vhost_limits") }) // if the test has failed
 	ctl(t, node, "set_vhost_limits", `{"max-queues": 0}`)
 
 	const reason = "limit"
-	if err := b.Ensure(testContext(t), dead); !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), reason) {
+	if err := b.Ensure(awaittest.Context(t), dead); !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), reason) {
 		t.Errorf("ensure at the limit: %v, want ErrUnavailable and %q", err, reason)
 	}
 	other := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	existing.Expiry = time.Hour
-	if err := other.Ensure(testContext(t), existing); err != nil {
+	if err := other.Ensure(awaittest.Context(t), existing); err != nil {
 		t.Errorf("ensure an existing queue with another expiry: %v", err)
 	}
 
 	subscribed := make(chan error, 1)
 	q, got := testQueue(t), make(chan string, 1)
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	go func() {
 		_, err := b.Subscribe(ctx, q, func(_ context.Context, m messaging.Message) error {
 			got <- m.ID

@@ -68,7 +68,7 @@ func hostOf(t *testing.T, broker string) string {
 
 func ctl(t *testing.T, node *rabbitmqtest.Node, args ...string) string {
 	t.Helper()
-	out, err := node.Ctl(testContext(t), args...)
+	out, err := node.Ctl(awaittest.Context(t), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestBlockedBroker(t *testing.T) {
 	if err := b.Ready(); !errors.Is(err, messaging.ErrUnavailable) {
 		t.Errorf("ready while blocked: %v", err)
 	}
-	if err := b.Ensure(testContext(t), testQueue(t)); err != nil {
+	if err := b.Ensure(awaittest.Context(t), testQueue(t)); err != nil {
 		t.Errorf("declare while blocked: %v", err)
 	}
 
@@ -115,7 +115,7 @@ func TestBlockedBroker(t *testing.T) {
 	raiseMemoryAlarm(t, node)
 	awaittest.Until(t, "blocked again", func() bool { return errors.Is(send("into the alarm"), messaging.ErrUnavailable) })
 	closing := awaittest.Within(farewell)
-	if err := b.Close(testContext(t)); err != nil {
+	if err := b.Close(awaittest.Context(t)); err != nil {
 		t.Errorf("close while blocked: %v", err)
 	}
 	if late := closing.Late(); late > farewell {
@@ -132,7 +132,7 @@ func TestAlarmBeforePublish(t *testing.T) {
 	unready := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
 	got := received(t, idle, q)
-	if err := idle.Send(testContext(t), q.Name, messaging.Message{ID: "before"}); err != nil {
+	if err := idle.Send(awaittest.Context(t), q.Name, messaging.Message{ID: "before"}); err != nil {
 		t.Fatal(err)
 	}
 	receive(t, got)
@@ -145,13 +145,13 @@ func TestAlarmBeforePublish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = late.Close(testContext(t)) })
+	t.Cleanup(func() { _ = late.Close(awaittest.Context(t)) })
 	awaittest.Until(t, "the late connection", func() bool {
 		_, err := late.publishing.session()
 		return err == nil
 	})
 	for name, b := range map[string]*Broker{"idle": idle, "late": late} {
-		err := b.Send(testContext(t), q.Name, messaging.Message{ID: "during"})
+		err := b.Send(awaittest.Context(t), q.Name, messaging.Message{ID: "during"})
 		if !isBlocked(err) {
 			t.Errorf("send on the %s connection: %v, want that it is blocked", name, err)
 		}
@@ -162,7 +162,7 @@ func TestAlarmBeforePublish(t *testing.T) {
 	clearMemoryAlarm(t, node)
 	for _, b := range []*Broker{idle, late} {
 		awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
-		if err := b.Send(testContext(t), q.Name, messaging.Message{ID: "after"}); err != nil {
+		if err := b.Send(awaittest.Context(t), q.Name, messaging.Message{ID: "after"}); err != nil {
 			t.Fatal(err)
 		}
 		if id := receive(t, got); id != "after" {
@@ -190,7 +190,7 @@ func TestClosedByBroker(t *testing.T) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("ready again after %s, want at most 2 s", took)
 		}
-		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "x"}); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "x"}); err != nil {
 			t.Fatal(err)
 		}
 		receive(t, got)
@@ -205,10 +205,10 @@ func TestLongNodeKilled(t *testing.T) {
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
 	kept := messaging.Queue{Name: "kept", Durable: true}
-	if err := b.Ensure(testContext(t), kept); err != nil {
+	if err := b.Ensure(awaittest.Context(t), kept); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Publish(testContext(t), kept.Name, messaging.Message{ID: "persistent", Persistent: true}); err != nil {
+	if err := b.Publish(awaittest.Context(t), kept.Name, messaging.Message{ID: "persistent", Persistent: true}); err != nil {
 		t.Fatal(err)
 	}
 	got := make(chan string, 10)
@@ -216,25 +216,25 @@ func TestLongNodeKilled(t *testing.T) {
 		got <- m.ID
 		return nil
 	}
-	if _, err := b.Subscribe(testContext(t), q, handler); err != nil {
+	if _, err := b.Subscribe(awaittest.Context(t), q, handler); err != nil {
 		t.Fatal(err)
 	}
 	node.Kill()
 	awaittest.Until(t, "noticed", func() bool { return b.Ready() != nil })
-	if err := b.Send(testContext(t), q.Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnavailable) {
+	if err := b.Send(awaittest.Context(t), q.Name, messaging.Message{}); !errors.Is(err, messaging.ErrUnavailable) {
 		t.Errorf("send to a dead broker: %v, want ErrUnavailable", err)
 	}
 	if err := node.Restart(context.Background()); err != nil { // bounds itself
 		t.Fatal(err)
 	}
 	awaittest.Until(t, "ready again", func() bool { return b.Ready() == nil })
-	if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "to the old subscription"}); err != nil {
+	if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "to the old subscription"}); err != nil {
 		t.Fatal(err)
 	}
 	if id := receive(t, got); id != "to the old subscription" {
 		t.Errorf("got %q", id)
 	}
-	if _, err := b.Subscribe(testContext(t), kept, handler); err != nil {
+	if _, err := b.Subscribe(awaittest.Context(t), kept, handler); err != nil {
 		t.Fatal(err)
 	}
 	if id := receive(t, got); id != "persistent" {
@@ -250,7 +250,7 @@ func TestBlackHole(t *testing.T) {
 	const heartbeat = 2 * time.Second
 	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}, Heartbeat: heartbeat})
 	q := testQueue(t)
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
 	p.Swallow()
@@ -307,7 +307,7 @@ func TestBrokerStopsReading(t *testing.T) {
 	p := rabbitmqtest.StartProxy(t, hostOf(t, testURL))
 	b := newTestBroker(t, Options{URLs: []string{p.URL(t, testURL)}, Heartbeat: time.Minute, WriteTimeout: time.Second})
 	q := testQueue(t)
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
 	p.SwallowRequests()
@@ -353,7 +353,7 @@ func TestCloseWhileDialing(t *testing.T) {
 	}
 	awaittest.Until(t, "dialed", func() bool { return len(p.Sent()) > 0 })
 	closing := awaittest.Within(0)
-	if err := b.Close(testContext(t)); err != nil {
+	if err := b.Close(awaittest.Context(t)); err != nil {
 		t.Error(err)
 	}
 	if took := closing.Late(); took > 2*time.Second {

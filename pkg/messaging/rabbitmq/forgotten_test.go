@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -32,7 +33,7 @@ func TestSubscriptionSurvivesManyDeletedQueues(t *testing.T) {
 	consuming, publishing := newTestBroker(t, Options{}), newTestBroker(t, Options{})
 	q := testQueue(t)
 	received := make(chan struct{}, 1)
-	if _, err := consuming.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+	if _, err := consuming.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error {
 		signal(received)
 		return nil
 	}, messaging.WithConcurrency(8)); err != nil {

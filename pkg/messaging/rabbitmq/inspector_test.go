@@ -8,12 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
 func newTestInspector(t *testing.T, url string) *Inspector {
 	t.Helper()
-	i, err := NewInspector(testContext(t), Options{URLs: []string{url}, Name: t.Name(), Logger: slog.New(slog.DiscardHandler)})
+	i, err := NewInspector(awaittest.Context(t), Options{URLs: []string{url}, Name: t.Name(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,7 @@ func TestInspectQueues(t *testing.T) {
 	}
 	wantDifference := func(q messaging.Queue, want string) {
 		t.Helper()
-		got, err := i.Difference(testContext(t), q)
+		got, err := i.Difference(awaittest.Context(t), q)
 		if err != nil || !strings.Contains(got, want) || (got == "") != (want == "") {
 			t.Errorf("difference %q, %v; want %q", got, err, want)
 		}
@@ -38,7 +39,7 @@ func TestInspectQueues(t *testing.T) {
 	quorum, longer := q, q
 	quorum.Type, longer.Expiry = messaging.Quorum, time.Hour
 	wantDifference(quorum, "")
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
 	wantDifference(q, "")
@@ -52,7 +53,7 @@ func TestInspectPermissions(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
 	ctl(t, node, "add_user", "orders", "secret")
-	_, err := NewInspector(testContext(t), Options{URLs: []string{strings.Replace(node.URL(), "guest:guest", "orders:other", 1)}})
+	_, err := NewInspector(awaittest.Context(t), Options{URLs: []string{strings.Replace(node.URL(), "guest:guest", "orders:other", 1)}})
 	if !errors.Is(err, ErrAccessRefused) || !errors.Is(err, messaging.ErrUnavailable) {
 		t.Errorf("log in with another password: %v, want ErrAccessRefused", err)
 	}
@@ -61,26 +62,26 @@ func TestInspectPermissions(t *testing.T) {
 	ctl(t, node, "set_permissions", "orders", `^orders\.|^stock\.`, `^amq\.default$`, `^orders\.`)
 	i := newTestInspector(t, url)
 
-	now, err := i.RoundTrip(testContext(t), "orders.inspect")
+	now, err := i.RoundTrip(awaittest.Context(t), "orders.inspect")
 	if since := time.Since(now); err != nil || since < 0 || since > within {
 		t.Errorf("the broker's time is %s, %v", now, err)
 	}
-	if _, err := i.RoundTrip(testContext(t), "orders.inspect1", "stock.inspect1"); err != nil {
+	if _, err := i.RoundTrip(awaittest.Context(t), "orders.inspect1", "stock.inspect1"); err != nil {
 		t.Errorf("may not declare: %v", err)
 	}
 	for _, queues := range [][]string{{"orders.inspect3", "other.inspect"}, {"other.inspect"}, {"stock.inspect"}} {
-		if _, err := i.RoundTrip(testContext(t), queues[0], queues[1:]...); !errors.Is(err, ErrAccessRefused) {
+		if _, err := i.RoundTrip(awaittest.Context(t), queues[0], queues[1:]...); !errors.Is(err, ErrAccessRefused) {
 			t.Errorf("%q: got %v, want ErrAccessRefused", queues, err)
 		}
 	}
 	ctl(t, node, "set_permissions", "orders", `^orders\.`, `^$`, `^orders\.`)
-	if _, err := newTestInspector(t, url).RoundTrip(testContext(t), "orders.inspect2"); !errors.Is(err, ErrAccessRefused) {
+	if _, err := newTestInspector(t, url).RoundTrip(awaittest.Context(t), "orders.inspect2"); !errors.Is(err, ErrAccessRefused) {
 		t.Errorf("publish: got %v, want ErrAccessRefused", err)
 	}
 
 	i.Close()
 	quorum := messaging.Queue{Name: "orders.inspect", Durable: true, Type: messaging.Quorum}
-	if d, err := newTestInspector(t, node.URL()).Difference(testContext(t), quorum); d != "" || err != nil {
+	if d, err := newTestInspector(t, node.URL()).Difference(awaittest.Context(t), quorum); d != "" || err != nil {
 		t.Errorf("a queue is left: %s, %v", d, err)
 	}
 }
@@ -90,7 +91,7 @@ func TestInspectBlocked(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
 	raiseMemoryAlarm(t, node)
-	ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+	ctx, cancel := context.WithTimeout(awaittest.Context(t), 5*time.Second)
 	defer cancel()
 	_, err := newTestInspector(t, node.URL()).RoundTrip(ctx, "inspect")
 	if !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), "blocked") {

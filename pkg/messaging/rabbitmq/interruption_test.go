@@ -65,18 +65,18 @@ func TestAwaitQueueAway(t *testing.T) {
 	node := lockFaultyNode(t)
 	b := newTestBroker(t, Options{URLs: []string{node.URL()}})
 	q := testQueue(t)
-	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error { return nil })
+	s, err := b.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Await(testContext(t)); err != nil {
+	if err := s.Await(awaittest.Context(t)); err != nil {
 		t.Errorf("at first: %v", err)
 	}
-	t.Cleanup(func() { _, _ = node.Ctl(testContext(t), "clear_vhost_limits") }) // if the test has failed
+	t.Cleanup(func() { _, _ = node.Ctl(awaittest.Context(t), "clear_vhost_limits") }) // if the test has failed
 	ctl(t, node, "set_vhost_limits", `{"max-queues": 0}`)
 	deleteQueue(t, b, q.Name)
 	awaittest.Until(t, "the reason", func() bool {
-		err := s.Await(testContext(t))
+		err := s.Await(awaittest.Context(t))
 		return errors.Is(err, messaging.ErrUnavailable) && strings.Contains(err.Error(), "limit")
 	})
 	ctl(t, node, "clear_vhost_limits")

@@ -24,8 +24,8 @@ func TestBrokerLimits(t *testing.T) {
 	publishing, consuming := sessions(t, b)
 	q := testQueue(t)
 	got := received(t, b, q)
-	send := func(m messaging.Message) error { return b.Send(testContext(t), q.Name, m) }
-	publish := func(m messaging.Message) error { return b.Publish(testContext(t), q.Name, m) }
+	send := func(m messaging.Message) error { return b.Send(awaittest.Context(t), q.Name, m) }
+	publish := func(m messaging.Message) error { return b.Publish(awaittest.Context(t), q.Name, m) }
 	var others sync.WaitGroup
 	defer others.Wait()
 	others.Go(func() {
@@ -71,13 +71,13 @@ func TestAlarmBeforeTheFirstMessage(t *testing.T) {
 	q := testQueue(t)
 	got := received(t, b, q)
 	refusal := awaittest.Within(time.Second)
-	err := b.Send(testContext(t), q.Name, messaging.Message{ID: "refused"})
+	err := b.Send(awaittest.Context(t), q.Name, messaging.Message{ID: "refused"})
 	if late := refusal.Late(); !errors.Is(err, messaging.ErrUnavailable) || late > 0 {
 		t.Errorf("send: %v, %s late, want ErrUnavailable at once", err, late)
 	}
 	clearMemoryAlarm(t, node)
 	awaittest.Until(t, "unblocked", func() bool {
-		return b.Send(testContext(t), q.Name, messaging.Message{ID: "after"}) == nil
+		return b.Send(awaittest.Context(t), q.Name, messaging.Message{ID: "after"}) == nil
 	})
 	if id := receive(t, got); id != "after" {
 		t.Errorf("got %s", id)

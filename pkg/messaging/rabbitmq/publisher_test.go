@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 )
 
@@ -14,12 +15,12 @@ func TestManyConfirms(t *testing.T) {
 	quorum.Name += ".quorum"
 	quorum.Type = messaging.Quorum
 	for _, q := range []messaging.Queue{classic, quorum} {
-		if err := b.Ensure(testContext(t), q); err != nil {
+		if err := b.Ensure(awaittest.Context(t), q); err != nil {
 			t.Fatal(err)
 		}
 	}
 	const publishers, messages = 500, 150
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	var wg sync.WaitGroup
 	for i := range publishers {
 		q := classic

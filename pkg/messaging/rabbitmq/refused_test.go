@@ -140,7 +140,7 @@ func TestRefusal(t *testing.T) {
 			defer b.OnLoss(func() { losses.Add(1) })()
 			full, q := declareFull(t, b), testQueue(t)
 			var got sync.Map
-			if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+			if _, err := b.Subscribe(awaittest.Context(t), q, func(_ context.Context, m messaging.Message) error {
 				got.Store(m.ID, nil)
 				return nil
 			}); err != nil {
@@ -206,7 +206,7 @@ func TestRefusedIsSentAgain(t *testing.T) {
 	full := declareFull(t, b)
 	send := func(m messaging.Message) {
 		t.Helper()
-		if err := b.Send(testContext(t), full, m); err != nil {
+		if err := b.Send(awaittest.Context(t), full, m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -218,7 +218,8 @@ func TestRefusedIsSentAgain(t *testing.T) {
 	awaitNewChannels(t, b)() // refused twice
 
 	got := make(chan messaging.Message, 10)
-	if _, err := b.Subscribe(testContext(t), messaging.Queue{Name: full, Durable: true}, func(_ context.Context, m messaging.Message) error {
+	queue := messaging.Queue{Name: full, Durable: true}
+	if _, err := b.Subscribe(awaittest.Context(t), queue, func(_ context.Context, m messaging.Message) error {
 		got <- m
 		return nil
 	}); err != nil {
@@ -256,7 +257,7 @@ func publishTo(b *Broker, queue string) error {
 // keepPublishing sends and publishes until stop, which returns the IDs of all messages. It fails the test if one is refused.
 func keepPublishing(t *testing.T, b *Broker, queue string) (stop func() []string) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(testContext(t))
+	ctx, cancel := context.WithCancel(awaittest.Context(t))
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var ids []string
@@ -269,7 +270,7 @@ func keepPublishing(t *testing.T, b *Broker, queue string) (stop func() []string
 				if worker%4 == 0 || i%16 == 0 {
 					publish = b.Publish
 				}
-				if err := publish(testContext(t), queue, messaging.Message{ID: id}); err != nil {
+				if err := publish(awaittest.Context(t), queue, messaging.Message{ID: id}); err != nil {
 					t.Errorf("publish to another queue: %v", err)
 					return
 				}
@@ -310,7 +311,7 @@ func declareFull(t *testing.T, b *Broker) string {
 	if err := ch.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Publish(testContext(t), name, messaging.Message{ID: filler}); err != nil {
+	if err := b.Publish(awaittest.Context(t), name, messaging.Message{ID: filler}); err != nil {
 		t.Fatal(err)
 	}
 	return name

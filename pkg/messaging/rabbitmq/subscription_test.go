@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
@@ -30,7 +31,7 @@ func TestLateAcknowledgementTouchesNoOtherMessage(t *testing.T) {
 	started := make(chan start, 10*n)
 	release := [3]chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{})}
 	finished := make(chan struct{}, 10*n)
-	_, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+	_, err := b.Subscribe(awaittest.Context(t), q, func(_ context.Context, m messaging.Message) error {
 		g := generation.Load()
 		started <- start{g, m.ID}
 		<-release[g]
@@ -41,7 +42,7 @@ func TestLateAcknowledgementTouchesNoOtherMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range n {
-		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: fmt.Sprint(i), Persistent: true}); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: fmt.Sprint(i), Persistent: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,7 +82,7 @@ func TestSubscriptionSurvivesLostConnections(t *testing.T) {
 		cut(t, b.publishing)
 		cut(t, b.consuming)
 		id := fmt.Sprint(i)
-		if err := b.Send(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+		if err := b.Send(awaittest.Context(t), q.Name, messaging.Message{ID: id}); err != nil {
 			t.Fatalf("send after reconnect %d: %v", i, err)
 		}
 		if have := receive(t, got); have != id {
@@ -98,7 +99,7 @@ func TestSubscriptionSurvivesDeletedQueue(t *testing.T) {
 	q := testQueue(t)
 	got := received(t, b, q)
 	deleteQueue(t, b, q.Name)
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	for {
 		if err := b.Publish(ctx, q.Name, messaging.Message{ID: "after"}); err == nil {
 			break
@@ -123,7 +124,7 @@ func TestDeliveryLimitOutlivesTheConsumer(t *testing.T) {
 			hang := make(chan struct{})
 			release := sync.OnceFunc(func() { close(hang) })
 			defer release()
-			if _, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+			if _, err := b.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error {
 				deliveries <- struct{}{}
 				<-hang
 				return errors.New("the process did not die")
@@ -131,13 +132,13 @@ func TestDeliveryLimitOutlivesTheConsumer(t *testing.T) {
 				t.Fatal(err)
 			}
 			dead := make(chan messaging.Message, 1<<limit)
-			if _, err := b.Subscribe(testContext(t), deadLetterQueue(q), func(_ context.Context, m messaging.Message) error {
+			if _, err := b.Subscribe(awaittest.Context(t), deadLetterQueue(q), func(_ context.Context, m messaging.Message) error {
 				dead <- m
 				return nil
 			}); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "poison"}); err != nil {
+			if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "poison"}); err != nil {
 				t.Fatal(err)
 			}
 			for range limit {
@@ -171,7 +172,7 @@ func TestForgedHeaders(t *testing.T) {
 				q.Type, q.DeadLetter, q.DeliveryLimit, other.Name = queueType, q.Name+".dead", 3, q.Name+".other"
 				copies, dead := received(t, b, other), receivedMessages(t, b, deadLetterQueue(q))
 				handled := make(chan messaging.Message, 100)
-				if _, err := b.Subscribe(testContext(t), q, func(_ context.Context, m messaging.Message) error {
+				if _, err := b.Subscribe(awaittest.Context(t), q, func(_ context.Context, m messaging.Message) error {
 					handled <- m
 					return fail
 				}, messaging.WithRetryDelay(1, 2)); err != nil {
@@ -200,13 +201,13 @@ func TestForgedHeaders(t *testing.T) {
 						t.Errorf("message %+v", m)
 					}
 				}
-				if err := b.Publish(testContext(t), other.Name, messaging.Message{ID: "last"}); err != nil {
+				if err := b.Publish(awaittest.Context(t), other.Name, messaging.Message{ID: "last"}); err != nil {
 					t.Fatal(err)
 				}
 				if id := receive(t, copies); id != "last" {
 					t.Errorf("the message also went to another queue: got %s", id)
 				}
-				if err := b.Publish(testContext(t), q.Name, deadletter.Revive(letter)); err != nil {
+				if err := b.Publish(awaittest.Context(t), q.Name, deadletter.Revive(letter)); err != nil {
 					t.Errorf("replay: %v", err)
 				}
 			})
@@ -221,13 +222,13 @@ func TestMovedMessageKeepsItsID(t *testing.T) {
 	q := testQueue(t)
 	q.DeadLetter = q.Name + ".dead"
 	dead := received(t, b, deadLetterQueue(q))
-	if _, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+	if _, err := b.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error {
 		return messaging.Reject(errors.New("any"))
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for m, want := range map[*messaging.Message]string{{CorrelationID: "7"}: "7", {ID: "8", CorrelationID: "secret"}: "8"} {
-		if err := b.Send(testContext(t), q.Name, *m); err != nil {
+		if err := b.Send(awaittest.Context(t), q.Name, *m); err != nil {
 			t.Fatal(err)
 		}
 		if got := receive(t, dead); got != want {
@@ -243,14 +244,14 @@ func TestExclusiveOnAQueueOfAnotherType(t *testing.T) {
 	quorum := q
 	quorum.Type = messaging.Quorum
 	first, second := newTestBroker(t, Options{}), newTestBroker(t, Options{})
-	if err := first.Ensure(testContext(t), quorum); err != nil {
+	if err := first.Ensure(awaittest.Context(t), quorum); err != nil {
 		t.Fatal(err)
 	}
 	ignore := func(context.Context, messaging.Message) error { return nil }
-	if _, err := first.Subscribe(testContext(t), q, ignore, messaging.WithExclusive()); err != nil {
+	if _, err := first.Subscribe(awaittest.Context(t), q, ignore, messaging.WithExclusive()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := second.Subscribe(testContext(t), q, ignore, messaging.WithExclusive()); !errors.Is(err, messaging.ErrQueueInUse) {
+	if _, err := second.Subscribe(awaittest.Context(t), q, ignore, messaging.WithExclusive()); !errors.Is(err, messaging.ErrQueueInUse) {
 		t.Errorf("a second consumer: %v, want %v", err, messaging.ErrQueueInUse)
 	}
 }
@@ -260,7 +261,7 @@ func TestDrainGivesBackAtOnce(t *testing.T) {
 	b := newTestBroker(t, Options{})
 	q := testQueue(t)
 	running, finish := make(chan struct{}), make(chan struct{})
-	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+	s, err := b.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error {
 		close(running)
 		<-finish
 		return nil
@@ -269,13 +270,13 @@ func TestDrainGivesBackAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"handled", "ahead"} {
-		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: id}); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	<-running
 	drained := make(chan error, 1)
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	go func() { drained <- s.Drain(ctx) }()
 	got := received(t, b, q)
 	if id := receive(t, got); id != "ahead" {
@@ -293,7 +294,7 @@ func TestWorkersStartAsNeeded(t *testing.T) {
 	q := testQueue(t)
 	const held = 3
 	running, finish := make(chan struct{}, held), make(chan struct{})
-	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+	s, err := b.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error {
 		running <- struct{}{}
 		<-finish
 		return nil
@@ -303,7 +304,7 @@ func TestWorkersStartAsNeeded(t *testing.T) {
 	}
 	defer close(finish)
 	for range held {
-		if err := b.Publish(testContext(t), q.Name, messaging.Message{}); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{}); err != nil {
 			t.Fatal(err)
 		}
 		receive(t, running)
@@ -320,7 +321,7 @@ func TestRejectDuringDrain(t *testing.T) {
 	q := testQueue(t)
 	q.DeadLetter = q.Name + ".dead"
 	running, finish := make(chan struct{}), make(chan struct{})
-	s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error {
+	s, err := b.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error {
 		close(running)
 		<-finish
 		return messaging.Reject(errors.New("no"))
@@ -328,12 +329,12 @@ func TestRejectDuringDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "rejected"}); err != nil {
+	if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "rejected"}); err != nil {
 		t.Fatal(err)
 	}
 	<-running
 	drained := make(chan error, 1)
-	ctx := testContext(t)
+	ctx := awaittest.Context(t)
 	go func() { drained <- s.Drain(ctx) }()
 	<-s.(*subscription).accepting.Done()
 	close(finish)

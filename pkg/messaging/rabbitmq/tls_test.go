@@ -64,14 +64,14 @@ func TestTLS(t *testing.T) {
 		b := newTestBroker(t, Options{URLs: []string{node.TLSURL()}, TLS: config(ca, client)})
 		q := testQueue(t)
 		got := received(t, b, q)
-		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "secret"}); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "secret"}); err != nil {
 			t.Fatal(err)
 		}
 		if id := receive(t, got); id != "secret" {
 			t.Errorf("got %q", id)
 		}
 		cut(t, b.publishing) // the next connection must authenticate itself too
-		if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "again"}); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "again"}); err != nil {
 			t.Fatal(err)
 		}
 		if id := receive(t, got); id != "again" {
@@ -155,7 +155,7 @@ func refused(t *testing.T, options Options) error {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := b.Close(testContext(t)); err != nil {
+		if err := b.Close(awaittest.Context(t)); err != nil {
 			t.Error(err)
 		}
 	}()

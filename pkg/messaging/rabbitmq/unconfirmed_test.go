@@ -32,10 +32,10 @@ func TestUnconfirmed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = b.Close(testContext(t)) }() // one of the cases has cut it short
+			defer func() { _ = b.Close(awaittest.Context(t)) }() // one of the cases has cut it short
 			awaitReady(t, b)
 			q := testQueue(t)
-			if err := b.Ensure(testContext(t), q); err != nil {
+			if err := b.Ensure(awaittest.Context(t), q); err != nil {
 				t.Fatal(err)
 			}
 			s, err := b.publishing.session()
@@ -44,7 +44,7 @@ func TestUnconfirmed(t *testing.T) {
 			}
 			s.prober.due.Store(math.MaxInt64) // the proxy would hold up a probe instead of the message
 			p.Swallow()
-			ctx, cancel := context.WithCancel(testContext(t))
+			ctx, cancel := context.WithCancel(awaittest.Context(t))
 			defer cancel()
 			published, body := make(chan error, 1), []byte("the body of the message")
 			go func() { published <- b.Publish(ctx, q.Name, messaging.Message{Body: body}) }()

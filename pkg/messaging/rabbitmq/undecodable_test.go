@@ -9,6 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/driver"
@@ -52,7 +53,7 @@ func TestUndecodableMessages(t *testing.T) {
 						t.Errorf("%s: %+v", name, m)
 					}
 				}
-				if err := b.Publish(testContext(t), q.Name, messaging.Message{ID: "marker"}); err != nil {
+				if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{ID: "marker"}); err != nil {
 					t.Fatal(err)
 				}
 				if m := receive(t, got); m.ID != "marker" {
@@ -88,7 +89,7 @@ func TestLargeHeaders(t *testing.T) {
 	q.DeadLetter, q.DeliveryLimit = q.Name+".dead", 2
 	dead := receivedMessages(t, b, deadLetterQueue(q))
 	for name, fail := range map[string]error{"rejected": messaging.Reject(errors.New("no")), "redelivered": errors.New("again")} {
-		s, err := b.Subscribe(testContext(t), q, func(context.Context, messaging.Message) error { return fail },
+		s, err := b.Subscribe(awaittest.Context(t), q, func(context.Context, messaging.Message) error { return fail },
 			messaging.WithRetryDelay(1, 2))
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +112,7 @@ func TestLargeHeaders(t *testing.T) {
 				t.Errorf("%s, %d bytes: message %s, headers kept: %t, noted: %t", name, len(test.value), m.ID, kept, noted)
 			}
 		}
-		if err := s.Drain(testContext(t)); err != nil {
+		if err := s.Drain(awaittest.Context(t)); err != nil {
 			t.Fatal(err)
 		}
 	}

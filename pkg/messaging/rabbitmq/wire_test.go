@@ -31,7 +31,7 @@ func TestWireBytes(t *testing.T) {
 	s.user = "user id" // fixed in the golden file; the broker refuses it
 	const queue = "messaging.wire"
 	before := len(p.Sent())
-	if err := b.Send(testContext(t), queue, messaging.Message{
+	if err := b.Send(awaittest.Context(t), queue, messaging.Message{
 		ID: "message id", Type: "type", AppID: "app", ContentType: "application/json", ContentEncoding: "identity",
 		CorrelationID: "correlation id", ReplyTo: "reply to",
 		Headers: map[string]any{"table": map[string]any{"array": []any{

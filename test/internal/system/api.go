@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,6 +47,20 @@ func (r Response) JSON(t *testing.T, field string) any {
 		t.Fatalf("body %q: %v", r.Body, err)
 	}
 	return body[field]
+}
+
+// WantFields fails t unless the body is a problem that names fields, which are separated by spaces.
+func (r Response) WantFields(t *testing.T, fields string) {
+	t.Helper()
+	var problem struct{ Errors []struct{ Field string } }
+	if err := json.Unmarshal(r.Body, &problem); err != nil {
+		t.Fatal(err)
+	}
+	for field := range strings.FieldsSeq(fields) {
+		if !slices.Contains(problem.Errors, struct{ Field string }{field}) {
+			t.Errorf("errors %q, want %s", problem.Errors, field)
+		}
+	}
 }
 
 // Text returns a field of the body that must be a string, and not empty.

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -36,15 +34,7 @@ func TestBodiesOfOrders(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := demo.Want(t, test.status, http.MethodPost, "/v1/orders", test.body)
-			var problem struct{ Errors []struct{ Field string } }
-			if err := json.Unmarshal(r.Body, &problem); err != nil {
-				t.Fatal(err)
-			}
-			for field := range strings.FieldsSeq(test.fields) {
-				if !slices.Contains(problem.Errors, struct{ Field string }{field}) {
-					t.Errorf("errors %q, want %s", problem.Errors, field)
-				}
-			}
+			r.WantFields(t, test.fields)
 		})
 	}
 	after := demo.Want(t, http.StatusOK, http.MethodGet, "/v1/orders?limit=100", "")

@@ -32,20 +32,10 @@ import (
 	"example.com/warren/pkg/service/servicetest"
 )
 
-// testTimeout bounds each wait of these tests. Only failing tests take that long.
-const testTimeout = 2 * time.Minute
-
 var brokerURL string
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(rabbitmqtest.Tests{M: m, URL: &brokerURL})
-}
-
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // warren runs warren call with args and returns what it prints.
@@ -68,13 +58,13 @@ func warren(ctx context.Context, t *testing.T, args ...string) (string, error) {
 
 // onBroker appends the flags of the tests' broker. The time is long, because the machine may be busy.
 func onBroker(args ...string) []string {
-	return append(slices.Clone(args), "--broker-url="+brokerURL, "--timeout="+testTimeout.String())
+	return append(slices.Clone(args), "--broker-url="+brokerURL, "--timeout="+awaittest.Limit.String())
 }
 
 // call runs a call that must succeed.
 func call(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := warren(testContext(t), t, onBroker(args...)...)
+	out, err := warren(awaittest.Context(t), t, onBroker(args...)...)
 	if err != nil {
 		t.Fatalf("%q: %v\n%s", args, err, out)
 	}
@@ -106,11 +96,11 @@ func serve(t *testing.T, keys string) string {
 		return &rpc.Reply{Header: http.Header{"X-Test": {"yes"}}, ContentType: "application/json", Body: body}, err
 	})
 	s.Handle(name+"fail", func(context.Context, *rpc.Request) (*rpc.Reply, error) { return nil, rpc.Conflict("taken") })
-	if err := s.Start(testContext(t)); err != nil {
+	if err := s.Start(awaittest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(s.Drain(testContext(t)), b.Close(testContext(t))); err != nil {
+		if err := errors.Join(s.Drain(awaittest.Context(t)), b.Close(awaittest.Context(t))); err != nil {
 			t.Error(err)
 		}
 	})
@@ -169,7 +159,7 @@ func TestOutput(t *testing.T) {
 	if head != "200 OK\r\nContent-Type: application/json\r\nX-Test: yes" || !strings.HasPrefix(body, "{") || strings.HasSuffix(body, "\n") {
 		t.Errorf("got %q", out)
 	}
-	out, err := warren(testContext(t), t, onBroker(prefix+"fail")...)
+	out, err := warren(awaittest.Context(t), t, onBroker(prefix+"fail")...)
 	if err == nil || err.Error() != "call "+prefix+"fail: 409 Conflict" || !strings.Contains(out, `"detail":"taken"`) {
 		t.Errorf("got %q, %v", out, err)
 	}
@@ -196,7 +186,8 @@ func TestIdentity(t *testing.T) {
 	}
 	wantError := func(want string, args ...string) {
 		t.Helper()
-		if _, err := warren(testContext(t), t, onBroker(append(args, prefix+"echo")...)...); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := warren(awaittest.Context(t), t, onBroker(append(args, prefix+"echo")...)...)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
@@ -231,22 +222,22 @@ func TestIdentity(t *testing.T) {
 // isMissing reports whether the tests' broker has no such queue.
 func isMissing(t *testing.T, queue string) bool {
 	t.Helper()
-	browser, err := rabbitmq.NewBrowser(testContext(t), rabbitmq.Options{URLs: []string{brokerURL}})
+	browser, err := rabbitmq.NewBrowser(awaittest.Context(t), rabbitmq.Options{URLs: []string{brokerURL}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer browser.Close()
-	_, err = browser.Open(testContext(t), queue)
+	_, err = browser.Open(awaittest.Context(t), queue)
 	return errors.Is(err, deadletter.ErrNoQueue)
 }
 
 // TestCallbackQueue ends calls in each way. Their callback queues end with them.
 func TestCallbackQueue(t *testing.T) {
 	b := connect(t)
-	defer func() { _ = b.Close(testContext(t)) }()
+	defer func() { _ = b.Close(awaittest.Context(t)) }()
 	replies := make(chan string, 1)
 	queue := messaging.Queue{Name: "test-" + rand.Text(), Durable: true, Expiry: 10 * time.Minute}
-	if _, err := b.Subscribe(testContext(t), queue, func(ctx context.Context, m messaging.Message) error {
+	if _, err := b.Subscribe(awaittest.Context(t), queue, func(ctx context.Context, m messaging.Message) error {
 		replies <- m.ReplyTo
 		if string(m.Body) == "hang" {
 			return nil
@@ -268,13 +259,13 @@ func TestCallbackQueue(t *testing.T) {
 	}
 	wantGone(<-replies)
 
-	_, err := warren(testContext(t), t, queue.Name, "--body=hang", "--timeout=100ms", "--broker-url="+brokerURL)
+	_, err := warren(awaittest.Context(t), t, queue.Name, "--body=hang", "--timeout=100ms", "--broker-url="+brokerURL)
 	if !errors.Is(err, rpc.ErrTimeout) || !strings.Contains(err.Error(), "no reply in time: waited for 100ms: is the service running?") {
 		t.Errorf("got %v", err)
 	}
 	wantGone(<-replies)
 
-	ctx, interrupt := context.WithCancel(testContext(t))
+	ctx, interrupt := context.WithCancel(awaittest.Context(t))
 	ended := make(chan error)
 	go func() {
 		_, err := warren(ctx, t, onBroker(queue.Name, "--body=hang")...)
@@ -291,9 +282,9 @@ func TestCallbackQueue(t *testing.T) {
 // TestRefusals: each error is one line and leaves no queue.
 func TestRefusals(t *testing.T) {
 	b := connect(t)
-	defer func() { _ = b.Close(testContext(t)) }()
+	defer func() { _ = b.Close(awaittest.Context(t)) }()
 	idle := messaging.Queue{Name: "test-" + rand.Text() + ".get", Durable: true, Expiry: 10 * time.Minute}
-	if err := b.Ensure(testContext(t), idle); err != nil {
+	if err := b.Ensure(awaittest.Context(t), idle); err != nil {
 		t.Fatal(err)
 	}
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -326,7 +317,7 @@ func TestRefusals(t *testing.T) {
 		"service is down": {[]string{idle.Name, "--broker-url=" + brokerURL, "--timeout=1ms"}, false, "is the service running?"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := warren(testContext(t), t, test.args...)
+			out, err := warren(awaittest.Context(t), t, test.args...)
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") ||
 				strings.Contains(err.Error(), "secret") || out != "" {
 				t.Errorf("got %v, want one line with %q; printed %q", err, test.want, out)

@@ -231,10 +231,13 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 					return err
 				}
 				before = contents(t, root)
-				return edit(ctx, tree)
+				return errors.Join(edit(ctx, tree), tree.Write("added/first", nil))
 			})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want %q", err, test.want)
+			}
+			if _, err := os.Lstat("added"); err == nil {
+				t.Error("a folder is left")
 			}
 			if diff := cmp.Diff(before, contents(t, root)); diff != "" {
 				t.Error(diff)

@@ -92,6 +92,9 @@ func write(root string, changes []fileChange) error {
 		}
 		for _, done := range slices.Backward(changes[:i+1]) {
 			err = errors.Join(err, put(filepath.Join(root, filepath.FromSlash(done.name)), done.before))
+			if done.before.content == nil {
+				removeEmptyFolders(root, path.Dir(done.name))
+			}
 		}
 		return fmt.Errorf("write the change, of which nothing is left: %w", err)
 	}

@@ -19,9 +19,6 @@ import (
 	"example.com/warren/cmd/warren/internal/shellword"
 )
 
-// sample is the service that only shows how services are made.
-const sample = "orders"
-
 // folderPermissions are those of the system's folder.
 const folderPermissions = 0o755
 
@@ -69,7 +66,7 @@ func (c *systemCommand) Run(ctx context.Context, k *kong.Context) (err error) {
 	}
 	texts := ""
 	if c.WithoutSamples {
-		texts = "\n  git grep -nw " + sample + " -- '*.md' # texts about the sample"
+		texts = "\n  git grep -nw " + origin.Sample + " -- '*.md' # texts about the sample"
 	}
 	_, err = fmt.Fprintf(k.Stdout, `Copied version %s to %[2]s, renamed it and committed it.
 %[3]s
@@ -103,9 +100,9 @@ func (c *systemCommand) make(ctx context.Context) (version string, err error) {
 	source := tree.Module
 	version = origin.Describe(ctx, c.Folder)
 	o.Version = cmp.Or(o.Version, version)
-	if c.WithoutSamples && tree.Exists("services/"+sample) {
-		if _, err := remove.Service(ctx, tree, sample); err != nil {
-			return "", fmt.Errorf("remove %s: %w", sample, err)
+	if c.WithoutSamples && tree.Exists("services/"+origin.Sample) {
+		if _, err := remove.Service(ctx, tree, origin.Sample); err != nil {
+			return "", fmt.Errorf("remove %s: %w", origin.Sample, err)
 		}
 	}
 	if err := errors.Join(

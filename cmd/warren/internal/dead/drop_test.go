@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/rabbitmq"
@@ -47,7 +48,7 @@ func TestDropAsks(t *testing.T) {
 		{"n\n", question + "Nothing was dropped.\n"},
 		{"Yes\n", question + "dropped 1\ndropped 2\n"},
 	} {
-		if got := dropAll(testContext(t), t, q, strings.NewReader(test.answer)); got.err != "" || got.out != test.want {
+		if got := dropAll(awaittest.Context(t), t, q, strings.NewReader(test.answer)); got.err != "" || got.out != test.want {
 			t.Errorf("answer %q: got %+v, want %q", test.answer, got, test.want)
 		}
 	}
@@ -62,7 +63,7 @@ func TestDropInterrupted(t *testing.T) {
 	bury(t, b, q, request("1"))
 	in, answer := io.Pipe()
 	defer answer.Close()
-	ctx, interrupt := context.WithCancel(testContext(t))
+	ctx, interrupt := context.WithCancel(awaittest.Context(t))
 	interrupted := readerFunc(func(p []byte) (int, error) {
 		interrupt()
 		return in.Read(p)
@@ -80,7 +81,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // dropAll runs warren dead drop --all at a terminal.
 func dropAll(ctx context.Context, t *testing.T, q messaging.Queue, in io.Reader) result {
 	t.Helper()
-	browser, err := rabbitmq.NewBrowser(testContext(t), rabbitmq.Options{
+	browser, err := rabbitmq.NewBrowser(awaittest.Context(t), rabbitmq.Options{
 		URLs: []string{brokerURL}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -103,7 +104,7 @@ func errorText(err error) string {
 func TestBrokerAway(t *testing.T) {
 	c := Command{Broker: service.BrokerConfig{URLs: []string{"amqp://u:secret@127.0.0.1:1", "amqp://u:secret@127.0.0.1:2"}}}
 	connected := func(deadletter.Browser, console) error { return errors.New("connected") }
-	err := c.browse(testContext(t), &kong.Context{Kong: &kong.Kong{}}, connected)
+	err := c.browse(awaittest.Context(t), &kong.Context{Kong: &kong.Kong{}}, connected)
 	if err == nil || strings.Count(err.Error(), "connection refused") != 2 || strings.ContainsAny(err.Error(), "\n") {
 		t.Errorf("got %v, want one line that names both nodes", err)
 	}

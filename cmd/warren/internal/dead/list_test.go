@@ -35,11 +35,11 @@ func TestList(t *testing.T) {
 			messaging.Message{ID: "2", Body: []byte("body")},
 			messaging.Message{ID: "\x1b[2J\t3", Type: "rpc.request", Headers: map[string]any{"rpc-request": "path=%2F%E2%80%AE%00"}},
 		)
-		if err := b.Publish(testContext(t), q.Name+".dead", messaging.Message{ID: "4"}); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name+".dead", messaging.Message{ID: "4"}); err != nil {
 			t.Fatal(err)
 		}
 		other := deadletter.Mark(messaging.Message{ID: "5"}, "other\n", deadletter.ReasonRejected, died)
-		if err := b.Publish(testContext(t), q.Name+".dead", other); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name+".dead", other); err != nil {
 			t.Fatal(err)
 		}
 		from := "FROM" + strings.Repeat(" ", len(q.Name)-4)

@@ -20,20 +20,10 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// testTimeout bounds each wait of these tests. Only failing tests take that long.
-const testTimeout = 2 * time.Minute
-
 var brokerURL string
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(rabbitmqtest.Tests{M: m, URL: &brokerURL})
-}
-
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // result is the output of a command, and the error that makes its exit status 1.
@@ -42,7 +32,7 @@ type result struct{ out, notes, err string }
 // warren runs warren with args, without a terminal.
 func warren(t *testing.T, args ...string) result {
 	t.Helper()
-	return warrenUntil(testContext(t), t, args...)
+	return warrenUntil(awaittest.Context(t), t, args...)
 }
 
 func warrenUntil(ctx context.Context, t *testing.T, args ...string) result {
@@ -81,7 +71,7 @@ func newBrokerAt(t *testing.T, url string) messaging.Broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := b.Close(testContext(t)); err != nil {
+		if err := b.Close(awaittest.Context(t)); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
@@ -111,7 +101,7 @@ func newDeadLetterQueue(t *testing.T, b messaging.Broker, q messaging.Queue) {
 
 func ensure(t *testing.T, b messaging.Broker, q messaging.Queue) {
 	t.Helper()
-	if err := b.Ensure(testContext(t), q); err != nil {
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -123,7 +113,7 @@ func bury(t *testing.T, b messaging.Broker, q messaging.Queue, messages ...messa
 	t.Helper()
 	for _, m := range messages {
 		m = deadletter.Mark(m, q.Name, deadletter.ReasonDeliveryLimit, died)
-		if err := b.Publish(testContext(t), q.Name+".dead", m); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name+".dead", m); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,7 +40,7 @@ func browseInMemory(s *inmem.Server) deadletter.Browser { return s.Browse() }
 func TestInMemory(t *testing.T) {
 	b, socket := serveInMemory(t, browseInMemory)
 	demo := func(args ...string) result {
-		return run(testContext(t), t, append([]string{"dead", "--demo=" + socket}, args...)...)
+		return run(awaittest.Context(t), t, append([]string{"dead", "--demo=" + socket}, args...)...)
 	}
 	q := newQueue(t, b, messaging.Classic)
 	newDeadLetterQueue(t, b, q)
@@ -78,7 +78,7 @@ func TestSocketIsPrivate(t *testing.T) {
 func TestHelpOfServer(t *testing.T) {
 	_, socket := serveInMemory(t, browseInMemory)
 	for _, args := range [][]string{{"dead", "list", "--help"}, {"demo"}, nil} {
-		if err := forward(testContext(t), socket, args, console{out: &strings.Builder{}, notes: &strings.Builder{}}); err == nil {
+		if err := forward(awaittest.Context(t), socket, args, console{out: &strings.Builder{}, notes: &strings.Builder{}}); err == nil {
 			t.Errorf("%q was accepted", args)
 		}
 	}
@@ -87,7 +87,7 @@ func TestHelpOfServer(t *testing.T) {
 // TestServerCloses the connection after the last result, also if the client does not.
 func TestServerCloses(t *testing.T) {
 	_, socket := serveInMemory(t, browseInMemory)
-	conn, err := new(net.Dialer).DialContext(testContext(t), "unix", socket)
+	conn, err := new(net.Dialer).DialContext(awaittest.Context(t), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestServerCloses(t *testing.T) {
 }
 
 func TestNoDemo(t *testing.T) {
-	got := run(testContext(t), t, "dead", "list", "things.create", "--demo="+filepath.Join(t.TempDir(), "missing"))
+	got := run(awaittest.Context(t), t, "dead", "list", "things.create", "--demo="+filepath.Join(t.TempDir(), "missing"))
 	assertError(t, got, "connect to the demo: ")
 }
 
@@ -130,7 +130,7 @@ func TestRemoteInterrupted(t *testing.T) {
 		stuck.Browser = s.Browse()
 		return stuck
 	})
-	ctx, interrupt := context.WithCancel(testContext(t))
+	ctx, interrupt := context.WithCancel(awaittest.Context(t))
 	results := make(chan result, 1)
 	go func() { results <- run(ctx, t, "dead", "list", "things.create", "--demo="+socket) }()
 	awaittest.Receive(t, stuck.opening, "the command in the demo")

@@ -31,7 +31,7 @@ func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan 
 		requests <- r
 		return &rpc.Reply{}, nil
 	})
-	if err := s.Start(testContext(t)); err != nil {
+	if err := s.Start(awaittest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	return requests, drops
@@ -41,7 +41,7 @@ func serve(t *testing.T, b messaging.Broker, q messaging.Queue) (handled <-chan 
 func TestReplay(t *testing.T) {
 	forEachQueueType(t, func(t *testing.T, b messaging.Broker, q messaging.Queue) {
 		handled, expired := serve(t, b, q)
-		if err := b.Publish(testContext(t), q.Name, request("0")); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name, request("0")); err != nil {
 			t.Fatal(err)
 		}
 		awaittest.Receive(t, expired, "the request is dropped as it was")
@@ -74,7 +74,7 @@ func TestReplayAll(t *testing.T) {
 		}
 		dying := q
 		dying.DeadLetter = q.Name + ".dead"
-		if _, err := b.Subscribe(testContext(t), dying, func(_ context.Context, m messaging.Message) error {
+		if _, err := b.Subscribe(awaittest.Context(t), dying, func(_ context.Context, m messaging.Message) error {
 			return messaging.Reject(fmt.Errorf("message %s kills", m.ID))
 		}); err != nil {
 			t.Fatal(err)
@@ -93,11 +93,11 @@ func TestReplayOfOthers(t *testing.T) {
 		claims := map[string]string{"victim": victim.Name, "dead": q.Name + ".dead", "prefix": q.Name + "x", "line": "a\nb"}
 		for _, id := range slices.Sorted(maps.Keys(claims)) {
 			m := deadletter.Mark(request(id), claims[id], deadletter.ReasonDeliveryLimit, died)
-			if err := b.Publish(testContext(t), q.Name+".dead", m); err != nil {
+			if err := b.Publish(awaittest.Context(t), q.Name+".dead", m); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := b.Publish(testContext(t), q.Name+".dead", request("unknown")); err != nil {
+		if err := b.Publish(awaittest.Context(t), q.Name+".dead", request("unknown")); err != nil {
 			t.Fatal(err)
 		}
 		bury(t, b, q, request("here"))
@@ -115,11 +115,11 @@ func TestReplayOfOthers(t *testing.T) {
 			t.Errorf("replay (-want +got):\n%s", diff)
 		}
 		awaitList(t, q, "dead", "line", "prefix", "victim", "unknown")
-		if err := b.Publish(testContext(t), victim.Name, request("own")); err != nil {
+		if err := b.Publish(awaittest.Context(t), victim.Name, request("own")); err != nil {
 			t.Fatal(err)
 		}
 		received := make(chan string, 10)
-		if _, err := b.Subscribe(testContext(t), victim, func(_ context.Context, m messaging.Message) error {
+		if _, err := b.Subscribe(awaittest.Context(t), victim, func(_ context.Context, m messaging.Message) error {
 			received <- m.ID
 			return nil
 		}); err != nil {
@@ -156,7 +156,7 @@ func TestReplayInterrupted(t *testing.T) {
 			bury(t, b, q, request(fmt.Sprint(i)))
 		}
 		replayed := make(chan string, 2*n)
-		ctx, interrupt := context.WithCancel(testContext(t))
+		ctx, interrupt := context.WithCancel(awaittest.Context(t))
 		defer interrupt()
 		collect := func(_ context.Context, m messaging.Message) error {
 			if replayed <- m.ID; len(replayed) == n/10 {
@@ -164,7 +164,7 @@ func TestReplayInterrupted(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := b.Subscribe(testContext(t), q, collect); err != nil {
+		if _, err := b.Subscribe(awaittest.Context(t), q, collect); err != nil {
 			t.Fatal(err)
 		}
 		got := warrenUntil(ctx, t, "dead", "replay", q.Name, "--all")
@@ -173,7 +173,7 @@ func TestReplayInterrupted(t *testing.T) {
 		}
 		rest := q
 		rest.Name += ".dead"
-		if _, err := b.Subscribe(testContext(t), rest, collect); err != nil {
+		if _, err := b.Subscribe(awaittest.Context(t), rest, collect); err != nil {
 			t.Fatal(err)
 		}
 		var seen []string

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
@@ -35,7 +36,7 @@ func TestMutualTLS(t *testing.T) {
 			for variable, value := range test.env {
 				t.Setenv(variable, value)
 			}
-			got := run(testContext(t), t, "dead", "list", q.Name)
+			got := run(awaittest.Context(t), t, "dead", "list", q.Name)
 			if test.wantErr != "" {
 				assertError(t, got, test.wantErr)
 				return
@@ -76,7 +77,7 @@ func TestBrokerSettings(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assertError(t, run(testContext(t), t, append([]string{"dead", "list", "things.create"}, test.args...)...), test.want)
+			assertError(t, run(awaittest.Context(t), t, append([]string{"dead", "list", "things.create"}, test.args...)...), test.want)
 		})
 	}
 }

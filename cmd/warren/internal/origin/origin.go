@@ -25,15 +25,18 @@ type Origin struct {
 	Services []string `json:"services"` // those that warren new service made
 }
 
-// templateServices are those that the template has.
-var templateServices = []string{"access-control", "gateway", "orders"}
+// Sample is the service of the template that only shows how services are made.
+const Sample = "orders"
+
+// Needed are the services of the template that no system can do without.
+var Needed = []string{"access-control", "gateway"}
 
 // Read returns the origin of a system. If none is recorded, the system is the template.
 func Read(tree *change.Tree) (*Origin, error) {
 	text, err := tree.Read(File)
 	if errors.Is(err, fs.ErrNotExist) {
 		services, err := tree.Services()
-		services = slices.DeleteFunc(services, func(s string) bool { return slices.Contains(templateServices, s) })
+		services = slices.DeleteFunc(services, func(s string) bool { return s == Sample || slices.Contains(Needed, s) })
 		return &Origin{Template: tree.Module, Module: tree.Module, Name: "warren", Services: services}, err
 	}
 	if err != nil {

@@ -29,9 +29,6 @@ Example:
   warren remove service orders`
 }
 
-// needed are the services that no system can do without.
-var needed = []string{"access-control", "gateway"}
-
 // Run removes the service.
 func (c *serviceCommand) Run(ctx context.Context, k *kong.Context) error {
 	var mentions []string
@@ -54,7 +51,7 @@ func (c *serviceCommand) edit(ctx context.Context, tree *change.Tree) (mentions 
 		return nil, err
 	case !slices.Contains(services, c.Service):
 		return nil, change.Refuse("there is no service %s: the services are %s", c.Service, strings.Join(services, ", "))
-	case slices.Contains(needed, c.Service):
+	case slices.Contains(origin.Needed, c.Service):
 		return nil, change.Refuse("%s can't be removed: every system needs it", c.Service)
 	}
 	hasTests := tree.Exists("test/" + c.Service)
