@@ -182,7 +182,7 @@ func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}
-	r.CorrelationID = cmp.Or(r.CorrelationID, correlationIDFrom(ctx), r.ID)
+	r.CorrelationID = cmp.Or(r.CorrelationID, CorrelationIDFrom(ctx), r.ID)
 	inheritTrace(ctx, &r)
 	if r.Deadline.IsZero() {
 		r.Deadline = time.Now().Add(c.options.Timeout)

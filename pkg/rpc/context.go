@@ -35,8 +35,8 @@ func WithCorrelationID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, correlationIDKey{}, id)
 }
 
-// correlationIDFrom returns "" if the context has none.
-func correlationIDFrom(ctx context.Context) string {
+// CorrelationIDFrom returns the correlation ID that calls with the context have, or "" if it has none.
+func CorrelationIDFrom(ctx context.Context) string {
 	if id, ok := ctx.Value(correlationIDKey{}).(string); ok {
 		return id
 	}
