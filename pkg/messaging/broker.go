@@ -51,12 +51,21 @@ type Subscriber interface {
 	Subscribe(ctx context.Context, q Queue, h Handler, options ...SubscribeOption) (Subscription, error)
 }
 
+// Inspector looks at queues.
+type Inspector interface {
+	// Inspect returns how many messages of a queue wait for a consumer, and how many consumers the queue has. The numbers of a
+	// quorum queue may be seconds old. The error wraps ErrUnroutable if there is no such queue, ErrInvalidQueue if there
+	// can be none, and ErrUnavailable if the broker is away or does not let this user look.
+	Inspect(ctx context.Context, queue string) (messages, consumers int, err error)
+}
+
 // Broker is a connection to a message broker in all roles. All methods may be called concurrently, and return the context's
 // error when ctx ends first.
 type Broker interface {
 	Publisher
 	Sender
 	Subscriber
+	Inspector
 	// Ready returns nil while messages can be sent and received, and otherwise the reason why not.
 	Ready() error
 	// Close drains the subscriptions, waits for running publishes, and disconnects. Blocked publishers get ErrClosed.

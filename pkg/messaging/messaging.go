@@ -9,8 +9,9 @@
 //   - [Publisher] waits until the broker has confirmed a message. Use it for messages that nothing else confirms.
 //   - [Sender] does not wait. Use it where another message confirms the first, as a reply confirms a request.
 //   - [Subscriber] receives messages.
+//   - [Inspector] looks at queues. It is for metrics and tools.
 //
-// [Broker] is a connection in all three roles. The program that creates it also watches Ready and calls Close.
+// [Broker] is a connection in all roles. The program that creates it also watches Ready and calls Close.
 //
 // # Messages and queues
 //

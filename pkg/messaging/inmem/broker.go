@@ -189,6 +189,25 @@ func (b *Broker) awaitServer(ctx context.Context) error {
 	}
 }
 
+// Inspect implements messaging.Inspector.
+func (b *Broker) Inspect(ctx context.Context, queue string) (messages, consumers int, err error) {
+	if err := driver.ValidateQueue(messaging.Queue{Name: queue, Durable: true}); err != nil {
+		return 0, 0, named("inspect queue", queue, err)
+	}
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	err = b.usable(ctx)
+	q := b.server.lookup(queue)
+	if err == nil && q == nil {
+		err = messaging.ErrUnroutable
+	}
+	if err != nil {
+		return 0, 0, named("inspect queue", queue, err)
+	}
+	q.dropExpired()
+	return len(q.ready), len(q.consumers), nil
+}
+
 // Ready implements messaging.Broker.
 func (b *Broker) Ready() error {
 	b.server.mu.Lock()

@@ -281,6 +281,8 @@ func testClosed(t *tester) {
 	t.wantError("Publish", b.Publish(t.ctx, q.Name, newMessage("")), messaging.ErrClosed)
 	t.wantError("Send", b.Send(t.ctx, q.Name, newMessage("")), messaging.ErrClosed)
 	t.wantError("Ensure", b.Ensure(t.ctx, q), messaging.ErrClosed)
+	_, _, err = b.Inspect(t.ctx, q.Name)
+	t.wantError("Inspect", err, messaging.ErrClosed)
 	t.wantError("Ready", b.Ready(), messaging.ErrClosed)
 	b.OnReturn(func(messaging.Return) {})()
 	if err := b.Close(t.ctx); err != nil && !errors.Is(err, messaging.ErrClosed) {

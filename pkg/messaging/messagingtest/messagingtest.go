@@ -84,6 +84,7 @@ func Run(t *testing.T, connect Connect, options Options) {
 		{"AutoDelete", testAutoDelete},
 		{"Expiry", testExpiry},
 		{"QueueGone", testQueueGone},
+		{"Inspect", testInspect},
 		{"ExclusiveFirst", testExclusiveFirst},
 		{"ExclusiveSecond", testExclusiveSecond},
 		{"ExclusiveDrained", testExclusiveDrained},

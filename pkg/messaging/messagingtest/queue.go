@@ -1,7 +1,10 @@
 package messagingtest
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"example.com/warren/pkg/awaittest"
@@ -104,6 +107,42 @@ func testQueueGone(t *tester) {
 	t.subscribe(b, subscribed, received.handle)
 	t.publish(b, subscribed, "subscribed again")
 	t.expect(received, "subscribed again")
+}
+
+func testInspect(t *tester) {
+	b, other, q := t.connect(), t.connect(), t.newQueue()
+	for name, want := range map[string]error{
+		q.Name: messaging.ErrUnroutable, "": messaging.ErrInvalidQueue, strings.Repeat("x", 300): messaging.ErrInvalidQueue,
+	} {
+		_, _, err := b.Inspect(t.ctx, name)
+		t.wantError(fmt.Sprintf("Inspect %q", name), err, want)
+	}
+	t.ensure(other, q)
+	t.awaitState(b, q, 0, 0)
+	t.publish(other, q, "one", "two", "three")
+	t.awaitState(b, q, 3, 0)
+	handlers := make(gate)
+	t.subscribe(other, q, func(ctx context.Context, _ messaging.Message) error { return handlers.pass(ctx) },
+		messaging.WithPrefetch(1))
+	t.awaitState(b, q, 2, 1) // one message is with the consumer
+	received := newInbox()
+	second := t.subscribe(b, q, received.handle)
+	t.awaitState(b, q, 0, 2)
+	t.expectEachOnce(received, []string{"two", "three"})
+	t.drain(second)
+	t.awaitState(b, q, 0, 1)
+	handlers.open()
+}
+
+func (t *tester) awaitState(b messaging.Broker, q messaging.Queue, messages, consumers int) {
+	t.Helper()
+	awaittest.Until(t, fmt.Sprintf("%d messages and %d consumers", messages, consumers), func() bool {
+		gotMessages, gotConsumers, err := b.Inspect(t.ctx, q.Name)
+		if err != nil {
+			t.Fatalf("Inspect: %v", err)
+		}
+		return gotMessages == messages && gotConsumers == consumers
+	})
 }
 
 func testExclusiveFirst(t *tester) {

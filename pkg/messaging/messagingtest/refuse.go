@@ -101,6 +101,8 @@ func testCancelledContext(t *tester) {
 	t.wantError("Ensure", b.Ensure(ctx, t.newQueue()), context.Canceled)
 	_, err = b.Subscribe(ctx, q, newInbox().handle)
 	t.wantError("Subscribe", err, context.Canceled)
+	_, _, err = b.Inspect(ctx, q.Name)
+	t.wantError("Inspect", err, context.Canceled)
 	t.publish(b, q, "marker")
 	t.expect(received, "marker")
 }

@@ -216,6 +216,28 @@ func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
 	return b.orClosed(s.declarer.ensure(ctx, q))
 }
 
+// Inspect implements [messaging.Inspector].
+func (b *Broker) Inspect(ctx context.Context, queue string) (messages, consumers int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
+	if err := driver.ValidateQueue(messaging.Queue{Name: queue, Durable: true}); err != nil {
+		return 0, 0, err
+	}
+	if b.closed.Load() {
+		return 0, 0, messaging.ErrClosed
+	}
+	s, err := b.consuming.session()
+	if err != nil {
+		return 0, 0, fmt.Errorf("inspect queue %.40s: %w", queue, err)
+	}
+	found, err := s.declarer.look(ctx, queue)
+	if err != nil {
+		return 0, 0, fmt.Errorf("inspect queue %.40s: %w", queue, b.orClosed(asRefused(err)))
+	}
+	return found.Messages, found.Consumers, nil
+}
+
 // Subscribe implements [messaging.Broker].
 func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options ...messaging.SubscribeOption,
