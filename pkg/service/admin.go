@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof" // also adds itself to http.DefaultServeMux, which is not served
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -32,6 +33,9 @@ func (c *chassis) startAdmin() (*admin, error) {
 	mux.HandleFunc("GET /livez", c.health.live)
 	mux.HandleFunc("GET /readyz", c.health.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.metrics.registry, promhttp.HandlerOpts{Registry: c.metrics.registry}))
+	if c.config.AdminProfiling {
+		addProfiling(mux)
+	}
 	a := &admin{
 		addr: listener.Addr().String(),
 		server: &http.Server{
@@ -52,6 +56,14 @@ func (c *chassis) startAdmin() (*admin, error) {
 		}
 	}()
 	return a, nil
+}
+
+// addProfiling adds the handlers of net/http/pprof, except that of the command line, whose flags may hold passwords.
+func addProfiling(mux *http.ServeMux) {
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 }
 
 // stop waits for the requests in flight until ctx ends.

@@ -90,3 +90,19 @@ func TestAdminRejectsOtherRequests(t *testing.T) {
 		t.Errorf("POST /livez: status %d, want 405", response.StatusCode)
 	}
 }
+
+func TestProfiling(t *testing.T) {
+	off := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New()).AwaitStart()
+	on := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New(), "--admin-profiling").AwaitStart()
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/symbol", "/debug/pprof/trace?seconds=0.01"} {
+		if status, _ := get(t, off, path); status != http.StatusNotFound {
+			t.Errorf("GET %s without profiling: status %d, want 404", path, status)
+		}
+		if status, body := get(t, on, path); status != http.StatusOK {
+			t.Errorf("GET %s with profiling: status %d: %s", path, status, body)
+		}
+	}
+	if status, _ := get(t, on, "/debug/pprof/cmdline"); status != http.StatusNotFound {
+		t.Errorf("GET /debug/pprof/cmdline: status %d, want 404: flags may hold passwords", status)
+	}
+}

@@ -2,9 +2,14 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"example.com/warren/pkg/rpc"
 )
 
 func TestLogger(t *testing.T) {
@@ -28,6 +33,35 @@ func TestLogger(t *testing.T) {
 			}
 			if lines := strings.Count(out.String(), "\n"); lines != 1 {
 				t.Errorf("%d lines, want 1:\n%s", lines, out.String())
+			}
+		})
+	}
+}
+
+func TestLoggerNamesTheRequest(t *testing.T) {
+	named := rpc.WithCorrelationID(t.Context(), "c-1")
+	traced := trace.ContextWithSpanContext(named, trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{7: 2},
+	}))
+	const inTrace = `,"trace_id":"00000000000000000000000000000001","span_id":"0000000000000002"`
+	tests := map[string]struct {
+		ctx  context.Context
+		args []any
+		want string // the end of the line
+	}{
+		"no request":             {t.Context(), []any{"n", 1}, `"service":"orders","queue":"q","n":1}`},
+		"a request":              {named, []any{"n", 1}, `"service":"orders","queue":"q","n":1,"correlation_id":"c-1"}`},
+		"its ID is an attribute": {named, []any{"correlation_id", "c-2", "n", 1}, `"queue":"q","correlation_id":"c-2","n":1}`},
+		"a span":                 {traced, nil, `"queue":"q","correlation_id":"c-1"` + inTrace + `}`},
+		"a span and its ID":      {traced, []any{"correlation_id", "c-1"}, `"queue":"q","correlation_id":"c-1"` + inTrace + `}`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			logger := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: "json"}).With("queue", "q")
+			logger.InfoContext(test.ctx, "done", test.args...)
+			if line := strings.TrimSpace(out.String()); !strings.HasSuffix(line, test.want) {
+				t.Errorf("line %s, want its end %s", line, test.want)
 			}
 		})
 	}
