@@ -10,12 +10,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// proxies are the networks of trusted proxies.
+type proxies []netip.Prefix
+
+func (p proxies) contain(addr netip.Addr) bool {
+	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(addr) })
+}
+
 // clientAddress returns a function that finds the address of a request's client: the last one in X-Forwarded-For that is not
 // a trusted proxy's, or the peer's. Addresses before it are the client's own claims.
-func clientAddress(trustedProxies []netip.Prefix) echo.IPExtractor {
-	isTrusted := func(addr netip.Addr) bool {
-		return slices.ContainsFunc(trustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
-	}
+func clientAddress(trusted proxies) echo.IPExtractor {
 	return func(r *http.Request) string {
 		addr := parseAddress(r.RemoteAddr)
 		forwarded := strings.Split(strings.Join(r.Header[echo.HeaderXForwardedFor], ","), ",")
@@ -24,12 +28,29 @@ func clientAddress(trustedProxies []netip.Prefix) echo.IPExtractor {
 				continue
 			}
 			before := parseAddress(element)
-			if !isTrusted(addr) || !before.IsValid() {
+			if !trusted.contain(addr) || !before.IsValid() {
 				break
 			}
 			addr = before
 		}
 		return addr.String()
+	}
+}
+
+// traceHeaders name the trace that a request belongs to (https://www.w3.org/TR/trace-context/).
+var traceHeaders = [...]string{"Traceparent", "Tracestate"}
+
+// dropClaimedTrace removes the trace of a request that no trusted proxy sent. A client could otherwise put its requests into the
+// traces of others, and decide which requests are recorded.
+func (s *Server) dropClaimedTrace(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		for _, name := range traceHeaders {
+			if r.Header[name] != nil && !proxies(s.config.TrustedProxies).contain(parseAddress(r.RemoteAddr)) {
+				delete(r.Header, name)
+			}
+		}
+		return next(c)
 	}
 }
 

@@ -56,7 +56,7 @@ type Config struct {
 	WriteTimeout      time.Duration `default:"60s" validate:"min=1ms" help:"Time from the headers of a request to the end of its response; longer than any call may take."`
 	IdleTimeout       time.Duration `default:"90s" validate:"min=1ms" help:"Time after which an idle connection is closed."`
 
-	TrustedProxies []netip.Prefix `help:"Networks of the proxies before the gateway, e.g. 10.1.0.0/16,192.0.2.7/32, whose X-Forwarded-For is trusted. Empty: the peer is the client."`
+	TrustedProxies []netip.Prefix `help:"Networks of the proxies before the gateway, e.g. 10.1.0.0/16,192.0.2.7/32, whose X-Forwarded-For, traceparent and tracestate are trusted. Empty: the peer is the client."`
 	CORSOrigins    []string       `validate:"dive,origin" help:"Origins whose pages may call the API, separated by commas. Empty: none."`
 }
 
@@ -128,7 +128,7 @@ func (s *Server) handler(routes []Route) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.config.TrustedProxies)
-	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
+	e.Use(s.dropClaimedTrace, s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
 		DisableStackAll:     true,
 		DisableErrorHandler: true,
 		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
