@@ -246,8 +246,8 @@ func (c *Client) send(ctx context.Context, r *Request, secret string) error {
 // copy did not arrive either, and may be what closed the connection. After any other error the first copy may have arrived.
 func (c *Client) resend(ctx context.Context, r *Request, secret string) error {
 	err := c.send(ctx, r, secret)
-	if err == nil {
-		notify(c.options.Observer.ResentRequest)
+	if resent := c.options.Observer.ResentRequest; err == nil && resent != nil {
+		resent(ctx)
 	}
 	c.options.Logger.DebugContext(ctx, "sent a request again that may be lost",
 		"queue", r.Queue, "correlation_id", r.CorrelationID, "error", err)

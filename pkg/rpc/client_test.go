@@ -534,7 +534,7 @@ func TestLostRequestIsSentAgain(t *testing.T) {
 	}
 	serve(t, connect(t, server), ServerOptions{}, "echo", echo)
 	var resent atomic.Int32
-	c := startClient(t, lossy, ClientOptions{Observer: Observer{ResentRequest: func() { resent.Add(1) }}, Timeout: testTimeout})
+	c := startClient(t, lossy, ClientOptions{Observer: Observer{ResentRequest: func(context.Context) { resent.Add(1) }}, Timeout: testTimeout})
 	results := make(chan error, 2)
 	once, giveUp := context.WithCancel(t.Context())
 	for ctx, request := range map[context.Context]*Request{

@@ -5,11 +5,14 @@ import (
 	"maps"
 	"net/http"
 	"time"
+
+	"example.com/warren/pkg/messaging"
 )
 
 // handling is what a handler's context carries.
 type handling struct {
 	request  *Request
+	message  *messaging.Message
 	header   http.Header
 	callsEnd time.Time // the deadline of the handler's own calls; see reserve
 }
@@ -25,6 +28,18 @@ func RequestFrom(ctx context.Context) *Request {
 		return h.request
 	}
 	return nil
+}
+
+// MessageFrom returns the message of the request that a handler's context belongs to, without its correlation ID, which is a
+// secret. Outside a handler the message is empty. Handlers need no message: this is for traces.
+func MessageFrom(ctx context.Context) messaging.Message {
+	h, ok := ctx.Value(handlingKey{}).(*handling)
+	if !ok {
+		return messaging.Message{}
+	}
+	m := *h.message
+	m.CorrelationID = ""
+	return m
 }
 
 type correlationIDKey struct{}

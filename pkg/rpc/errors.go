@@ -71,6 +71,28 @@ func Status(reply *Reply, err error) int {
 
 const statusClientClosed = 499
 
+// ErrorType returns a word for why a call has no reply, for metrics and spans: one of errorTypes, or "error".
+func ErrorType(err error) string {
+	for _, e := range errorTypes {
+		if errors.Is(err, e.err) {
+			return e.word
+		}
+	}
+	return "error"
+}
+
+var errorTypes = []struct {
+	err  error
+	word string
+}{
+	{ErrTimeout, "timeout"},
+	{context.Canceled, "canceled"},
+	{ErrTooManyPending, "too_many_pending"},
+	{messaging.ErrUnavailable, "unavailable"},
+	{messaging.ErrUnroutable, "unroutable"},
+	{ErrMalformedReply, "malformed_reply"},
+}
+
 var errNoReply = errors.New("handler returned neither a reply nor an error")
 
 // What the caller sees of failures that are not an *Error of the handler.

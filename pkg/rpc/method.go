@@ -63,7 +63,7 @@ func (m *method) receive(ctx context.Context, message messaging.Message) error {
 		err = fmt.Errorf("verify identity of request on %s: %w", m.queue, err)
 		return m.refuse(ctx, &message, request, err, errUnverified)
 	}
-	reply, err := m.handle(ctx, request)
+	reply, err := m.handle(ctx, &message, request)
 	if err != nil || message.ReplyTo == "" {
 		return err
 	}
@@ -84,8 +84,8 @@ func (m *method) refuse(ctx context.Context, to *messaging.Message, request *Req
 
 // handle calls the handler under the request's deadline and makes a reply of its error. It returns an error only if the
 // handler failed because the drain ran out of time: another process then gets the request.
-func (m *method) handle(ctx context.Context, request *Request) (*Reply, error) {
-	h := &handling{request: request}
+func (m *method) handle(ctx context.Context, message *messaging.Message, request *Request) (*Reply, error) {
+	h := &handling{request: request, message: message}
 	handlerCtx := context.WithValue(ctx, handlingKey{}, h)
 	if !request.Deadline.IsZero() {
 		var cancel context.CancelFunc

@@ -86,9 +86,9 @@ func chain(f Func, interceptors []Interceptor) Func {
 // not block: they run on the goroutines that carry messages.
 type Observer struct {
 	// On a client.
-	OrphanReply   func() // a reply arrived that no call waits for
-	ForgedReply   func() // a reply was dropped because another user sent it, see ClientOptions.VerifyReplies
-	ResentRequest func() // a request was sent again because its connection was lost
+	OrphanReply   func()                    // a reply arrived that no call waits for
+	ForgedReply   func()                    // a reply was dropped because another user sent it, see ClientOptions.VerifyReplies
+	ResentRequest func(ctx context.Context) // a request of a call with ctx was sent again because its connection was lost
 
 	// On a server.
 	ExpiredRequest  func() // a request arrived past its deadline and was dropped

@@ -209,8 +209,8 @@ func TestCallsInherit(t *testing.T) {
 	from := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1", "b=2"}, "X-Other": {"x"}}
 	_, err := c.Do(WithCorrelationID(t.Context(), "gateway"), &Request{Queue: "outer", ID: "1", Identity: identity, Header: from})
 	noError(t, err)
-	inherited := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1", "b=2"}}
-	beside := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1", "b=2"}, "Accept": {"a"}}
+	inherited := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1,b=2"}}
+	beside := http.Header{"Traceparent": {trace}, "Tracestate": {"a=1,b=2"}, "Accept": {"a"}}
 	for _, want := range []*Request{
 		{Queue: "noted", CorrelationID: "gateway", Identity: identity, Header: inherited},
 		{Queue: "noted", CorrelationID: "own", Header: own.Header},

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/warren/pkg/service"
+	"example.com/warren/pkg/telemetry/telemetrytest"
 )
 
 // childVariable turns the test binary into a service, so that tests see what Main does to a process.
@@ -24,5 +25,6 @@ func TestMain(m *testing.M) {
 	for _, setting := range settings {
 		_, _ = os.Unsetenv(setting.Variable), os.Unsetenv(setting.Variable+"_FILE")
 	}
+	telemetrytest.ClearEnvironment()
 	goleak.VerifyTestMain(m)
 }

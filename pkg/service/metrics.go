@@ -2,20 +2,21 @@ package service
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel/trace"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/telemetry"
 )
 
 // metrics are what the chassis measures. The values of their labels are bounded: code names the queues, and a status is
-// an HTTP status or one of callErrors.
+// an HTTP status or one of rpc.ErrorType.
 type metrics struct {
 	registry       *prometheus.Registry // of this service alone: several can run in one process
 	factory        promauto.Factory
@@ -23,6 +24,7 @@ type metrics struct {
 	observer       rpc.Observer
 	reconnects     prometheus.Counter
 	setAside       *prometheus.CounterVec
+	failedSpans    prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -32,6 +34,7 @@ func newMetrics() *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return factory.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
+	resent := counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost.")
 	return &metrics{
 		registry: registry,
 		factory:  factory,
@@ -43,9 +46,13 @@ func newMetrics() *metrics {
 			RefusedIdentity: counter("rpc_server_refused_identities_total", "Requests refused for an identity that is expired or not signed.").Inc,
 			OrphanReply:     counter("rpc_client_orphan_replies_total", "Replies dropped because no call waited for them.").Inc,
 			ForgedReply:     counter("rpc_client_forged_replies_total", "Replies dropped because another user than the service sent them.").Inc,
-			ResentRequest:   counter("rpc_client_resent_requests_total", "Requests sent again because the connection was lost.").Inc,
+			ResentRequest: func(ctx context.Context) {
+				resent.Inc()
+				trace.SpanFromContext(ctx).AddEvent(telemetry.EventResent)
+			},
 		},
-		reconnects: counter("broker_reconnects_total", "Reconnections to the broker."),
+		failedSpans: counter("otel_exporter_failed_spans_total", "Spans of traces that could not be exported."),
+		reconnects:  counter("broker_reconnects_total", "Reconnections to the broker."),
 		setAside: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "broker_messages_set_aside_total",
 			Help: "Messages dead-lettered, or dropped because their queue has no dead letters.",
@@ -65,6 +72,8 @@ func (m *metrics) observeBroker(b messaging.Broker) {
 func (m *metrics) observeClient(c *rpc.Client) {
 	m.gauge("rpc_client_pending_calls", "Calls that wait for their reply.", func() float64 { return float64(c.Pending()) })
 }
+
+func (m *metrics) countFailedSpans(n int) { m.failedSpans.Add(float64(n)) }
 
 func (m *metrics) gauge(name, help string, value func() float64) {
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
@@ -115,28 +124,10 @@ func (m callMetrics) interceptor(status func(*rpc.Reply, error) string) rpc.Inte
 // handledStatus returns the status of the reply that the server sends.
 func handledStatus(reply *rpc.Reply, err error) string { return strconv.Itoa(rpc.Status(reply, err)) }
 
-// callErrors are the statuses of calls without a reply.
-var callErrors = []struct {
-	err    error
-	status string
-}{
-	{rpc.ErrTimeout, "timeout"},
-	{context.Canceled, "canceled"},
-	{rpc.ErrTooManyPending, "too_many_pending"},
-	{messaging.ErrUnavailable, "unavailable"},
-	{messaging.ErrUnroutable, "unroutable"},
-	{rpc.ErrMalformedReply, "malformed_reply"},
-}
-
 // callStatus returns the status of the reply, or a word for why there is none.
 func callStatus(reply *rpc.Reply, err error) string {
 	if err == nil {
 		return strconv.Itoa(reply.Status)
 	}
-	for _, e := range callErrors {
-		if errors.Is(err, e.err) {
-			return e.status
-		}
-	}
-	return "error"
+	return rpc.ErrorType(err)
 }

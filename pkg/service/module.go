@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
@@ -24,6 +25,7 @@ func (c *chassis) module() fx.Option {
 			fx.Annotate(func() messaging.Broker { return c.broker }, fx.As(fx.Self()),
 				fx.As(new(messaging.Publisher)), fx.As(new(messaging.Sender)), fx.As(new(messaging.Subscriber))),
 			func() prometheus.Registerer { return c.metrics.registry },
+			c.traces.Provider,
 			c.newServer,
 			c.newClient,
 		),
@@ -68,6 +70,9 @@ func (c *chassis) newServer() *rpc.Server {
 		Interceptors: []rpc.Interceptor{c.metrics.server.interceptor(handledStatus), rpc.Logging(c.logger, slog.LevelDebug)},
 		Observer:     c.metrics.observer,
 	}
+	if c.traces != nil {
+		options.Interceptors = slices.Insert(options.Interceptors, 0, c.traces.Server())
+	}
 	if c.config.RPCIdentityKeys != "" {
 		options.IdentityKey = identitykeys.NewDirectory(c.config.RPCIdentityKeys, c.logger).Key
 	}
@@ -77,7 +82,7 @@ func (c *chassis) newServer() *rpc.Server {
 // newClient runs only if the module depends on a client: an unused client would still hold a callback queue.
 func (c *chassis) newClient(lifecycle fx.Lifecycle) *rpc.Client {
 	instance, _ := c.config.instance() // Validate has returned its error
-	client := rpc.NewClient(c.broker, rpc.ClientOptions{
+	options := rpc.ClientOptions{
 		Name:               c.service.Name,
 		CallbackQueueType:  c.config.RPCCallbackQueueType,
 		Instance:           instance,
@@ -90,7 +95,11 @@ func (c *chassis) newClient(lifecycle fx.Lifecycle) *rpc.Client {
 		Logger:             c.logger,
 		Interceptors:       []rpc.Interceptor{c.metrics.client.interceptor(callStatus), rpc.Logging(c.logger, slog.LevelDebug)},
 		Observer:           c.metrics.observer,
-	})
+	}
+	if c.traces != nil {
+		options.Interceptors = slices.Insert(options.Interceptors, 0, c.traces.Client())
+	}
+	client := rpc.NewClient(c.broker, options)
 	c.metrics.observeClient(client)
 	lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error { return startClient(ctx, client) },

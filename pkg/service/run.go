@@ -14,6 +14,7 @@ import (
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/rabbitmq"
+	"example.com/warren/pkg/telemetry"
 )
 
 // stopGrace is how long Run waits for stop hooks that continue after their context has ended.
@@ -28,6 +29,7 @@ type chassis struct {
 	config       *Config
 	logger       *slog.Logger
 	metrics      *metrics
+	traces       *telemetry.Traces // nil: off
 	ready        func(Info)
 	fail         Fail
 	startContext context.Context        // ends when the service is to stop
@@ -55,11 +57,15 @@ func run(ctx context.Context, s Service, config *Config, logger *slog.Logger, o 
 		stopContext:  stopContext,
 		broker:       o.broker,
 	}
+	c.traces = telemetry.Start(ctx, telemetry.Service{
+		Name: s.Name, Version: ReadBuild().Version, Logger: logger, Failed: c.metrics.countFailedSpans,
+	})
 	err := c.open()
 	if err == nil {
 		err = c.runModule()
 	}
 	err = errors.Join(err, c.close())
+	c.traces.Stop(c.stopContext())
 	logger.InfoContext(ctx, "service stopped")
 	return err
 }

@@ -13,7 +13,7 @@
 //
 // [Service.Module] is an option of [fx]. Its constructors and invokes may depend on:
 //   - the service's own settings, as the pointer that Service.Config holds, and [*Config]
-//   - [*slog.Logger] and [prometheus.Registerer]
+//   - [*slog.Logger], [prometheus.Registerer] and [trace.TracerProvider]
 //   - [*rpc.Server] to register methods with, and [*rpc.Client] to call the methods of other services
 //   - [messaging.Broker], or the role that is needed: [messaging.Publisher], [messaging.Sender] or [messaging.Subscriber]
 //   - [Fail], for goroutines that cannot continue
@@ -32,6 +32,10 @@
 // its broker. For a database that is away it waits too: a start hook is called again, with pauses, while its error has a
 // method Temporary() bool that returns true. The context of a stop hook ends after STOP_TIMEOUT, which all stop hooks share.
 //
+// Traces are on if the environment says so, see package [telemetry]. The spans that are left are exported last.
+//
+// [telemetry]: https://pkg.go.dev/example.com/warren/pkg/telemetry
+// [trace.TracerProvider]: https://pkg.go.dev/go.opentelemetry.io/otel/trace#TracerProvider
 // [servicetest]: https://pkg.go.dev/example.com/warren/pkg/service/servicetest
 // [fx]: https://pkg.go.dev/go.uber.org/fx
 package service

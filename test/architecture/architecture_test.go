@@ -231,6 +231,13 @@ func TestRules(t *testing.T) {
 		"echo where it belongs": {
 			rule: "echo stays", file: "services/stock/internal/adapters/http/a.go", allowed: []string{"github.com/labstack/echo/v4/middleware"},
 		},
+		"OpenTelemetry": {
+			rule: "OpenTelemetry stays", file: "services/stock/internal/adapters/rpc/a.go",
+			forbidden: []string{"go.opentelemetry.io/otel/trace", "github.com/XSAM/otelsql"},
+		},
+		"OpenTelemetry where it belongs": {
+			rule: "OpenTelemetry stays", file: "services/stock/internal/adapters/http/a.go", allowed: []string{"go.opentelemetry.io/otel/trace"},
+		},
 		"database driver": {
 			rule: "database drivers stay", file: "services/stock/internal/adapters/sqlite/a.go",
 			forbidden: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3"},

@@ -31,6 +31,7 @@ var parts = []part{
 	{"pkg/messaging/rabbitmq", "pkg/messaging/rabbitmq", 2400},
 	{"pkg/rpc", "pkg/rpc", 2000},
 	{"pkg/service", "pkg/service", 1000},
+	{"pkg/telemetry", "pkg/telemetry", 450},
 	{"pkg, the rest", "pkg", 0},
 	{"services/gateway", "services/gateway", 1300},
 	{"services/orders", "services/orders", 1000},

@@ -47,6 +47,11 @@ const (
 	headerStatus        = "rpc-status"
 	headerHeaders       = "rpc-headers"
 
+	// The names that OpenTelemetry and RabbitMQ use.
+	headerTraceparent = "traceparent"
+	headerTracestate  = "tracestate"
+	headerSentAt      = "timestamp_in_ms"
+
 	contentTypeJSON    = "application/json"
 	contentTypeProblem = "application/problem+json"
 )

@@ -102,6 +102,9 @@ func TestGolden(t *testing.T) {
 		ContentType: "application/json", Body: []byte(`{"id":"42"}`),
 	}
 	minimal := &Request{ID: testID, Deadline: testDeadline}
+	traced := &Request{ID: testID, Deadline: testDeadline, Header: http.Header{
+		"Accept": {"application/json"}, "Traceparent": {testTraceparent}, "Tracestate": {"a=1", "b=2"},
+	}}
 	gateway := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}
 	persistent := gateway
 	persistent.Persistent = true
@@ -111,6 +114,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"full_request", persistent.Request(fullRequest(), testSecret, testNow)},
 		{"minimal_request", gateway.Request(minimal, testSecret, testNow)},
+		{"traced_request", gateway.Request(traced, testSecret, testNow)},
 		{"reply", Encoder{AppID: "orders"}.Reply(created, minimal, testSecret, testNow)},
 		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), minimal, testSecret, testNow)},
 	}

@@ -65,6 +65,9 @@ func (e Encoder) Request(r *Request, secret string, now time.Time) messaging.Mes
 		headers[headerCorrelationID] = r.CorrelationID
 	}
 	encodeHTTP(r).set(headers, headerRequest)
+	if r.Header[httpTraceparent] != nil {
+		encodeTrace(r.Header, now, headers)
+	}
 	if r.Identity != nil {
 		encodeIdentity(r.Identity).set(headers, headerIdentity)
 	}
@@ -93,7 +96,16 @@ func encodeHTTP(r *Request) form {
 	for _, name := range sortedKeys(r.Params) {
 		f = f.add(requestParam+name, r.Params[name])
 	}
-	return f.addLists(requestQuery, r.Query).addLists(requestHeader, r.Header)
+	f = f.addLists(requestQuery, r.Query)
+	for _, name := range sortedKeys(r.Header) {
+		if name == httpTraceparent || name == httpTracestate {
+			continue // see encodeTrace
+		}
+		for _, value := range r.Header[name] {
+			f = f.add(requestHeader+name, value)
+		}
+	}
+	return f
 }
 
 // DecodeRequest reads a request that arrived on queue. Fields without a header are empty: the request of a plain client has
@@ -110,6 +122,7 @@ func DecodeRequest(queue string, m messaging.Message) (*Request, error) {
 	if err := readForm(m.Headers, headerRequest, r.readHTTP); err != nil {
 		return nil, err
 	}
+	r.decodeTrace(m.Headers)
 	// Many AMQP clients name the character set in content_encoding.
 	if coding := strings.ToLower(m.ContentEncoding); !isUTF8(coding) && coding != "binary" {
 		addHeader(&r.Header, "Content-Encoding", m.ContentEncoding)

@@ -1,0 +1,127 @@
+package telemetry
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/rpc/protocol"
+)
+
+// Client returns an interceptor that makes a span of each call, and passes the trace to the service.
+func (t *Traces) Client() rpc.Interceptor {
+	return func(next rpc.Func) rpc.Func {
+		return func(ctx context.Context, request *rpc.Request) (*rpc.Reply, error) {
+			if !trace.SpanContextFromContext(ctx).IsValid() {
+				ctx = Extract(ctx, request.Header)
+			}
+			ctx, span := t.tracer.Start(ctx, "call "+request.Queue, trace.WithSpanKind(trace.SpanKindClient))
+			defer span.End()
+			if span.IsRecording() {
+				describe(span, request, "send")
+			}
+			request.Header = inject(ctx, request.Header)
+			reply, err := next(ctx, request)
+			if span.IsRecording() {
+				endCall(span, reply, err)
+			}
+			return reply, err
+		}
+	}
+}
+
+// Server returns an interceptor that makes a span of each request that is handled. The span belongs to the trace of the
+// caller's, or begins a trace if the request names none.
+func (t *Traces) Server() rpc.Interceptor {
+	return func(next rpc.Func) rpc.Func {
+		return func(ctx context.Context, request *rpc.Request) (*rpc.Reply, error) {
+			ctx, span := t.tracer.Start(Extract(ctx, request.Header), request.Queue, trace.WithSpanKind(trace.SpanKindServer))
+			defer span.End()
+			if !span.IsRecording() {
+				return next(ctx, request)
+			}
+			describe(span, request, "process")
+			span.SetAttributes(wireAttributes(ctx)...)
+			reply, err := next(ctx, request)
+			status := rpc.Status(reply, err)
+			setStatus(span, status, status >= http.StatusInternalServerError)
+			return reply, err
+		}
+	}
+}
+
+// describe sets what is known of a request before it is handled.
+func describe(span trace.Span, request *rpc.Request, operation string) {
+	span.SetAttributes(
+		rpcSystem.String(rpcSystemWarren),
+		rpcMethod.String(request.Queue),
+		messagingSystem.String(messagingSystemRabbitMQ),
+		messagingDestination.String(request.Queue),
+		messagingOperationName.String(operation),
+		messagingOperationType.String(operation),
+		messagingMessageID.String(request.ID),
+		ConversationID.String(request.CorrelationID),
+		messagingBodySize.Int(len(request.Body)),
+	)
+}
+
+// endCall sets the outcome of a call. A refusal is an error of the call, but not one of the server.
+func endCall(span trace.Span, reply *rpc.Reply, err error) {
+	if err == nil {
+		setStatus(span, reply.Status, reply.Status >= http.StatusBadRequest)
+		return
+	}
+	span.SetAttributes(ErrorType.String(rpc.ErrorType(err)))
+	span.SetStatus(codes.Error, "")
+}
+
+// setStatus gives the span no description: the text of an error may have what belongs to the user.
+func setStatus(span trace.Span, status int, failed bool) {
+	code := strconv.Itoa(status)
+	span.SetAttributes(rpcResponseStatus.String(code))
+	if failed {
+		span.SetAttributes(ErrorType.String(code))
+		span.SetStatus(codes.Error, "")
+	}
+}
+
+// wireAttributes returns the properties of the message that the handler's request arrived in, and the names of its headers.
+// Left out are its body, which may be private, and its correlation ID, which is a secret.
+func wireAttributes(ctx context.Context) []attribute.KeyValue {
+	m := rpc.MessageFrom(ctx)
+	mode := 1
+	if m.Persistent {
+		mode = 2
+	}
+	attributes := []attribute.KeyValue{
+		amqpDeliveryMode.Int(mode),
+		amqpHeaders.StringSlice(slices.Sorted(maps.Keys(m.Headers))),
+	}
+	for _, property := range []attribute.KeyValue{
+		amqpAppID.String(m.AppID),
+		amqpContentType.String(m.ContentType),
+		amqpReplyTo.String(m.ReplyTo),
+		amqpType.String(m.Type),
+		amqpUserID.String(m.UserID),
+	} {
+		if property.Value.AsString() != "" {
+			attributes = append(attributes, property)
+		}
+	}
+	if m.TTL > 0 {
+		attributes = append(attributes, amqpExpiration.String(strconv.FormatInt(m.TTL.Milliseconds(), 10)))
+	}
+	if sent := protocol.SentAt(m); !sent.IsZero() {
+		wait := max(time.Since(sent), 0) // the sender's clock may be ahead
+		attributes = append(attributes, queueWait.Float64(float64(wait.Microseconds())/1000))
+	}
+	return attributes
+}
