@@ -14,7 +14,8 @@ type handling struct {
 	request  *Request
 	message  *messaging.Message
 	header   http.Header
-	callsEnd time.Time // the deadline of the handler's own calls; see reserve
+	callsEnd time.Time       // the deadline of the handler's own calls; see reserve
+	failedIn context.Context // of a handler that returned an error: it has what the interceptors added, e.g. a span
 }
 
 // A handler's calls must end when 1/reserve of the handler's time is left, so that it can still reply when they time out.

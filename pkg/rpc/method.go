@@ -99,7 +99,7 @@ func (m *method) handle(ctx context.Context, message *messaging.Message, request
 	}
 	if err != nil || reply == nil {
 		failure := asError(err)
-		m.logCause(ctx, request, failure)
+		m.logCause(cmp.Or(h.failedIn, ctx), request, failure)
 		reply = failure.Reply(request.CorrelationID)
 	}
 	if len(h.header) > 0 {
@@ -118,6 +118,9 @@ func (m *method) run(ctx context.Context, request *Request) (reply *Reply, err e
 			m.options.Logger.ErrorContext(ctx, "handler panicked", "queue", m.queue, "correlation_id", request.CorrelationID,
 				"panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 			reply, err = nil, internalError
+		}
+		if h, ok := ctx.Value(handlingKey{}).(*handling); ok && err != nil {
+			h.failedIn = ctx
 		}
 	}()
 	reply, err = m.handler(ctx, request)

@@ -29,8 +29,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // lockTimeout is how long to wait for another process to release a lock.
@@ -123,12 +121,12 @@ func (db *DB) connect() error {
 		return err
 	}
 	// A transaction that begins as a reader can fail at its first write, so these begin as writers.
-	db.writer, err = sql.Open("sqlite", dataSource(path, url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}}))
+	db.writer, err = openPool(dataSource(path, url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}}))
 	if err != nil {
 		return err
 	}
 	db.writer.SetMaxOpenConns(1)
-	db.reader, err = sql.Open("sqlite", dataSource(path, url.Values{"_query_only": {"true"}}))
+	db.reader, err = openPool(dataSource(path, url.Values{"_query_only": {"true"}}))
 	if err != nil {
 		return errors.Join(err, db.writer.Close())
 	}

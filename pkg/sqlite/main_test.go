@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"example.com/warren/pkg/telemetry/telemetrytest"
 )
 
 // replicaPath turns the test binary into a process that uses the database at this path.
@@ -19,5 +21,6 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	telemetrytest.ClearEnvironment()
 	goleak.VerifyTestMain(m)
 }

@@ -20,6 +20,9 @@ const (
 	// ConversationID is the correlation ID of a request, which problems and logs name it by.
 	ConversationID = semconv.MessagingMessageConversationIDKey
 
+	// DBOperationName is the first word of a statement.
+	DBOperationName = semconv.DBOperationNameKey
+
 	rpcSystem         = semconv.RPCSystemNameKey
 	rpcMethod         = semconv.RPCMethodKey
 	rpcResponseStatus = semconv.RPCResponseStatusCodeKey
@@ -50,6 +53,9 @@ const (
 	rpcSystemWarren         = "warren"
 	messagingSystemRabbitMQ = "rabbitmq"
 )
+
+// DBSystemSQLite says that a statement is for SQLite.
+var DBSystemSQLite = semconv.DBSystemNameSQLite
 
 // EventResent is the event of a call's span that the request was sent again, because its connection was lost.
 const EventResent = "resent"
