@@ -15,6 +15,7 @@ import (
 	"example.com/warren/cmd/warren/internal/call"
 	"example.com/warren/cmd/warren/internal/change"
 	"example.com/warren/cmd/warren/internal/completion"
+	"example.com/warren/cmd/warren/internal/console"
 	"example.com/warren/cmd/warren/internal/create"
 	"example.com/warren/cmd/warren/internal/dead"
 	"example.com/warren/cmd/warren/internal/demo"
@@ -33,6 +34,7 @@ type commands struct {
 	Rename   rename.Command   `cmd:"" help:"Give the system its own module path and name."`
 	Call     call.Command     `cmd:"" help:"Call a method over the broker."`
 	Dead     dead.Command     `cmd:"" help:"List dead-lettered messages, replay them or drop them."`
+	Console  console.Command  `cmd:"" help:"Serve a page that shows the requests of a running system, its queues and dead-lettered messages."`
 	Doctor   doctor.Command   `cmd:"" help:"Check that the system can be built, tested and run here, and the broker of BROKER_URL."`
 	Services describe.Command `cmd:"" help:"Print the services and their settings as JSON, for programs."`
 

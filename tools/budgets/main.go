@@ -38,6 +38,7 @@ var parts = []part{
 	{"services/access-control", "services/access-control", 1500},
 	{"services, the rest", "services", 0},
 	{"cmd/warren", "cmd/warren", 2800},
+	{"cmd/warren's console", "cmd/warren/internal/console", 1500},
 	{"cmd/warren's skeleton", "cmd/warren/internal/skeleton", 0},
 }
 

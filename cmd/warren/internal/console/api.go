@@ -1,0 +1,350 @@
+package console
+
+import (
+	"cmp"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/warren/cmd/warren/internal/services"
+	"example.com/warren/services/gateway"
+)
+
+// apiError is an error with the status of its response.
+type apiError struct {
+	status int
+	text   string
+}
+
+func (e apiError) Error() string { return e.text }
+
+func fail(status int, format string, args ...any) error {
+	return apiError{status, fmt.Sprintf(format, args...)}
+}
+
+// answer makes a handler of f, whose result is sent as JSON.
+func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		result, err := f(r)
+		if err == nil {
+			writeJSON(w, http.StatusOK, result)
+			return
+		}
+		e, ok := errors.AsType[apiError](err)
+		if !ok {
+			e = apiError{http.StatusInternalServerError, err.Error()}
+		}
+		writeError(w, e.status, e.text)
+	}
+}
+
+func writeError(w http.ResponseWriter, status int, text string) {
+	writeJSON(w, status, map[string]string{"error": text})
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"error":"encode the response"}`)
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // an error means that the client has gone
+}
+
+func notFound(r *http.Request) (any, error) {
+	return nil, fail(http.StatusNotFound, "there is no %s %s", r.Method, r.URL.Path)
+}
+
+func (c *Console) info(*http.Request) (any, error) {
+	return map[string]any{
+		"version": c.options.Version,
+		"broker":  "none",
+		"gateway": c.options.Gateway,
+		"user":    c.options.User,
+		"spans":   c.store.counts(),
+	}, nil
+}
+
+// request is a trace in the list of requests.
+type request struct {
+	TraceID  string   `json:"trace_id"`
+	Name     string   `json:"name"`
+	Method   string   `json:"method"`
+	Route    string   `json:"route"`
+	Path     string   `json:"path"`
+	Status   int      `json:"status"` // of HTTP; 0: unknown
+	Service  string   `json:"service"`
+	Services []string `json:"services"`
+	Started  float64  `json:"started"`
+	Duration float64  `json:"duration_ms"`
+	Spans    int      `json:"spans"`
+	Error    bool     `json:"error"` // a span of it failed
+}
+
+// newRequest describes a trace by its first step: the span without a parent, or the earliest one whose parent is missing.
+func newRequest(t trace) request {
+	root := t.root()
+	status, _ := root.number(httpStatusKey)
+	out := request{
+		TraceID:  t.id.String(),
+		Name:     root.name,
+		Method:   root.text(httpMethodKey),
+		Route:    root.text(httpRouteKey),
+		Path:     root.text(pathKey),
+		Status:   int(status),
+		Service:  root.service,
+		Started:  milliseconds(root.start),
+		Duration: root.duration(),
+		Spans:    len(t.spans),
+	}
+	for _, s := range t.spans {
+		if !slices.Contains(out.Services, s.service) {
+			out.Services = append(out.Services, s.service)
+		}
+		out.Error = out.Error || s.status == "error"
+	}
+	slices.Sort(out.Services)
+	return out
+}
+
+func (t trace) root() *span {
+	root := t.spans[0]
+	for _, s := range t.spans {
+		isRoot, hasRoot := s.parent == spanID{}, root.parent == spanID{}
+		if isRoot && !hasRoot || isRoot == hasRoot && (s.start < root.start || s.id == root.parent) {
+			root = s
+		}
+	}
+	return root
+}
+
+const (
+	defaultRequests = 100
+	maxRequests     = 1000
+)
+
+// requests lists traces, those that began last first.
+func (c *Console) requests(r *http.Request) (any, error) {
+	matches, limit, err := parseFilter(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	list, _ := c.store.newest(0, limit, func(t trace) bool { return matches(newRequest(t)) })
+	return map[string]any{"requests": newRequests(list)}, nil
+}
+
+func newRequests(traces []trace) []request {
+	out := make([]request, len(traces))
+	for i, t := range traces {
+		out[i] = newRequest(t)
+	}
+	slices.SortStableFunc(out, func(a, b request) int { return cmp.Compare(b.Started, a.Started) })
+	return out
+}
+
+func parseFilter(query url.Values) (matches func(request) bool, limit int, err error) {
+	route, status, service := query.Get("route"), query.Get("status"), query.Get("service")
+	least, limit := 0.0, defaultRequests
+	if text := query.Get("min_ms"); text != "" {
+		if least, err = strconv.ParseFloat(text, 64); err != nil {
+			return nil, 0, fail(http.StatusBadRequest, "min_ms is not a number")
+		}
+	}
+	if text := query.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
+			return nil, 0, fail(http.StatusBadRequest, "limit is not a positive number")
+		}
+	}
+	return func(r request) bool {
+		return (route == "" || route == r.Route || route == r.Name) && (service == "" || slices.Contains(r.Services, service)) &&
+			r.Duration >= least && hasStatus(r, status)
+	}, min(limit, maxRequests), nil
+}
+
+// hasStatus compares with a status such as 404, a class such as 4xx, "error", or "" for any.
+func hasStatus(r request, want string) bool {
+	switch {
+	case want == "":
+		return true
+	case want == "error":
+		return r.Error
+	case strings.HasSuffix(want, "xx"):
+		return strings.TrimSuffix(want, "xx") == fmt.Sprint(r.Status/100)
+	default:
+		return want == fmt.Sprint(r.Status)
+	}
+}
+
+type (
+	spanView struct {
+		SpanID     string         `json:"span_id"`
+		ParentID   string         `json:"parent_id"`
+		Service    string         `json:"service"`
+		Name       string         `json:"name"`
+		Kind       string         `json:"kind"`
+		Offset     float64        `json:"offset_ms"`
+		Duration   float64        `json:"duration_ms"`
+		Queue      *float64       `json:"queue_ms"`
+		Status     string         `json:"status"`
+		Message    string         `json:"message"`
+		Attributes map[string]any `json:"attributes"`
+		Events     []eventView    `json:"events"`
+	}
+	eventView struct {
+		Name       string         `json:"name"`
+		Offset     float64        `json:"offset_ms"`
+		Attributes map[string]any `json:"attributes"`
+	}
+)
+
+// trace shows the spans of a trace, each after its parent.
+func (c *Console) trace(r *http.Request) (any, error) {
+	var id traceID
+	if n, err := hex.Decode(id[:], []byte(cut(r.PathValue("id"), 2*len(id)))); err != nil || n != len(id) {
+		return nil, fail(http.StatusNotFound, "a trace ID has 32 hexadecimal digits")
+	}
+	t, ok := c.store.find(id)
+	if !ok {
+		return nil, fail(http.StatusNotFound, "the trace is unknown, or it was dropped for newer ones")
+	}
+	began, ended := t.spans[0].start, t.spans[0].end
+	for _, s := range t.spans {
+		began, ended = min(began, s.start), max(ended, s.end)
+	}
+	views := []spanView{}
+	for _, s := range inOrder(t.spans) {
+		views = append(views, newSpanView(s, began))
+	}
+	return map[string]any{
+		"trace_id":    id.String(),
+		"started":     milliseconds(began),
+		"duration_ms": milliseconds(ended - began),
+		"spans":       views,
+		"logs":        c.logs.of(id),
+	}, nil
+}
+
+// inOrder returns spans by time, but each after its parent. Clocks of machines differ, and a span may name any as its parent.
+func inOrder(spans []*span) []*span {
+	spans = slices.Clone(spans)
+	slices.SortStableFunc(spans, func(a, b *span) int { return cmp.Compare(a.start, b.start) })
+	children, known := map[spanID][]*span{}, map[spanID]bool{}
+	for _, s := range spans {
+		known[s.id] = true
+		children[s.parent] = append(children[s.parent], s)
+	}
+	var out []*span
+	done := map[spanID]bool{}
+	var visit func(s *span)
+	visit = func(s *span) {
+		if done[s.id] {
+			return
+		}
+		done[s.id] = true
+		out = append(out, s)
+		for _, child := range children[s.id] {
+			visit(child)
+		}
+	}
+	for _, s := range spans {
+		if !known[s.parent] {
+			visit(s)
+		}
+	}
+	for _, s := range spans {
+		visit(s) // what is left is in a circle
+	}
+	return out
+}
+
+func newSpanView(s *span, began int64) spanView {
+	view := spanView{
+		SpanID:     s.id.String(),
+		ParentID:   s.parent.String(),
+		Service:    s.service,
+		Name:       s.name,
+		Kind:       s.kind,
+		Offset:     milliseconds(s.start - began),
+		Duration:   s.duration(),
+		Status:     s.status,
+		Message:    s.message,
+		Attributes: s.attributes,
+		Events:     []eventView{},
+	}
+	if wait, ok := s.number(queueWaitKey); ok {
+		view.Queue = &wait
+	}
+	for _, e := range s.events {
+		view.Events = append(view.Events, eventView{e.name, milliseconds(e.time - began), e.attributes})
+	}
+	return view
+}
+
+func (c *Console) correlation(r *http.Request) (any, error) {
+	id, ok := c.store.correlated(r.PathValue("id"))
+	if !ok {
+		return nil, fail(http.StatusNotFound, "no trace has this correlation ID")
+	}
+	return map[string]string{"trace_id": id.String()}, nil
+}
+
+// route is a route of the gateway, with an example if its service has one.
+type route struct {
+	Method      string   `json:"method"`
+	Path        string   `json:"path"`
+	Queue       string   `json:"queue"`
+	Public      bool     `json:"public"`
+	Scope       string   `json:"scope"`
+	Params      []string `json:"params"`
+	ExamplePath *string  `json:"example_path"`
+	ExampleBody *string  `json:"example_body"`
+}
+
+// prefix is what the paths of examples leave out.
+const prefix = "/v1"
+
+func (c *Console) routeTable(*http.Request) (any, error) {
+	list := []route{}
+	for _, r := range gateway.Routes() {
+		added := route{Method: r.Method, Path: r.Path, Queue: r.Queue, Public: r.Public, Scope: r.Scope, Params: []string{}}
+		for part := range strings.SplitSeq(r.Path, "/") {
+			if name, ok := strings.CutPrefix(part, ":"); ok {
+				added.Params = append(added.Params, name)
+			}
+		}
+		added.addExample()
+		list = append(list, added)
+	}
+	return map[string]any{"routes": list}, nil
+}
+
+// addExample adds the first example that succeeds.
+func (r *route) addExample() {
+	for _, s := range services.All() {
+		for _, e := range s.Examples {
+			path, _, _ := strings.Cut(e.Path, "?")
+			if e.Method != r.Method || e.Status >= http.StatusBadRequest || !matchesRoute(prefix+path, r.Path) {
+				continue
+			}
+			path = prefix + e.Path
+			r.ExamplePath = &path
+			if e.Body != "" {
+				r.ExampleBody = &e.Body
+			}
+			return
+		}
+	}
+}
+
+func matchesRoute(path, pattern string) bool {
+	return slices.EqualFunc(strings.Split(path, "/"), strings.Split(pattern, "/"), func(part, want string) bool {
+		return part == want || strings.HasPrefix(want, ":")
+	})
+}

@@ -1,0 +1,47 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/warren/pkg/service"
+)
+
+// Command is warren console.
+type Command struct {
+	Addr     string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address of the page and of the OTLP receiver (${default}); port 0 chooses a free one."`
+	Token    string `env:"WARREN_CONSOLE_TOKEN" help:"Whoever uses the console must present it. Needed unless the address is of the loopback interface."`
+	Gateway  string `placeholder:"URL" help:"The gateway for requests that users try, such as http://127.0.0.1:8080."`
+	As       string `placeholder:"USER" help:"Lets users of the page log in to the gateway as this user."`
+	Password string `env:"WARREN_PASSWORD" help:"The user's password. Default: the user's name, as in the demo."`
+
+	Broker service.BrokerConfig `embed:""`
+}
+
+// Help implements kong.HelpProvider.
+func (*Command) Help() string {
+	return "Services send their traces to it with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:8090. Example:\n\n" +
+		"  warren console --gateway http://127.0.0.1:8080"
+}
+
+// Run serves the console until ctx ends.
+func (c *Command) Run(ctx context.Context, k *kong.Context) (err error) {
+	options := Options{Token: c.Token, Version: service.ReadBuild().String(), Gateway: c.Gateway}
+	if c.As != "" {
+		options.User = &User{c.As, c.Password}
+		if c.Password == "" {
+			options.User.Password = c.As
+		}
+	}
+	console, err := Start(ctx, c.Addr, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, console.Close()) }()
+	_, _ = fmt.Fprintf(k.Stdout, "The console is at %s\nCtrl-C stops it.\n", console.URL())
+	<-ctx.Done()
+	return nil
+}

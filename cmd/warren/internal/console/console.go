@@ -1,0 +1,159 @@
+// Package console implements warren console: a page that shows the requests of a running system as traces, which service calls
+// which, the broker's queues and dead-lettered messages, and a form that sends requests to the gateway.
+//
+// The console is an OTLP/HTTP receiver (otlp.go). What it receives goes to a store of bounded size (store.go), from which
+// the JSON API (api.go, events.go) serves the page in web/. guard.go decides who may use any of it.
+//
+//	services ──OTLP──▶ sampler ──▶ store ──▶ requests, traces, map, events ──▶ page
+//	demo's log lines ────────────▶ logBuffer ──▶ traces
+//	broker ◀── queues, dead letters              gateway ◀── try
+//
+// The store, the log buffer and the broker's adapter each have their own lock, and none calls another under it.
+package console
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+//go:embed web
+var web embed.FS
+
+// Options describes the system that a console shows.
+type Options struct {
+	Token   string // who uses the console must present it; "": any program of this machine may
+	Version string
+	Gateway string // the URL for requests that users try; "": none
+	User    *User  // whom users may log in as; nil: they can't
+}
+
+// User is a user of the gateway.
+type User struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// Console is a running console. Call Close to stop it.
+type Console struct {
+	options Options
+	gateway *url.URL // nil: none
+	host    string   // that Start was given, as a Host header has it
+	port    string
+	store   *store
+	logs    *logBuffer
+	decodes chan struct{} // limits concurrent decoding
+	streams chan struct{} // limits the clients of events
+
+	listener net.Listener
+	server   *http.Server
+	cancel   context.CancelFunc // ends the event streams
+	served   chan struct{}      // closed when the server has ended
+}
+
+const (
+	maxDecodes   = 4
+	maxStreams   = 16
+	readTimeout  = 30 * time.Second
+	closeTimeout = 2 * time.Second
+)
+
+// Start serves a console at addr until Close. Without a token, addr must be of the loopback interface.
+func Start(ctx context.Context, addr string, options Options) (*Console, error) {
+	c := &Console{
+		options: options,
+		store:   newStore(defaultLimits),
+		logs:    newLogBuffer(),
+		decodes: make(chan struct{}, maxDecodes),
+		streams: make(chan struct{}, maxStreams),
+		served:  make(chan struct{}),
+	}
+	if options.Gateway != "" {
+		var err error
+		if c.gateway, err = url.Parse(options.Gateway); err != nil || c.gateway.Host == "" {
+			return nil, fmt.Errorf("the gateway's URL %q is not of the form http://host:port", options.Gateway)
+		}
+	}
+	if err := c.listen(ctx, addr); err != nil {
+		return nil, fmt.Errorf("listen for the console: %w", err)
+	}
+	ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	c.server = &http.Server{
+		Handler:     c.guard(c.routes()),
+		ReadTimeout: readTimeout,
+		IdleTimeout: readTimeout,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	go func() {
+		defer close(c.served)
+		_ = c.server.Serve(c.listener)
+	}()
+	return c, nil
+}
+
+func (c *Console) listen(ctx context.Context, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	c.host = strings.ToLower(host)
+	if c.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", addr); err != nil {
+		return err
+	}
+	at, ok := c.listener.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsLoopback() && c.options.Token == "" {
+		_ = c.listener.Close()
+		return fmt.Errorf("%s is not an address of the loopback interface: other machines may reach it, so give a --token", addr)
+	}
+	c.port = fmt.Sprint(at.Port)
+	return nil
+}
+
+// URL returns the address of the page.
+func (c *Console) URL() string {
+	host := c.host
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, c.port)
+}
+
+// Close ends the event streams and stops serving.
+func (c *Console) Close() error {
+	c.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := c.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = c.server.Close()
+	}
+	<-c.served
+	return err
+}
+
+// routes returns the console's handlers.
+func (c *Console) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/traces", c.receive)
+	mux.HandleFunc("GET /api/events", c.events)
+	for pattern, f := range map[string]func(*http.Request) (any, error){
+		"GET /api/info":             c.info,
+		"GET /api/requests":         c.requests,
+		"GET /api/traces/{id}":      c.trace,
+		"GET /api/correlation/{id}": c.correlation,
+		"GET /api/routes":           c.routeTable,
+		"/api/":                     notFound,
+	} {
+		mux.HandleFunc(pattern, answer(f))
+	}
+	assets, _ := fs.Sub(web, "web") // the folder is embedded
+	mux.Handle("/", http.FileServerFS(assets))
+	return mux
+}

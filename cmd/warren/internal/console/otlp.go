@@ -1,0 +1,253 @@
+package console
+
+import (
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// Limits of what a program may send. A span is decoded by itself, after the sampler has seen its trace ID: a body full of
+// empty spans would otherwise take a hundred times its size.
+const (
+	maxBody = 8 << 20  // bytes, after decompression
+	maxSpan = 64 << 10 // bytes, encoded
+)
+
+const (
+	protobufType = "application/x-protobuf"
+	jsonType     = "application/json"
+)
+
+// receive implements the path /v1/traces of OTLP/HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp.
+func (c *Console) receive(w http.ResponseWriter, r *http.Request) {
+	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	take := c.store.takeProto
+	switch contentType {
+	case protobufType:
+	case jsonType:
+		take = c.store.takeJSON
+	default:
+		writeError(w, http.StatusUnsupportedMediaType, "want "+protobufType+" or "+jsonType)
+		return
+	}
+	select {
+	case c.decodes <- struct{}{}:
+		defer func() { <-c.decodes }()
+	case <-r.Context().Done():
+		return
+	}
+	body, err := readBody(w, r)
+	if err == nil {
+		err = take(body)
+	}
+	tooLarge, unsupported := (*http.MaxBytesError)(nil), errors.Is(err, errors.ErrUnsupported)
+	switch {
+	case errors.As(err, &tooLarge):
+		writeError(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))
+	case unsupported:
+		writeError(w, http.StatusUnsupportedMediaType, err.Error())
+	case err != nil:
+		writeError(w, http.StatusBadRequest, err.Error())
+	case contentType == jsonType:
+		writeJSON(w, http.StatusOK, struct{}{})
+	default:
+		w.Header().Set("Content-Type", protobufType) // an empty message has no bytes
+	}
+}
+
+// readBody returns the decompressed body. Its error is a *http.MaxBytesError if that is too large.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body := http.MaxBytesReader(w, r.Body, maxBody)
+	switch coding := r.Header.Get("Content-Encoding"); coding {
+	case "", "identity":
+	case "gzip":
+		plain, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, fmt.Errorf("decompress the body: %w", err)
+		}
+		body = http.MaxBytesReader(nil, plain, maxBody)
+	default:
+		return nil, fmt.Errorf("content coding %q: %w", coding, errors.ErrUnsupported)
+	}
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fmt.Errorf("read the body: %w", err)
+	}
+	return text, nil
+}
+
+// takeProto stores the spans of an ExportTraceServiceRequest. The numbers are those of its fields.
+func (s *store) takeProto(body []byte) error {
+	return eachField(body, 1, func(resourceSpans []byte) error {
+		var resource resourcepb.Resource
+		if err := eachField(resourceSpans, 1, func(b []byte) error { return unmarshal(b, &resource, proto.Unmarshal) }); err != nil {
+			return err
+		}
+		service := serviceOf(&resource)
+		return eachField(resourceSpans, 2, func(scopeSpans []byte) error {
+			return eachField(scopeSpans, 2, func(b []byte) error {
+				var id traceID
+				if err := eachField(b, 1, func(v []byte) error { copy(id[:], v); return nil }); err != nil {
+					return err
+				}
+				if !s.admit(id) {
+					return nil
+				}
+				var decoded tracepb.Span
+				if err := unmarshal(b, &decoded, proto.Unmarshal); err != nil {
+					return err
+				}
+				s.add(newSpan(service, &decoded))
+				return nil
+			})
+		})
+	})
+}
+
+// eachField calls f with each field of a protobuf message that has this number and is a message or bytes.
+func eachField(message []byte, number protowire.Number, f func([]byte) error) error {
+	for len(message) > 0 {
+		n, kind, size := protowire.ConsumeTag(message)
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		message = message[size:]
+		if size = protowire.ConsumeFieldValue(n, kind, message); size < 0 {
+			return protowire.ParseError(size)
+		}
+		if n == number && kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(message) // was consumed already
+			if err := f(value); err != nil {
+				return err
+			}
+		}
+		message = message[size:]
+	}
+	return nil
+}
+
+// unmarshal decodes one message, which must be small.
+func unmarshal(b []byte, m proto.Message, decode func([]byte, proto.Message) error) error {
+	if len(b) > maxSpan {
+		return fmt.Errorf("a span or resource has %d bytes, more than %d", len(b), maxSpan)
+	}
+	return decode(b, m)
+}
+
+// takeJSON is takeProto for the JSON form.
+func (s *store) takeJSON(body []byte) error {
+	var request struct {
+		ResourceSpans []struct {
+			Resource   json.RawMessage `json:"resource"`
+			ScopeSpans []struct {
+				Spans []json.RawMessage `json:"spans"`
+			} `json:"scopeSpans"`
+		} `json:"resourceSpans"`
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return err
+	}
+	decode := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal
+	for _, r := range request.ResourceSpans {
+		var resource resourcepb.Resource
+		if len(r.Resource) > 0 {
+			if err := unmarshal(r.Resource, &resource, decode); err != nil {
+				return err
+			}
+		}
+		service := serviceOf(&resource)
+		for _, scope := range r.ScopeSpans {
+			for _, b := range scope.Spans {
+				var decoded tracepb.Span
+				if err := unmarshal(b, &decoded, decode); err != nil {
+					return err
+				}
+				decoded.TraceId, decoded.SpanId = fromHex(decoded.TraceId), fromHex(decoded.SpanId)
+				decoded.ParentSpanId = fromHex(decoded.ParentSpanId)
+				if added := newSpan(service, &decoded); s.admit(added.trace) {
+					s.add(added)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// fromHex undoes protojson's base64: OTLP has IDs in hex, and protobuf has bytes in base64. The lengths are multiples of four,
+// so that nothing is lost. It returns nil for what is no ID.
+func fromHex(b []byte) []byte {
+	id, _ := hex.DecodeString(base64.StdEncoding.EncodeToString(b))
+	return id
+}
+
+func serviceOf(r *resourcepb.Resource) string {
+	for _, a := range r.GetAttributes() {
+		if a.GetKey() == "service.name" {
+			return cut(a.GetValue().GetStringValue(), maxName)
+		}
+	}
+	return "unknown_service"
+}
+
+// attributesOf returns attributes as JSON can have them, and about how many bytes they take.
+func attributesOf(list []*commonpb.KeyValue, depth int) (attributes map[string]any, size int) {
+	attributes = make(map[string]any, min(len(list), maxAttributes))
+	for _, a := range list[:min(len(list), maxAttributes)] {
+		key := cut(a.GetKey(), maxName)
+		value, n := valueOf(a.GetValue(), depth)
+		attributes[key] = value
+		size += entrySize + len(key) + n
+	}
+	return attributes, size
+}
+
+func valueOf(v *commonpb.AnyValue, depth int) (value any, size int) {
+	switch v := v.GetValue().(type) {
+	case *commonpb.AnyValue_StringValue:
+		s := cut(v.StringValue, maxText)
+		return s, len(s)
+	case *commonpb.AnyValue_BoolValue:
+		return v.BoolValue, 0
+	case *commonpb.AnyValue_IntValue:
+		if v.IntValue > maxInteger || v.IntValue < -maxInteger {
+			return fmt.Sprint(v.IntValue), 0
+		}
+		return v.IntValue, 0
+	case *commonpb.AnyValue_DoubleValue:
+		if d := v.DoubleValue; d-d == 0 {
+			return d, 0
+		}
+		return fmt.Sprint(v.DoubleValue), 0 // JSON has no NaN and no infinity
+	case *commonpb.AnyValue_BytesValue:
+		s := cut(hex.EncodeToString(v.BytesValue[:min(len(v.BytesValue), maxText)]), maxText)
+		return s, len(s)
+	}
+	if depth == maxDepth {
+		return "…", 0
+	}
+	if list := v.GetKvlistValue(); list != nil {
+		return attributesOf(list.GetValues(), depth+1)
+	}
+	values := v.GetArrayValue().GetValues()
+	values = values[:min(len(values), maxAttributes)]
+	out := make([]any, len(values))
+	for i, v := range values {
+		var n int
+		out[i], n = valueOf(v, depth+1)
+		size += entrySize + n
+	}
+	return out, size
+}

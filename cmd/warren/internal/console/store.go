@@ -1,0 +1,197 @@
+package console
+
+import (
+	"container/list"
+	"slices"
+	"sync"
+	"time"
+)
+
+// limits bound a store.
+type limits struct {
+	spans      int // in all
+	bytes      int // in all, as span.size counts them
+	traceSpans int // in one trace
+	perSecond  int // spans, on average
+}
+
+var defaultLimits = limits{spans: 50_000, bytes: 64 << 20, traceSpans: 1000, perSecond: 1000}
+
+// trace is the spans of one trace, in the order of their arrival.
+type trace struct {
+	id          traceID
+	arrived     time.Time // when its first span did
+	changed     uint64    // the store's count of changes at the last one
+	weight      float64   // how many traces it stands for
+	spans       []*span
+	size        int
+	correlation string // its correlation ID, or ""
+}
+
+// store keeps the traces that changed last.
+type store struct {
+	limits limits
+	now    func() time.Time
+
+	mu            sync.Mutex // guards all below, and all of the traces but their spans' content, which never changes
+	sampler       *sampler
+	traces        map[traceID]*list.Element // of *trace
+	byCorrelation map[string]traceID
+	order         *list.List // by changed
+	spans, size   int
+	changes       uint64
+	received      uint64  // spans
+	dropped       uint64  // spans that were not kept
+	arrivals      float64 // traces, those that were not kept included
+}
+
+func newStore(l limits) *store {
+	return &store{
+		limits:        l,
+		now:           time.Now,
+		sampler:       newSampler(l.perSecond),
+		traces:        map[traceID]*list.Element{},
+		byCorrelation: map[string]traceID{},
+		order:         list.New(),
+	}
+}
+
+func traceOf(e *list.Element) *trace {
+	t, _ := e.Value.(*trace)
+	return t
+}
+
+// admit counts a span and reports whether to add it.
+func (s *store) admit(id traceID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received++
+	_, known := s.traces[id]
+	if id != (traceID{}) && s.sampler.keep(id, known, s.now()) {
+		return true
+	}
+	s.dropped++
+	return false
+}
+
+// keeps reports whether spans of a trace would be added now.
+func (s *store) keeps(id traceID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, known := s.traces[id]
+	return known || s.sampler.wants(id)
+}
+
+// add adds a span that admit has let in. A span that is there already, because its exporter has sent it twice, is ignored.
+func (s *store) add(added *span) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	element := s.traces[added.trace]
+	if element == nil {
+		t := &trace{id: added.trace, arrived: s.now(), weight: 1 / s.sampler.share}
+		element = s.order.PushBack(t)
+		s.traces[t.id] = element
+		s.arrivals += t.weight
+	}
+	t := traceOf(element)
+	if len(t.spans) >= s.limits.traceSpans || t.has(added.id) {
+		s.dropped++
+		return
+	}
+	t.spans = append(t.spans, added)
+	t.size += added.size
+	s.spans++
+	s.size += added.size
+	s.changes++
+	t.changed = s.changes
+	s.order.MoveToBack(element)
+	if id := added.text(correlationKey); id != "" && t.correlation == "" {
+		t.correlation = id
+		s.byCorrelation[id] = t.id
+	}
+	for s.spans > s.limits.spans || s.size > s.limits.bytes {
+		s.removeOldest()
+	}
+}
+
+func (t *trace) has(id spanID) bool {
+	for _, s := range t.spans {
+		if s.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *store) removeOldest() {
+	t := traceOf(s.order.Front())
+	s.order.Remove(s.order.Front())
+	delete(s.traces, t.id)
+	if s.byCorrelation[t.correlation] == t.id {
+		delete(s.byCorrelation, t.correlation)
+	}
+	s.spans -= len(t.spans)
+	s.size -= t.size
+}
+
+// find returns a copy of a trace, or false.
+func (s *store) find(id traceID) (trace, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	element := s.traces[id]
+	if element == nil {
+		return trace{}, false
+	}
+	return traceOf(element).snapshot(), true
+}
+
+// snapshot copies t. The spans' content needs no copy.
+func (t *trace) snapshot() trace {
+	out := *t
+	out.spans = slices.Clip(t.spans)
+	return out
+}
+
+// newest returns up to limit traces that f accepts and that have changed since a change, those that changed last first. It also
+// returns the last change.
+func (s *store) newest(since uint64, limit int, f func(trace) bool) ([]trace, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []trace
+	for e := s.order.Back(); e != nil && len(out) < limit; e = e.Prev() {
+		t := traceOf(e)
+		if t.changed <= since {
+			break
+		}
+		if f(*t) {
+			out = append(out, t.snapshot())
+		}
+	}
+	return out, s.changes
+}
+
+// counts is what a store has seen.
+type counts struct {
+	Received  uint64  `json:"received"`
+	Dropped   uint64  `json:"dropped"`
+	KeptShare float64 `json:"kept_share"`
+
+	spans, traces int // in the store
+	arrivals      float64
+}
+
+func (s *store) counts() counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return counts{
+		Received: s.received, Dropped: s.dropped, KeptShare: s.sampler.share,
+		spans: s.spans, traces: len(s.traces), arrivals: s.arrivals,
+	}
+}
+
+func (s *store) correlated(id string) (traceID, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.byCorrelation[id]
+	return found, ok
+}
