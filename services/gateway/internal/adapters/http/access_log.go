@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"example.com/warren/pkg/rpc"
 )
 
 // observe gives each request its correlation ID, turns errors into responses, and logs and counts the request. Neither the
@@ -17,7 +19,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer s.metrics.inFlight.Dec()
 		info := &requestInfo{id: uuid.NewString(), began: time.Now()}
 		c.Set(requestInfoKey, info)
-		setDefaults(c.Response().Header(), c.Request(), info.id)
+		r := c.Request()
+		c.SetRequest(r.WithContext(rpc.WithCorrelationID(r.Context(), info.id)))
+		setDefaults(c.Response().Header(), r, info.id)
 		if err := next(c); err != nil {
 			s.writeError(c, info, err)
 		}

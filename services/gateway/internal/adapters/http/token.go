@@ -20,7 +20,7 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithDeadline(rpc.WithCorrelationID(r.Context(), info.id), info.deadline)
+	ctx, cancel := context.WithDeadline(r.Context(), info.deadline)
 	defer cancel()
 	identity, err := h.server.authenticator.Authenticate(ctx, token)
 	switch {
