@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 
 	pkgrpc "example.com/warren/pkg/rpc"
@@ -78,9 +79,9 @@ func newAuthenticator(c *Config, shared *service.Config, client *pkgrpc.Client) 
 }
 
 func newServer(c *Config, shared *service.Config, client *pkgrpc.Client, authenticator *app.Authenticator, logger *slog.Logger,
-	registerer prometheus.Registerer,
+	registerer prometheus.Registerer, traces trace.TracerProvider,
 ) (*http.Server, error) {
-	return http.NewServer(c.HTTP, shared.RPCTimeout, client, authenticator, logger, registerer)
+	return http.NewServer(c.HTTP, shared.RPCTimeout, client, authenticator, logger, registerer, traces)
 }
 
 func serve(l fx.Lifecycle, server *http.Server, fail service.Fail) {

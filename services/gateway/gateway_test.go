@@ -18,9 +18,13 @@ import (
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
 	"example.com/warren/pkg/service/servicetest"
+	"example.com/warren/pkg/telemetry/telemetrytest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	telemetrytest.ClearEnvironment()
+	goleak.VerifyTestMain(m)
+}
 
 // serveFakes serves the methods that the gateway calls in these tests.
 func serveFakes(t *testing.T, broker *inmem.Server) {

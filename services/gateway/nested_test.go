@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/fx"
 
 	"example.com/warren/pkg/awaittest"
@@ -14,16 +16,17 @@ import (
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
 	"example.com/warren/pkg/service/servicetest"
+	"example.com/warren/pkg/telemetry/telemetrytest"
 )
 
-const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 // chain runs a gateway and the services behind it. access-control.logout calls stock.get, whose replies the test chooses, and
 // requests has what each method got.
 type chain struct {
-	url                  string
-	requests             chan *rpc.Request
-	accessControl, stock *servicetest.Instance
+	url                           string
+	requests                      chan *rpc.Request
+	gateway, accessControl, stock *servicetest.Instance
 }
 
 func startChain(t *testing.T, stock func(context.Context) error) chain {
@@ -57,7 +60,7 @@ func startChain(t *testing.T, stock func(context.Context) error) chain {
 			})
 		})
 	}
-	servicetest.Run(t, New(), broker.ConnectAs("gateway"), "--gateway-addr="+c.url, "--rpc-timeout=50s",
+	c.gateway = servicetest.Run(t, New(), broker.ConnectAs("gateway"), "--gateway-addr="+c.url, "--rpc-timeout=50s",
 		"--gateway-trusted-proxies=127.0.0.1/32") // the test, whose trace counts
 	return c
 }
@@ -70,7 +73,7 @@ func (c chain) call(t *testing.T) (int, http.Header) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer token")
-	r.Header.Set("Traceparent", trace)
+	r.Header.Set("Traceparent", traceparent)
 	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +93,7 @@ func TestCorrelationID(t *testing.T) {
 		if got.Queue != queue || got.CorrelationID != id || (got.ID == id) != (queue == "access-control.logout") {
 			t.Errorf("queue %s: ID %s, correlation ID %s; want %s", got.Queue, got.ID, got.CorrelationID, id)
 		}
-		if queue != "access-control.validateToken" && got.Header.Get("Traceparent") != trace {
+		if queue != "access-control.validateToken" && got.Header.Get("Traceparent") != traceparent {
 			t.Errorf("queue %s: headers %v, want the trace", queue, got.Header)
 		}
 	}
@@ -99,6 +102,47 @@ func TestCorrelationID(t *testing.T) {
 		if !strings.Contains(i.Log.String(), id) {
 			t.Errorf("a log does not name %s:\n%s", id, i.Log)
 		}
+	}
+}
+
+// TestTrace: the span of a request is the parent of those of its calls, and the access log names it.
+func TestTrace(t *testing.T) {
+	receiver := telemetrytest.NewReceiver(t)
+	for name, value := range receiver.Environment() {
+		t.Setenv(name, value)
+	}
+	c := startChain(t, func(context.Context) error { return nil })
+	_, header := c.call(t)
+	spans := receiver.Await(t, "the spans of the gateway's request and of its three calls", func(spans []telemetrytest.Span) bool {
+		return len(spans) == 7
+	})
+	request := spans[0]
+	want := telemetrytest.Span{
+		Service: "gateway", TraceID: traceparent[3:35], ParentID: traceparent[36:52], Name: "POST /v1/logout", Kind: "SERVER",
+		Attributes: map[string]any{
+			"http.request.method": "POST", "http.response.status_code": int64(204), "http.route": "/v1/logout",
+			"url.path": "/v1/logout", "url.scheme": "http",
+			"messaging.message.conversation_id": header.Get("X-Correlation-Id"),
+		},
+	}
+	if diff := cmp.Diff(want, request, cmpopts.IgnoreFields(telemetrytest.Span{}, "ID", "Start", "End")); diff != "" {
+		t.Errorf("span of the request (-want +got):\n%s", diff)
+	}
+	calls := 0
+	for _, span := range spans {
+		if span.TraceID != request.TraceID {
+			t.Errorf("%s is in the trace %s, want %s", span.Name, span.TraceID, request.TraceID)
+		}
+		if span.Service == "gateway" && span.ParentID == request.ID {
+			calls++
+		}
+	}
+	if calls != 2 {
+		t.Errorf("%d calls below the request, want the check of the token and the call: %+v", calls, spans)
+	}
+	line := c.gateway.Log.Await(t, "request")
+	if line["trace_id"] != request.TraceID || line["span_id"] != request.ID {
+		t.Errorf("access log %v, want the trace %s and the span %s", line, request.TraceID, request.ID)
 	}
 }
 

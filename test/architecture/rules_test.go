@@ -89,7 +89,8 @@ var rules = []rule{
 	// pkg/sqlite makes spans of statements, and an adapter named http those of requests.
 	{"OpenTelemetry stays in pkg/telemetry, and its API where spans are made", func(i imported) bool {
 		return !i.test && isBelow(i.path, "go.opentelemetry.io", "github.com/XSAM/otelsql") && !isRig(i.folder) &&
-			!isBelow(i.folder, "pkg/telemetry", "pkg/service", "pkg/sqlite", "cmd/warren/internal/console") && !isAdapter(i.folder, "http")
+			!isBelow(i.folder, "pkg/telemetry", "pkg/service", "pkg/sqlite", "cmd/warren/internal/console") &&
+			!isAdapter(i.folder, "http") && !isServiceRoot(i.folder)
 	}},
 	{"database drivers stay in their package of pkg", func(i imported) bool {
 		return isBelow(i.path, "modernc.org/sqlite", "github.com/pressly/goose") && !isBelow(i.folder, "pkg/sqlite", "test")

@@ -10,6 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"example.com/warren/pkg/rpc"
 )
 
@@ -19,7 +21,7 @@ func newBenchServer(b *testing.B) *Server {
 	reply := &rpc.Reply{Status: http.StatusOK, ContentType: "application/json", Body: make([]byte, 1024)}
 	o := options()
 	s, err := newServer(things, o.Config, o.callTimeout, fixedReply{reply}, &authenticator{identity: user},
-		slog.New(slog.NewJSONHandler(unwritten{}, nil)), prometheus.NewRegistry())
+		slog.New(slog.NewJSONHandler(unwritten{}, nil)), prometheus.NewRegistry(), noop.NewTracerProvider())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
@@ -42,7 +44,7 @@ func newBrokerFixture(t testing.TB, o settings) *brokerFixture {
 	client := rpc.NewClient(f.broker, rpc.ClientOptions{Name: "gateway", Logger: slog.New(slog.DiscardHandler)})
 	var err error
 	f.Server, err = newServer(things, o.Config, o.callTimeout, client, &authenticator{identity: user},
-		slog.New(slog.DiscardHandler), prometheus.NewPedanticRegistry())
+		slog.New(slog.DiscardHandler), prometheus.NewPedanticRegistry(), noop.NewTracerProvider())
 	if err != nil {
 		t.Fatal(err)
 	}

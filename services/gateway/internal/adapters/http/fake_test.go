@@ -15,6 +15,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/services/gateway/internal/app"
 )
@@ -126,10 +129,16 @@ func newFixture(t testing.TB, o settings) *fixture {
 // newFixtureOf returns a fixture with the routes that declare declares.
 func newFixtureOf(t testing.TB, o settings, declare func(*table)) *fixture {
 	t.Helper()
+	return newTracedFixture(t, o, declare, noop.NewTracerProvider())
+}
+
+// newTracedFixture returns a fixture whose spans traces records.
+func newTracedFixture(t testing.TB, o settings, declare func(*table), traces trace.TracerProvider) *fixture {
+	t.Helper()
 	f := &fixture{caller: &caller{}, authenticator: &authenticator{identity: user}, log: &bytes.Buffer{}}
 	var err error
 	f.Server, err = newServer(declare, o.Config, o.callTimeout, f.caller, f.authenticator,
-		slog.New(slog.NewTextHandler(f.log, nil)), prometheus.NewPedanticRegistry())
+		slog.New(slog.NewTextHandler(f.log, nil)), prometheus.NewPedanticRegistry(), traces)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // routeTable returns the routes that declare declares.
@@ -161,7 +162,7 @@ func TestMistakenRoutesDoNotStart(t *testing.T) {
 			declare := func(api *table) { test.declare(api.group("/v1")) }
 			o := options()
 			_, err := newServer(declare, o.Config, o.callTimeout, &caller{}, &authenticator{},
-				slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+				slog.New(slog.DiscardHandler), prometheus.NewRegistry(), noop.NewTracerProvider())
 			if want := "route GET /v1/things/:id: " + test.want; err == nil || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}

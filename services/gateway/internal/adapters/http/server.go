@@ -17,10 +17,12 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
 
 	"example.com/warren/pkg/rpc"
+	"example.com/warren/pkg/telemetry"
 )
 
 // parseableHeaderBytes is the limit at which net/http stops reading headers, with a plain 431. Requests below it and above
@@ -76,13 +78,13 @@ type Server struct {
 
 // NewServer returns a server of the API's routes. A call may take callTimeout, unless its route says otherwise.
 func NewServer(config Config, callTimeout time.Duration, caller Caller, authenticator Authenticator, logger *slog.Logger,
-	registerer prometheus.Registerer,
+	registerer prometheus.Registerer, traces trace.TracerProvider,
 ) (*Server, error) {
-	return newServer(routes, config, callTimeout, caller, authenticator, logger, registerer)
+	return newServer(routes, config, callTimeout, caller, authenticator, logger, registerer, traces)
 }
 
 func newServer(declare func(*table), config Config, callTimeout time.Duration, caller Caller, authenticator Authenticator,
-	logger *slog.Logger, registerer prometheus.Registerer,
+	logger *slog.Logger, registerer prometheus.Registerer, traces trace.TracerProvider,
 ) (*Server, error) {
 	routes, err := record(declare)
 	if err != nil {
@@ -110,7 +112,7 @@ func newServer(declare func(*table), config Config, callTimeout time.Duration, c
 		return nil, fmt.Errorf("the write time-out %s is not longer than the longest call, %s", config.WriteTimeout, longest)
 	}
 	s.http = &http.Server{
-		Handler:           s.handler(routes),
+		Handler:           s.handler(routes, traces),
 		MaxHeaderBytes:    parseableHeaderBytes,
 		ReadHeaderTimeout: config.ReadHeaderTimeout,
 		ReadTimeout:       config.ReadTimeout,
@@ -124,11 +126,15 @@ func newServer(declare func(*table), config Config, callTimeout time.Duration, c
 }
 
 // handler returns the API with the middleware that every request passes, the outermost first.
-func (s *Server) handler(routes []Route) http.Handler {
+func (s *Server) handler(routes []Route, traces trace.TracerProvider) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.config.TrustedProxies)
-	e.Use(s.dropClaimedTrace, s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
+	e.Use(s.dropClaimedTrace)
+	if telemetry.IsOn(traces) {
+		e.Use(traceRequests(traces))
+	}
+	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
 		DisableStackAll:     true,
 		DisableErrorHandler: true,
 		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
