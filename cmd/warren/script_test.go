@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,13 +26,14 @@ func TestScripts(t *testing.T) { runScripts(t, "testdata") }
 func runScripts(t *testing.T, folder string) {
 	t.Helper()
 	fillModuleCache(t)
+	system := template(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 folder,
 		Setup:               setUp,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"checkout": checkout,
+			"checkout": func(ts *testscript.TestScript, neg bool, args []string) { checkout(ts, neg, args, system) },
 			"refused":  refused,
 			"demo":     runDemo,
 			"request":  request,
@@ -80,20 +83,31 @@ func setUp(env *testscript.Env) error {
 	return nil
 }
 
-func checkout(ts *testscript.TestScript, neg bool, args []string) {
+// template returns a function that copies this repository to a folder, as a git repository with one commit, and returns the folder.
+// It does so once: a clone of that is much faster.
+func template(t *testing.T) func() (string, error) {
+	t.Helper()
+	folder := t.TempDir()
+	return sync.OnceValues(func() (string, error) {
+		// The files that git tracks, or would, as they are.
+		const script = `cd ../.. && git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null |
+			tar --create --files-from=- | tar --extract --directory="$1" &&
+			cd "$1" && git init --quiet && git add . &&
+			git -c user.name=test -c user.email=test@localhost commit --quiet --message=checkout`
+		if out, err := exec.CommandContext(t.Context(), "sh", "-c", script, "sh", folder).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("copy this repository: %w\n%s", err, out)
+		}
+		return folder, nil
+	})
+}
+
+func checkout(ts *testscript.TestScript, neg bool, args []string, template func() (string, error)) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: checkout FOLDER")
 	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
+	folder, err := template()
 	ts.Check(err)
-	folder := ts.MkAbs(args[0])
-	ts.Check(os.MkdirAll(folder, 0o755))
-	// The files that git tracks, or would, as they are.
-	ts.Check(ts.Exec("sh", "-c", `cd "$1" && git ls-files -z --cached --others --exclude-standard |
-		xargs -0 ls -d 2>/dev/null | tar --create --files-from=- | tar --extract --directory="$2"`, "sh", root, folder))
-	for _, command := range []string{"init --quiet", "add .", "commit --quiet --message=checkout"} {
-		ts.Check(ts.Exec("git", append([]string{"-C", folder}, strings.Fields(command)...)...))
-	}
+	ts.Check(ts.Exec("git", "clone", "--quiet", folder, ts.MkAbs(args[0])))
 }
 
 func refused(ts *testscript.TestScript, neg bool, args []string) {
