@@ -13,6 +13,8 @@ VERSIONS ?= 3.10 4.0 4.3
 BROKER ?= inmem
 # Where the demo's HTTP API listens.
 ADDR ?= 127.0.0.1:8080
+# Where the demo's console listens; empty: there is none.
+CONSOLE ?= 127.0.0.1:8090
 # Of the services in the demo. Default: info for the gateway, warn for the others.
 LOG_LEVEL ?=
 # Added to go test, e.g. TESTFLAGS='-run TestOrders -count=1'.
@@ -57,7 +59,7 @@ build: ## Build the services and the warren tool into bin/
 .PHONY: demo
 demo: AMQP_URL = # the demo's node is its own
 demo: $(if $(filter rabbitmq,$(BROKER)),build rabbitmq,bin/warren) ## Run the system until Ctrl-C; BROKER=rabbitmq: one process per service, over RabbitMQ
-	@exec bin/warren demo --broker=$(BROKER) --addr=$(ADDR) $(if $(LOG_LEVEL),--log-level=$(LOG_LEVEL))
+	@exec bin/warren demo --broker=$(BROKER) --addr=$(ADDR) --console=$(CONSOLE) $(if $(LOG_LEVEL),--log-level=$(LOG_LEVEL))
 
 .PHONY: bin/warren
 bin/warren:

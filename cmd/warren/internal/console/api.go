@@ -63,9 +63,13 @@ func notFound(r *http.Request) (any, error) {
 }
 
 func (c *Console) info(*http.Request) (any, error) {
+	broker := "none"
+	if c.options.Broker != nil {
+		broker = c.options.Broker.Kind
+	}
 	return map[string]any{
 		"version": c.options.Version,
-		"broker":  "none",
+		"broker":  broker,
 		"gateway": c.options.Gateway,
 		"user":    c.options.User,
 		"spans":   c.store.counts(),

@@ -7,6 +7,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/warren/cmd/warren/internal/broker"
+	"example.com/warren/pkg/messaging"
+	"example.com/warren/pkg/messaging/deadletter"
+	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/pkg/service"
 )
 
@@ -29,6 +33,19 @@ func (*Command) Help() string {
 
 // Run serves the console until ctx ends.
 func (c *Command) Run(ctx context.Context, k *kong.Context) (err error) {
+	brokerOptions, err := broker.Options(&c.Broker, "console")
+	if err != nil {
+		return err
+	}
+	b, err := rabbitmq.New(brokerOptions) // connects in the background
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		err = errors.Join(err, b.Close(closing))
+	}()
 	options := Options{Token: c.Token, Version: service.ReadBuild().String(), Gateway: c.Gateway}
 	if c.As != "" {
 		options.User = &User{c.As, c.Password}
@@ -36,6 +53,7 @@ func (c *Command) Run(ctx context.Context, k *kong.Context) (err error) {
 			options.User.Password = c.As
 		}
 	}
+	options.Broker = RabbitMQ(b, brokerOptions)
 	console, err := Start(ctx, c.Addr, options)
 	if err != nil {
 		return err
@@ -44,4 +62,11 @@ func (c *Command) Run(ctx context.Context, k *kong.Context) (err error) {
 	_, _ = fmt.Fprintf(k.Stdout, "The console is at %s\nCtrl-C stops it.\n", console.URL())
 	<-ctx.Done()
 	return nil
+}
+
+// RabbitMQ returns what a console needs of RabbitMQ. b is connected with these options.
+func RabbitMQ(b messaging.Inspector, options rabbitmq.Options) *Broker {
+	return &Broker{Kind: "rabbitmq", Inspector: b, Browse: func(ctx context.Context) (deadletter.Browser, error) {
+		return rabbitmq.NewBrowser(ctx, options)
+	}}
 }

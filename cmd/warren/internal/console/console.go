@@ -21,7 +21,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
+
+	"example.com/warren/cmd/warren/internal/dead"
 )
 
 //go:embed web
@@ -31,8 +34,9 @@ var web embed.FS
 type Options struct {
 	Token   string // who uses the console must present it; "": any program of this machine may
 	Version string
-	Gateway string // the URL for requests that users try; "": none
-	User    *User  // whom users may log in as; nil: they can't
+	Gateway string  // the URL for requests that users try; "": none
+	User    *User   // whom users may log in as; nil: they can't
+	Broker  *Broker // nil: none
 }
 
 // User is a user of the gateway.
@@ -49,8 +53,12 @@ type Console struct {
 	port    string
 	store   *store
 	logs    *logBuffer
+	cache   queueCache
+	login   login
 	decodes chan struct{} // limits concurrent decoding
 	streams chan struct{} // limits the clients of events
+
+	browsing sync.Mutex // held by the one browser
 
 	listener net.Listener
 	server   *http.Server
@@ -71,6 +79,7 @@ func Start(ctx context.Context, addr string, options Options) (*Console, error) 
 		options: options,
 		store:   newStore(defaultLimits),
 		logs:    newLogBuffer(),
+		cache:   queueCache{oldests: map[string]queueState{}},
 		decodes: make(chan struct{}, maxDecodes),
 		streams: make(chan struct{}, maxStreams),
 		served:  make(chan struct{}),
@@ -149,6 +158,12 @@ func (c *Console) routes() http.Handler {
 		"GET /api/traces/{id}":      c.trace,
 		"GET /api/correlation/{id}": c.correlation,
 		"GET /api/routes":           c.routeTable,
+		"GET /api/map":              c.showMap,
+		"GET /api/queues":           c.queues,
+		"GET /api/dead":             c.deadLetters,
+		"POST /api/dead/replay":     c.changeDead(dead.Replay),
+		"POST /api/dead/drop":       c.changeDead(dead.Drop),
+		"POST /api/try":             c.try,
 		"/api/":                     notFound,
 	} {
 		mux.HandleFunc(pattern, answer(f))

@@ -142,14 +142,14 @@ func milliseconds(nanoseconds int64) float64 { return float64(nanoseconds) / 1e6
 
 // Names of attributes, as the conventions of OpenTelemetry have them.
 const (
-	httpMethodKey    = "http.request.method"
-	httpRouteKey     = "http.route"
-	httpStatusKey    = "http.response.status_code"
-	pathKey          = "url.path"
-	correlationKey   = "messaging.message.conversation_id"
-	destinationKey   = "messaging.destination.name"
-	rpcMethodKey     = "rpc.method"
-	queueWaitKey     = "messaging.rabbitmq.queue_wait_ms"
-	unknownDuration  = -1
-	requestSpanLimit = 1000
+	httpMethodKey  = "http.request.method"
+	httpRouteKey   = "http.route"
+	httpStatusKey  = "http.response.status_code"
+	pathKey        = "url.path"
+	correlationKey = "messaging.message.conversation_id"
+	destinationKey = "messaging.destination.name"
+	routingKey     = "messaging.rabbitmq.destination.routing_key"
+	rpcMethodKey   = "rpc.method"
+	dbSystemKey    = "db.system.name"
+	queueWaitKey   = "messaging.rabbitmq.queue_wait_ms"
 )

@@ -2,6 +2,7 @@ package console
 
 import (
 	"container/list"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -43,10 +44,18 @@ type store struct {
 	received      uint64  // spans
 	dropped       uint64  // spans that were not kept
 	arrivals      float64 // traces, those that were not kept included
+	queues        map[string]bool
+	began         time.Time
+	evicted       bool // there were more traces than the limits allow
 }
+
+// maxQueues bounds the names of queues that spans may add.
+const maxQueues = 200
 
 func newStore(l limits) *store {
 	return &store{
+		began:         time.Now(),
+		queues:        map[string]bool{},
 		limits:        l,
 		now:           time.Now,
 		sampler:       newSampler(l.perSecond),
@@ -109,6 +118,9 @@ func (s *store) add(added *span) {
 		t.correlation = id
 		s.byCorrelation[id] = t.id
 	}
+	if name := added.queue(); name != "" && len(s.queues) < maxQueues {
+		s.queues[name] = true
+	}
 	for s.spans > s.limits.spans || s.size > s.limits.bytes {
 		s.removeOldest()
 	}
@@ -124,6 +136,7 @@ func (t *trace) has(id spanID) bool {
 }
 
 func (s *store) removeOldest() {
+	s.evicted = true
 	t := traceOf(s.order.Front())
 	s.order.Remove(s.order.Front())
 	delete(s.traces, t.id)
@@ -187,6 +200,23 @@ func (s *store) counts() counts {
 		Received: s.received, Dropped: s.dropped, KeptShare: s.sampler.share,
 		spans: s.spans, traces: len(s.traces), arrivals: s.arrivals,
 	}
+}
+
+// queueNames returns the queues that spans have named.
+func (s *store) queueNames() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.queues))
+}
+
+// coveredSince returns the time from which the store has every trace that was kept.
+func (s *store) coveredSince() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if oldest := s.order.Front(); s.evicted && oldest != nil {
+		return traceOf(oldest).arrived
+	}
+	return s.began
 }
 
 func (s *store) correlated(id string) (traceID, bool) {

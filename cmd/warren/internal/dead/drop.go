@@ -40,10 +40,11 @@ func (d *dropCommand) run(ctx context.Context, b deadletter.Browser, c console) 
 			return closeCursor(ctx, cursor, queue, err, c)
 		}
 	}
-	return d.apply(ctx, cursor, c, action{done: "dropped", do: func(context.Context, deadMessage) (string, error) {
-		return "", nil
-	}})
+	_, err = d.apply(ctx, cursor, c, dropping)
+	return err
 }
+
+var dropping = action{done: "dropped", do: func(context.Context, deadMessage) (string, error) { return "", nil }}
 
 // confirm asks the user a question. It returns true for "y" and "yes".
 func (c console) confirm(ctx context.Context, question string) (bool, error) {

@@ -33,9 +33,14 @@ func (r *replayCommand) run(ctx context.Context, b deadletter.Browser, c console
 	if err != nil {
 		return err
 	}
-	return r.apply(ctx, cursor, c, action{done: "replayed", do: func(ctx context.Context, l deadMessage) (string, error) {
+	_, err = r.apply(ctx, cursor, c, replaying(b, queue))
+	return err
+}
+
+func replaying(b deadletter.Browser, queue string) action {
+	return action{done: "replayed", do: func(ctx context.Context, l deadMessage) (string, error) {
 		return replay(ctx, b, l, strings.TrimSuffix(queue, suffix))
-	}})
+	}}
 }
 
 // replay publishes a message to the method's queue. It refuses a message that claims to be from another queue: any broker user

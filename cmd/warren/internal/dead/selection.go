@@ -51,22 +51,23 @@ type selecting struct {
 	all     bool
 	missing map[string]bool // ids not seen yet
 	seen    int
+	done    int
 	kept    []error
 }
 
-// apply does the action with the selected messages, each of which then leaves the queue.
-func (s selection) apply(ctx context.Context, cursor deadletter.Cursor, c console, a action) error {
+// apply does the action with the selected messages, each of which then leaves the queue. It returns how many have left.
+func (s selection) apply(ctx context.Context, cursor deadletter.Cursor, c console, a action) (done int, err error) {
 	run := &selecting{
 		console: c, queue: deadLetterQueue(s.Method), cursor: cursor, action: a, all: s.All, missing: map[string]bool{},
 	}
 	for _, id := range s.IDs {
 		run.missing[id] = true
 	}
-	err := run.each(ctx)
+	err = run.each(ctx)
 	if err := closeCursor(ctx, cursor, run.queue, err, c); err != nil {
-		return err
+		return run.done, err
 	}
-	return run.result()
+	return run.done, run.result()
 }
 
 func (r *selecting) each(ctx context.Context) error {
@@ -98,6 +99,7 @@ func (r *selecting) one(ctx context.Context, l deadMessage) error {
 	if err != nil {
 		return fmt.Errorf("message %s: %w", l.id, err)
 	}
+	r.done++
 	r.say("%s %s%s\n", r.action.done, l.id, more)
 	return nil
 }

@@ -16,6 +16,9 @@ var client = &http.Client{
 	Transport: &http.Transport{DisableKeepAlives: true},
 }
 
+// demoUser is the name and the password of the user whose data services add.
+const demoUser = "demo"
+
 // session is what the requests of the guide need.
 type session struct {
 	Token    string
@@ -24,7 +27,7 @@ type session struct {
 
 // newSession logs in as the user demo, through the gateway.
 func newSession(ctx context.Context, url string) (session, error) {
-	credentials := strings.NewReader(`{"username":"demo","password":"demo"}`)
+	credentials := strings.NewReader(fmt.Sprintf(`{"username":%q,"password":%q}`, demoUser, demoUser))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/login", credentials)
 	if err != nil {
 		return session{}, err

@@ -14,6 +14,7 @@ import (
 type Command struct {
 	Broker   string `enum:"inmem,rabbitmq" default:"inmem" help:"inmem: all services run in this process. rabbitmq: each service is its own process, over a private RabbitMQ node."`
 	Addr     string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the HTTP API (${default}); port 0 chooses a free one."`
+	Console  string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address of the console, a page that shows the requests as traces, the queues and more (${default}); port 0 chooses a free one, and an empty address means none."`
 	LogLevel string `enum:",debug,info,warn,error" default:"" help:"Least severe log entries of all services: debug, info, warn or error (default: info for the gateway, warn for the others)."`
 	Bin      string `placeholder:"FOLDER" help:"With rabbitmq: folder of the built services (default: that of warren itself)."`
 }
@@ -35,7 +36,7 @@ func (c *Command) run(ctx context.Context, out, logs io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{folder: folder, url: url, specs: specs, out: out, logs: logs}
+	d := &demo{folder: folder, url: url, consoleAddr: c.Console, specs: specs, out: out, logs: logs}
 	if c.Broker == "inmem" {
 		return d.runInProcess(ctx)
 	}
@@ -46,9 +47,13 @@ func (c *Command) run(ctx context.Context, out, logs io.Writer) (err error) {
 type demo struct {
 	folder string // removed at the end
 	url    string // of the HTTP API
-	specs  []spec
-	out    io.Writer
-	logs   io.Writer
+
+	consoleAddr string // where it should listen; "": there is none
+	console     string // the URL of its page, once it runs
+
+	specs []spec
+	out   io.Writer
+	logs  io.Writer
 
 	deadList string // the command that lists dead-lettered messages; "": see nodeGuide
 }
@@ -72,7 +77,7 @@ func (d *demo) present(ctx context.Context, g *group, node *nodeGuide) error {
 	if err != nil {
 		return fmt.Errorf("try the API: %w", err)
 	}
-	return guide{URL: d.url, Session: s, Services: g.services(), Node: node, DeadList: d.deadList}.write(d.out)
+	return guide{Console: d.console, URL: d.url, Session: s, Services: g.services(), Node: node, DeadList: d.deadList}.write(d.out)
 }
 
 // say prints for the user. An error is ignored: there is no other place to report it.

@@ -13,6 +13,7 @@ import (
 
 // guide is what the demo prints when every service is ready.
 type guide struct {
+	Console  string // the URL of its page; "": there is none
 	URL      string // of the HTTP API
 	Session  session
 	Services []serviceGuide
@@ -54,7 +55,8 @@ func (g guide) write(w io.Writer) error {
 
 // Lines are at most 80 columns wide, but those whose length the machine decides: the token, and commands with paths.
 var guideTemplate = template.Must(template.New("guide").Funcs(template.FuncMap{"curl": curlCommand}).Parse(`
-Warren is up at {{.URL}}
+{{with .Console}}Open the console in a browser: {{.}}
+{{end}}Warren is up at {{$.URL}}
 Ctrl-C stops it and removes its data.
 
 Paste this into another shell. The user demo's token is valid for {{.Session.Lifetime.Minutes}} minutes:

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"example.com/warren/cmd/warren/internal/console"
 	"example.com/warren/cmd/warren/internal/dead"
 	"example.com/warren/pkg/messaging/deadletter"
 	"example.com/warren/pkg/messaging/inmem"
@@ -18,7 +19,7 @@ import (
 )
 
 // runInProcess runs the services in this process, each with its own connection to one in-memory broker.
-func (d *demo) runInProcess(ctx context.Context) error {
+func (d *demo) runInProcess(ctx context.Context) (err error) {
 	if err := d.unsetEnvironment(); err != nil {
 		return err
 	}
@@ -37,6 +38,21 @@ func (d *demo) runInProcess(ctx context.Context) error {
 		if r.Method == http.MethodPost && r.Scope != "" { // the first method that changes a user's data
 			d.deadList = commandLine(nil, []string{warren, "dead", "list", "--demo=" + socket, r.Queue})
 			break
+		}
+	}
+	connection := server.Connect()
+	env, stopConsole, err := d.startConsole(ctx, &console.Broker{
+		Kind: "inmem", Inspector: connection, Browse: func(context.Context) (deadletter.Browser, error) { return server.Browse(), nil },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopConsole(), connection.Close(context.WithoutCancel(ctx))) }()
+	if len(env) > 0 {
+		restore, err := setTelemetry(env)
+		defer restore()
+		if err != nil {
+			return err
 		}
 	}
 	g := newGroup(len(d.specs))

@@ -17,6 +17,7 @@ const roleVariable = "DEMO_TEST_ROLE"
 // leftOver are variables that another program needs in the user's shell. The demo must ignore them.
 var leftOver = []string{
 	"BROKER_URL=x", "BROKER_HEARTBEAT=x", "BROKER_CA=x", "BROKER_SERVER_NAME=x", "BROKER_CERTIFICATE=x", "BROKER_KEY=x",
+	"OTEL_SDK_DISABLED=true", "OTEL_TRACES_SAMPLER=always_off",
 	"LOG_LEVEL=x", "LOG_FORMAT=x", "ADMIN_ADDR=x", "GATEWAY_ADDR=x", "STOP_TIMEOUT=x", "RPC_TIMEOUT=x",
 }
 

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
+	"example.com/warren/cmd/warren/internal/console"
 	"example.com/warren/cmd/warren/internal/shellword"
+	"example.com/warren/pkg/messaging/rabbitmq"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
@@ -22,6 +25,20 @@ func (d *demo) runProcesses(ctx context.Context, bin string) (err error) {
 		return unlessEnded(ctx, err)
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
+	options := rabbitmq.Options{URLs: []string{node.URL()}, Name: "warren demo", Logger: slog.New(slog.DiscardHandler)}
+	broker, err := rabbitmq.New(options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, broker.Close(context.WithoutCancel(ctx))) }()
+	telemetry, stopConsole, err := d.startConsole(ctx, console.RabbitMQ(broker, options))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopConsole()) }()
+	for i := range d.specs {
+		d.specs[i].env = append(d.specs[i].env, telemetry...)
+	}
 	g := newGroup(len(d.specs))
 	guide, err := d.startProcesses(ctx, g, programs, node)
 	if err != nil {

@@ -81,6 +81,7 @@ func TestLongProcesses(t *testing.T) {
 		guide := warren.out.await(t, "list_queues", warren.ended)
 		tryGuide(t, guide)
 		tryQueues(t, guide)
+		tryConsole(t, guide, "rabbitmq")
 		call := lineWith(t, guide, "export BROKER_URL=") + "\n" + lineWith(t, guide, "warren call ")
 		if out := newShell(t, guide).run(t, call); !strings.HasPrefix(out, "204 No Content\r\n") {
 			t.Errorf("the call prints %q", out)
@@ -115,7 +116,8 @@ func TestLongProcesses(t *testing.T) {
 // startDemo starts a demo with temp as its folder for temporary files.
 func startDemo(t *testing.T, bin, temp string) *program {
 	t.Helper()
-	return startProgram(t, append(leftOver, "TMPDIR="+temp), filepath.Join(bin, "warren"), "demo", "--broker=rabbitmq", "--addr=127.0.0.1:0")
+	return startProgram(t, append(leftOver, "TMPDIR="+temp), filepath.Join(bin, "warren"), "demo", "--broker=rabbitmq",
+		"--addr=127.0.0.1:0", "--console=127.0.0.1:0")
 }
 
 // tryQueues runs the guide's rabbitmqctl.

@@ -1,0 +1,169 @@
+package console
+
+import (
+	"cmp"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/warren/services/gateway"
+)
+
+// mapWindow is the time that the map covers, if the store has the traces of all of it.
+const mapWindow = 5 * time.Minute
+
+type (
+	serviceView struct {
+		Name string `json:"name"`
+		Up   *bool  `json:"up"` // nil: unknown
+		rates
+	}
+	edgeView struct {
+		From  string `json:"from"`
+		To    string `json:"to"`
+		Queue string `json:"queue"`
+		rates
+		Messages  *int `json:"messages"`
+		Consumers *int `json:"consumers"`
+	}
+	rates struct {
+		Rate       float64 `json:"rate"` // per second
+		ErrorShare float64 `json:"error_share"`
+		P95        float64 `json:"p95_ms"`
+	}
+	// edge is a way by which a service calls another.
+	edge struct{ from, to, queue string }
+)
+
+// sample collects what is known about a service or an edge.
+type sample struct {
+	weight, failed float64
+	durations      []float64
+}
+
+func (s *sample) add(of *span, weight float64) {
+	s.weight += weight
+	if of.status == "error" {
+		s.failed += weight
+	}
+	s.durations = append(s.durations, of.duration())
+}
+
+func (s *sample) rates(window time.Duration) rates {
+	if len(s.durations) == 0 {
+		return rates{}
+	}
+	slices.Sort(s.durations)
+	p95 := int(math.Ceil(0.95*float64(len(s.durations)))) - 1
+	return rates{Rate: s.weight / window.Seconds(), ErrorShare: s.failed / s.weight, P95: s.durations[p95]}
+}
+
+// serviceMap is the services and edges of some traces.
+type serviceMap struct {
+	services map[string]*sample
+	edges    map[edge]*sample
+}
+
+func sampleOf[K comparable](samples map[K]*sample, key K) *sample {
+	if samples[key] == nil {
+		samples[key] = &sample{}
+	}
+	return samples[key]
+}
+
+// add adds the calls of a trace. A call is seen by both of its sides. The caller's span counts, if it names a queue: it is there
+// even if no service replies.
+func (m *serviceMap) add(t trace) {
+	spans, callees := map[spanID]*span{}, map[spanID]string{}
+	for _, s := range t.spans {
+		spans[s.id] = s
+		if s.isServed() {
+			callees[s.parent] = s.service
+		}
+	}
+	for _, s := range t.spans {
+		queue, caller := s.queue(), spans[s.parent]
+		switch {
+		case s.isServed():
+			sampleOf(m.services, s.service).add(s, t.weight)
+			if caller != nil && caller.queue() == "" && caller.service != s.service {
+				sampleOf(m.edges, edge{caller.service, s.service, queue}).add(s, t.weight)
+			}
+		case (s.kind == "client" || s.kind == "producer") && queue != "" && !strings.HasSuffix(queue, callbackSuffix):
+			to, ok := callees[s.id]
+			if !ok {
+				to, _, ok = strings.Cut(queue, ".")
+			}
+			if ok {
+				sampleOf(m.services, s.service)
+				sampleOf(m.services, to)
+				sampleOf(m.edges, edge{s.service, to, queue}).add(s, t.weight)
+			}
+		}
+	}
+}
+
+// isServed reports whether the span is the service's side of a call.
+func (s *span) isServed() bool { return s.kind == "server" || s.kind == "consumer" }
+
+// queue returns the queue by which a span's message went, or "".
+func (s *span) queue() string {
+	if s.text(dbSystemKey) != "" {
+		return ""
+	}
+	for _, key := range []string{destinationKey, rpcMethodKey, routingKey} {
+		if name := s.text(key); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// showMap shows which services there are, how they do, and which calls which.
+func (c *Console) showMap(*http.Request) (any, error) {
+	now := c.store.now()
+	window := min(mapWindow, max(time.Second, now.Sub(c.store.coveredSince())))
+	m := &serviceMap{map[string]*sample{}, map[edge]*sample{}}
+	recent, _ := c.store.newest(0, math.MaxInt, func(t trace) bool { return now.Sub(t.arrived) <= window })
+	for _, t := range recent {
+		m.add(t)
+	}
+	sampleOf(m.services, gatewayName)
+	states, _ := c.queueStates() // without a broker, the map has what the spans say
+	queues, consumed := map[string]queueState{}, map[string]bool{}
+	for _, q := range states {
+		queues[q.Name] = q
+		service, _, dotted := strings.Cut(q.Name, ".")
+		if dotted && !q.Dead && q.Error == "" {
+			consumed[service] = q.Consumers > 0 && (consumed[service] || !has(consumed, service))
+		}
+	}
+	for _, r := range gateway.Routes() {
+		service, _, _ := strings.Cut(r.Queue, ".")
+		sampleOf(m.services, service)
+	}
+	services, edges := []serviceView{}, []edgeView{}
+	for name, s := range m.services {
+		view := serviceView{Name: name, rates: s.rates(window)}
+		if up, ok := consumed[name]; ok {
+			view.Up = &up
+		}
+		services = append(services, view)
+	}
+	for e, s := range m.edges {
+		view := edgeView{From: e.from, To: e.to, Queue: e.queue, rates: s.rates(window)}
+		if q, ok := queues[e.queue]; ok && q.Error == "" {
+			view.Messages, view.Consumers = &q.Messages, &q.Consumers
+		}
+		edges = append(edges, view)
+	}
+	slices.SortFunc(services, func(a, b serviceView) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(edges, func(a, b edgeView) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Queue, b.Queue))
+	})
+	return map[string]any{"window_s": window.Seconds(), "services": services, "edges": edges}, nil
+}
+
+func has(m map[string]bool, key string) bool { _, ok := m[key]; return ok }
