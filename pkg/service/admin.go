@@ -32,7 +32,10 @@ func (c *chassis) startAdmin() (*admin, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", c.health.live)
 	mux.HandleFunc("GET /readyz", c.health.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(c.metrics.registry, promhttp.HandlerOpts{Registry: c.metrics.registry}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.metrics.registry, promhttp.HandlerOpts{
+		Registry:          c.metrics.registry,
+		EnableOpenMetrics: true, // exemplars need it
+	}))
 	if c.config.AdminProfiling {
 		addProfiling(mux)
 	}

@@ -37,7 +37,7 @@ func TestReadiness(t *testing.T) {
 	}
 	expect("/readyz", http.StatusServiceUnavailable, `"service":"starting"`, `"broker":"`+messaging.ErrUnavailable.Error())
 	expect("/livez", http.StatusOK, `{"status":"ok"}`)
-	expect("/metrics", http.StatusOK, "broker_connected 0")
+	expect("/metrics", http.StatusOK, "messaging_connected 0")
 
 	server.SetAvailable(true)
 	i.AwaitStart()
@@ -45,7 +45,7 @@ func TestReadiness(t *testing.T) {
 		t.Errorf("GET /readyz: body %s", body)
 	}
 	expect("/readyz", http.StatusOK)
-	expect("/metrics", http.StatusOK, "broker_connected 1")
+	expect("/metrics", http.StatusOK, "messaging_connected 1")
 
 	server.SetAvailable(false)
 	expect("/readyz", http.StatusServiceUnavailable, `"broker":`)

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"net/http"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -10,13 +12,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.opentelemetry.io/otel/trace"
 
-	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/telemetry"
 )
 
-// metrics are what the chassis measures. The values of their labels are bounded: code names the queues, and a status is
-// an HTTP status or one of rpc.ErrorType.
+// Labels after the semantic conventions of OpenTelemetry (https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/).
+// Their values are bounded: code names the queues, a status is that of a reply, and a type of error is a status or one of
+// rpc.ErrorType.
+const (
+	methodLabel    = "rpc_method"
+	statusLabel    = "rpc_response_status_code" // empty without a reply
+	errorTypeLabel = "error_type"               // empty for a success
+	queueLabel     = "messaging_destination_name"
+)
+
+// metrics are what the chassis measures.
 type metrics struct {
 	registry       *prometheus.Registry // of this service alone: several can run in one process
 	factory        promauto.Factory
@@ -27,10 +37,18 @@ type metrics struct {
 	failedSpans    prometheus.Counter
 }
 
-func newMetrics() *metrics {
+func newMetrics(service string) *metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	factory := promauto.With(registry)
+	build := ReadBuild()
+	factory.NewGauge(prometheus.GaugeOpts{
+		Name: "service_build_info",
+		Help: "1. The labels name the service and what it was built from.",
+		ConstLabels: prometheus.Labels{
+			"service_name": service, "service_version": build.Version, "commit": build.Commit, "go_version": runtime.Version(),
+		},
+	}).Set(1)
 	counter := func(name, help string) prometheus.Counter {
 		return factory.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -52,21 +70,12 @@ func newMetrics() *metrics {
 			},
 		},
 		failedSpans: counter("otel_exporter_failed_spans_total", "Spans of traces that could not be exported."),
-		reconnects:  counter("broker_reconnects_total", "Reconnections to the broker."),
+		reconnects:  counter("messaging_reconnects_total", "Reconnections to the broker."),
 		setAside: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: "broker_messages_set_aside_total",
+			Name: "messaging_set_aside_messages_total",
 			Help: "Messages dead-lettered, or dropped because their queue has no dead letters.",
-		}, []string{"queue", "reason"}),
+		}, []string{queueLabel, "reason"}),
 	}
-}
-
-func (m *metrics) observeBroker(b messaging.Broker) {
-	m.gauge("broker_connected", "1 while messages can be sent and received, 0 otherwise.", func() float64 {
-		if b.Ready() != nil {
-			return 0
-		}
-		return 1
-	})
 }
 
 func (m *metrics) observeClient(c *rpc.Client) {
@@ -81,53 +90,58 @@ func (m *metrics) gauge(name, help string, value func() float64) {
 
 // callMetrics measure the calls of one side.
 type callMetrics struct {
-	requests  *prometheus.CounterVec
-	durations *prometheus.HistogramVec
-	inFlight  *prometheus.GaugeVec
+	durations *prometheus.HistogramVec // its count is that of the calls
+	active    *prometheus.GaugeVec
 }
 
 func newCallMetrics(factory promauto.Factory, side, done string) callMetrics {
 	prefix := "rpc_" + side + "_"
 	return callMetrics{
-		requests: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: prefix + "requests_total",
-			Help: "Calls " + done + ", by their outcome.",
-		}, []string{"queue", "status"}),
 		durations: factory.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    prefix + "request_duration_seconds",
-			Help:    "How long the calls " + done + " took.",
+			Name:    prefix + "call_duration_seconds",
+			Help:    "How long the calls " + done + " took, by their outcome.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"queue"}),
-		inFlight: factory.NewGaugeVec(prometheus.GaugeOpts{
-			Name: prefix + "in_flight",
+		}, []string{methodLabel, statusLabel, errorTypeLabel}),
+		active: factory.NewGaugeVec(prometheus.GaugeOpts{
+			Name: prefix + "active_calls",
 			Help: "Calls being " + done + " now.",
-		}, []string{"queue"}),
+		}, []string{methodLabel}),
 	}
 }
 
-// interceptor measures every call and counts it under the status that status returns.
-func (m callMetrics) interceptor(status func(*rpc.Reply, error) string) rpc.Interceptor {
+// interceptor measures every call under the outcome that outcome returns.
+func (m callMetrics) interceptor(outcome func(*rpc.Reply, error) (status, errorType string)) rpc.Interceptor {
 	return func(next rpc.Func) rpc.Func {
 		return func(ctx context.Context, request *rpc.Request) (*rpc.Reply, error) {
 			start := time.Now()
-			inFlight := m.inFlight.WithLabelValues(request.Queue)
-			inFlight.Inc()
-			defer inFlight.Dec()
+			active := m.active.WithLabelValues(request.Queue)
+			active.Inc()
+			defer active.Dec()
 			reply, err := next(ctx, request)
-			m.requests.WithLabelValues(request.Queue, status(reply, err)).Inc()
-			m.durations.WithLabelValues(request.Queue).Observe(time.Since(start).Seconds())
+			status, errorType := outcome(reply, err)
+			telemetry.Observe(ctx, m.durations.WithLabelValues(request.Queue, status, errorType), time.Since(start))
 			return reply, err
 		}
 	}
 }
 
-// handledStatus returns the status of the reply that the server sends.
-func handledStatus(reply *rpc.Reply, err error) string { return strconv.Itoa(rpc.Status(reply, err)) }
+// handledOutcome returns the status of the reply that the server sends. A refusal is no error of the server.
+func handledOutcome(reply *rpc.Reply, err error) (status, errorType string) {
+	return statusOutcome(rpc.Status(reply, err), http.StatusInternalServerError)
+}
 
-// callStatus returns the status of the reply, or a word for why there is none.
-func callStatus(reply *rpc.Reply, err error) string {
-	if err == nil {
-		return strconv.Itoa(reply.Status)
+// callOutcome returns the status of the reply, or a word for why there is none.
+func callOutcome(reply *rpc.Reply, err error) (status, errorType string) {
+	if err != nil {
+		return "", rpc.ErrorType(err)
 	}
-	return rpc.ErrorType(err)
+	return statusOutcome(reply.Status, http.StatusBadRequest)
+}
+
+func statusOutcome(code, firstError int) (status, errorType string) {
+	status = strconv.Itoa(code)
+	if code >= firstError {
+		errorType = status
+	}
+	return status, errorType
 }

@@ -68,27 +68,31 @@ func TestMetrics(t *testing.T) {
 	}
 
 	expectMetrics(t, ordersAddr,
-		`rpc_server_requests_total{queue="orders.get",status="200"} 2`,
-		`rpc_server_requests_total{queue="orders.get",status="404"} 1`,
-		`rpc_server_in_flight{queue="orders.get"} 0`,
+		`rpc_server_call_duration_seconds_count{error_type="",rpc_method="orders.get",rpc_response_status_code="200"} 2`,
+		`rpc_server_call_duration_seconds_count{error_type="",rpc_method="orders.get",rpc_response_status_code="404"} 1`,
+		`rpc_server_active_calls{rpc_method="orders.get"} 0`,
 		`rpc_server_unroutable_replies_total 1`,
 		`rpc_server_expired_requests_total 1`,
-		`broker_connected 1`,
-		`broker_reconnects_total 0`,
+		`messaging_connected 1`,
+		`messaging_reconnects_total 0`,
+		`messaging_queue_messages{messaging_destination_name="orders.get"} 0`,
+		`messaging_queue_consumers{messaging_destination_name="orders.get"} 1`,
+		`messaging_dead_letter_messages{messaging_destination_name="orders.get.dead"} 0`,
+		`messaging_set_aside_messages_total{messaging_destination_name="orders.get",reason="rejected"} 0`,
 	)
 	expectMetrics(t, gatewayAddr,
-		`rpc_client_requests_total{queue="orders.get",status="200"} 1`,
-		`rpc_client_requests_total{queue="orders.get",status="404"} 1`,
-		`rpc_client_requests_total{queue="orders.slow",status="timeout"} 1`,
-		`rpc_client_request_duration_seconds_count{queue="orders.get"} 2`,
-		`rpc_client_in_flight{queue="orders.get"} 0`,
+		`rpc_client_call_duration_seconds_count{error_type="",rpc_method="orders.get",rpc_response_status_code="200"} 1`,
+		`rpc_client_call_duration_seconds_count{error_type="404",rpc_method="orders.get",rpc_response_status_code="404"} 1`,
+		`rpc_client_call_duration_seconds_count{error_type="timeout",rpc_method="orders.slow",rpc_response_status_code=""} 1`,
+		`rpc_client_active_calls{rpc_method="orders.get"} 0`,
+		`messaging_queue_consumers{messaging_destination_name="gateway.rpc.response"} 1`,
 		`rpc_client_pending_calls 0`,
 		`rpc_client_orphan_replies_total 1`,
 		`rpc_client_forged_replies_total 0`,
 		`rpc_client_resent_requests_total 0`,
 	)
 	_, page := get(t, gatewayAddr, "/metrics")
-	for _, name := range []string{"go_goroutines", "process_open_fds"} {
+	for _, name := range []string{"go_goroutines", "process_open_fds", `service_build_info{commit=`} {
 		if !strings.Contains(page, name) {
 			t.Errorf("the page lacks %s", name)
 		}

@@ -67,7 +67,7 @@ func (c *chassis) newServer() *rpc.Server {
 		IdentityLeeway: c.config.RPCIdentityLeeway,
 
 		Logger:       c.logger,
-		Interceptors: []rpc.Interceptor{c.metrics.server.interceptor(handledStatus), rpc.Logging(c.logger, slog.LevelDebug)},
+		Interceptors: []rpc.Interceptor{c.metrics.server.interceptor(handledOutcome), rpc.Logging(c.logger, slog.LevelDebug)},
 		Observer:     c.metrics.observer,
 	}
 	if c.traces != nil {
@@ -93,7 +93,7 @@ func (c *chassis) newClient(lifecycle fx.Lifecycle) *rpc.Client {
 		Persistent:         c.config.RPCPersistent,
 		QueueType:          c.config.RPCQueueType,
 		Logger:             c.logger,
-		Interceptors:       []rpc.Interceptor{c.metrics.client.interceptor(callStatus), rpc.Logging(c.logger, slog.LevelDebug)},
+		Interceptors:       []rpc.Interceptor{c.metrics.client.interceptor(callOutcome), rpc.Logging(c.logger, slog.LevelDebug)},
 		Observer:           c.metrics.observer,
 	}
 	if c.traces != nil {

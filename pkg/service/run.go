@@ -50,7 +50,7 @@ func run(ctx context.Context, s Service, config *Config, logger *slog.Logger, o 
 		service:      s,
 		config:       config,
 		logger:       logger,
-		metrics:      newMetrics(),
+		metrics:      newMetrics(s.Name),
 		ready:        o.ready,
 		fail:         func(err error) { cancel(ending{err}) },
 		startContext: ctx,
@@ -88,7 +88,7 @@ func (c *chassis) open() (err error) {
 			return err
 		}
 	}
-	c.metrics.observeBroker(c.broker)
+	c.broker = c.metrics.measureBroker(c.broker)
 	c.health = newHealth(c.broker)
 	if c.admin, err = c.startAdmin(); err != nil {
 		return err

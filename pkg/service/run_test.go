@@ -439,11 +439,11 @@ func TestCallbackQueue(t *testing.T) {
 }
 
 func TestRolesOfTheBroker(t *testing.T) {
-	broker := inmem.New()
+	var broker messaging.Broker
 	var publisher messaging.Publisher
 	var sender messaging.Sender
 	var subscriber messaging.Subscriber
-	servicetest.Run(t, service.Service{Name: "orders", Module: fx.Populate(&publisher, &sender, &subscriber)}, broker)
+	servicetest.Run(t, service.Service{Name: "orders", Module: fx.Populate(&broker, &publisher, &sender, &subscriber)}, inmem.New())
 	if publisher != broker || sender != broker || subscriber != broker {
 		t.Errorf("got %v, %v and %v, want the broker", publisher, sender, subscriber)
 	}

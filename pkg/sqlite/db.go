@@ -28,7 +28,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
 // lockTimeout is how long to wait for another process to release a lock.
@@ -89,6 +93,18 @@ func (db *DB) Check(ctx context.Context) error {
 func (db *DB) Close() error {
 	if err := errors.Join(db.reader.Close(), db.writer.Close()); err != nil {
 		return fmt.Errorf("close database %s: %w", db.path, err)
+	}
+	return nil
+}
+
+// Register adds the metrics of both pools to r. Call it after Open.
+func (db *DB) Register(r prometheus.Registerer) error {
+	name := strings.TrimSuffix(filepath.Base(db.path), filepath.Ext(db.path))
+	if err := errors.Join(
+		r.Register(collectors.NewDBStatsCollector(db.writer, name+" writer")),
+		r.Register(collectors.NewDBStatsCollector(db.reader, name+" reader")),
+	); err != nil {
+		return fmt.Errorf("register metrics of database %s: %w", db.path, err)
 	}
 	return nil
 }

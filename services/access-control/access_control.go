@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
 	"example.com/warren/pkg/keyring"
@@ -57,9 +58,10 @@ var Module = fx.Module("access-control",
 	fx.Invoke(addDemoUsers, rpc.Register),
 )
 
-func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.Store {
+func newStore(config *Config, lifecycle fx.Lifecycle, registerer prometheus.Registerer) *sqlite.Store {
 	store := sqlite.NewStore(config.Database, time.Now)
 	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
+	lifecycle.Append(fx.StartHook(func() error { return store.Register(registerer) }))
 	return store
 }
 

@@ -73,9 +73,13 @@ var module = fx.Module("gateway",
 	fx.Invoke(serve),
 )
 
-func newAuthenticator(c *Config, shared *service.Config, client *pkgrpc.Client) *app.Authenticator {
+func newAuthenticator(c *Config, shared *service.Config, client *pkgrpc.Client, registerer prometheus.Registerer,
+) (*app.Authenticator, error) {
 	cache := ttlcache.NewIdentityCache(c.TokenCacheSize)
-	return app.NewAuthenticator(rpc.NewTokenValidator(client), cache, c.TokenCache, shared.RPCTimeout, time.Now)
+	if err := cache.Register(registerer); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return app.NewAuthenticator(rpc.NewTokenValidator(client), cache, c.TokenCache, shared.RPCTimeout, time.Now), nil
 }
 
 func newServer(c *Config, shared *service.Config, client *pkgrpc.Client, authenticator *app.Authenticator, logger *slog.Logger,

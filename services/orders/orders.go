@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
 	"example.com/warren/pkg/service"
@@ -52,9 +53,10 @@ var Module = fx.Module("orders",
 	fx.Invoke(addDemoOrders, rpc.Register),
 )
 
-func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.OrderStore {
+func newStore(config *Config, lifecycle fx.Lifecycle, registerer prometheus.Registerer) *sqlite.OrderStore {
 	store := sqlite.NewOrderStore(config.Database)
 	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
+	lifecycle.Append(fx.StartHook(func() error { return store.Register(registerer) }))
 	return store
 }
 

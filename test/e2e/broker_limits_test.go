@@ -30,7 +30,7 @@ func TestBrokerTakesSmallMessages(t *testing.T) {
 	s.API.Login(t, "demo")
 	stop()
 	for _, p := range s.Processes() {
-		if n := p.Metric(t, "broker_reconnects_total"); n != 0 {
+		if n := p.Metric(t, "messaging_reconnects_total"); n != 0 {
 			t.Errorf("%s lost its connection to the broker %v times", p.Service, n)
 		}
 	}

@@ -25,7 +25,7 @@ func TestBrokerAway(t *testing.T) {
 	suite.RestartNode(t)
 	for _, p := range s.Processes() {
 		p.AwaitReady(t)
-		if n := p.Metric(t, "broker_reconnects_total"); n != 2 {
+		if n := p.Metric(t, "messaging_reconnects_total"); n != 2 {
 			t.Errorf("%s counts %v reconnects, want one for each of its two connections", p.Service, n)
 		}
 	}

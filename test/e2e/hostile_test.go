@@ -77,7 +77,7 @@ func TestHostileRequests(t *testing.T) {
 		})
 	}
 	stop()
-	if n := s.Gateway.Metric(t, "broker_reconnects_total"); n != 0 {
+	if n := s.Gateway.Metric(t, "messaging_reconnects_total"); n != 0 {
 		t.Errorf("the gateway lost its connection to the broker %v times", n)
 	}
 }

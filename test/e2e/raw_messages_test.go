@@ -58,7 +58,7 @@ func TestRawMessages(t *testing.T) {
 		return err
 	})
 	for _, p := range s.Processes() {
-		if n := p.Metric(t, "broker_reconnects_total"); n != 0 {
+		if n := p.Metric(t, "messaging_reconnects_total"); n != 0 {
 			t.Errorf("%s lost its connection to the broker %v times", p.Service, n)
 		}
 		p.AwaitReady(t)
@@ -115,9 +115,10 @@ func listQueues(t *testing.T) (all, consumed []string) {
 func setAside(t *testing.T, s *system.System, queue string) float64 {
 	t.Helper()
 	service, _, _ := strings.Cut(queue, ".")
-	n, err := s.Process(service).Measure(t.Context(), "broker_messages_set_aside_total", "queue", queue, "reason", "undecodable")
+	n, err := s.Process(service).Measure(t.Context(), "messaging_set_aside_messages_total",
+		"messaging_destination_name", queue, "reason", "undecodable")
 	if err != nil {
-		return 0 // there is no such series yet
+		return 0 // the service does not consume the queue
 	}
 	return n
 }

@@ -51,7 +51,7 @@ func TestAbandonedRequests(t *testing.T) {
 	if allowed := size(20*time.Second, 5*time.Second); slowest > allowed {
 		t.Errorf("%d entries left within %s of their time limit, want %s at most", clients, slowest, allowed)
 	}
-	expired := s.Gateway.Metric(t, "rpc_client_requests_total", "queue", "orders.get", "status", "timeout")
+	expired := s.Gateway.Metric(t, "rpc_client_call_duration_seconds_count", "rpc_method", "orders.get", "error_type", "timeout")
 	if want := float64(rounds * clients); expired != want {
 		t.Errorf("%v calls expired, want %v", expired, want)
 	}

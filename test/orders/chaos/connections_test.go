@@ -28,7 +28,7 @@ func TestConnectionsClosed(t *testing.T) {
 	}
 	l.finish(t, fmt.Sprintf("the broker closes all connections, %d times", times), ordersDatabase(s.Dir), resumes())
 	for _, p := range s.Processes() {
-		if n := p.Metric(t, "broker_reconnects_total"); n < float64(2*times) {
+		if n := p.Metric(t, "messaging_reconnects_total"); n < float64(2*times) {
 			t.Errorf("%s counts %v reconnects, but each of its two connections was closed %d times", p.Service, n, times)
 		}
 	}

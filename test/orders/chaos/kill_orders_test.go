@@ -51,6 +51,6 @@ func awaitBusy(t *testing.T, orders *system.Process) {
 
 // busy reports whether a process is creating an order. A process that never did so has no such series.
 func busy(ctx context.Context, orders *system.Process) bool {
-	n, err := orders.Measure(ctx, "rpc_server_in_flight", "queue", createQueue)
+	n, err := orders.Measure(ctx, "rpc_server_active_calls", "rpc_method", createQueue)
 	return err == nil && n > 0
 }

@@ -22,7 +22,7 @@ func TestReplyTooLargeForBroker(t *testing.T) {
 	demo.Want(t, http.StatusInternalServerError, http.MethodGet, "/v1/orders?limit=100", "")
 	stop()
 	for _, p := range s.Processes() {
-		if n := p.Metric(t, "broker_reconnects_total"); n != 0 {
+		if n := p.Metric(t, "messaging_reconnects_total"); n != 0 {
 			t.Errorf("%s lost its connection to the broker %v times", p.Service, n)
 		}
 	}
@@ -40,7 +40,7 @@ func TestPathThatGrows(t *testing.T) {
 		}
 	}
 	stop()
-	if n := s.Gateway.Metric(t, "broker_reconnects_total"); n != 0 {
+	if n := s.Gateway.Metric(t, "messaging_reconnects_total"); n != 0 {
 		t.Errorf("the gateway lost its connection to the broker %v times", n)
 	}
 }

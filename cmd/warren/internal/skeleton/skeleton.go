@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
 	"example.com/warren/cmd/warren/internal/skeleton/internal/adapters/rpc"
@@ -44,9 +45,10 @@ var Module = fx.Module("skeleton",
 	fx.Invoke(addDemoData, rpc.Register),
 )
 
-func newStore(config *Config, lifecycle fx.Lifecycle) *sqlite.Store {
+func newStore(config *Config, lifecycle fx.Lifecycle, registerer prometheus.Registerer) *sqlite.Store {
 	store := sqlite.NewStore(config.Database)
 	lifecycle.Append(fx.StartStopHook(store.Open, store.Close))
+	lifecycle.Append(fx.StartHook(func() error { return store.Register(registerer) }))
 	return store
 }
 

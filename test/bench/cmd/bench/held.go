@@ -82,7 +82,7 @@ func (l *lab) startHeldGateway(ctx context.Context) (*heldGateway, error) {
 // awaitHeld waits until all requests wait for their replies.
 func (g *heldGateway) awaitHeld(ctx context.Context) error {
 	return g.await(ctx, startTimeout, func(ctx context.Context) error {
-		held, err := system.Metric(ctx, g.admin, "rpc_client_in_flight", "queue", benchService+".get")
+		held, err := system.Metric(ctx, g.admin, "rpc_client_active_calls", "rpc_method", benchService+".get")
 		if err == nil && held != heldRequests {
 			err = fmt.Errorf("%v requests wait, want %d", held, heldRequests)
 		}

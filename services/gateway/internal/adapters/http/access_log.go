@@ -15,8 +15,9 @@ import (
 // query nor headers are logged, because they may hold secrets.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		s.metrics.inFlight.Inc()
-		defer s.metrics.inFlight.Dec()
+		active := s.metrics.active.WithLabelValues(methodLabel(c.Request().Method))
+		active.Inc()
+		defer active.Dec()
 		info := &requestInfo{id: uuid.NewString(), began: time.Now()}
 		c.Set(requestInfoKey, info)
 		r := c.Request()
@@ -68,4 +69,12 @@ func levelOf(status int) slog.Level {
 	default:
 		return slog.LevelInfo
 	}
+}
+
+// routeLabel returns the pattern of the path, or "none".
+func routeLabel(c echo.Context) string {
+	if c.Path() == "" {
+		return "none"
+	}
+	return c.Path()
 }

@@ -1,9 +1,13 @@
 package ttlcache
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"example.com/warren/pkg/rpc"
 )
@@ -38,4 +42,24 @@ func TestIdentityCache(t *testing.T) {
 			t.Error("there after Delete")
 		}
 	})
+}
+
+func TestRegister(t *testing.T) {
+	c, registry := NewIdentityCache(2), prometheus.NewPedanticRegistry()
+	if err := c.Register(registry); err != nil {
+		t.Fatal(err)
+	}
+	c.Put("a", &rpc.Identity{}, time.Minute)
+	for _, key := range []string{"a", "b", "a"} {
+		c.Get(key)
+	}
+	const want = `
+		# HELP token_cache_lookups_total Tokens looked up in the cache of checked tokens, by the result: hit or miss.
+		# TYPE token_cache_lookups_total counter
+		token_cache_lookups_total{result="hit"} 2
+		token_cache_lookups_total{result="miss"} 1
+	`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
 }
