@@ -28,15 +28,16 @@ import (
 )
 
 type commands struct {
-	Demo     demo.Command     `cmd:"" help:"Run the whole system until Ctrl-C."`
-	New      create.Command   `cmd:"" help:"Add a service or a method, or start a system."`
-	Remove   remove.Command   `cmd:"" help:"Remove a service or a method."`
-	Rename   rename.Command   `cmd:"" help:"Give the system its own module path and name."`
-	Call     call.Command     `cmd:"" help:"Call a method over the broker."`
-	Dead     dead.Command     `cmd:"" help:"List dead-lettered messages, replay them or drop them."`
-	Console  console.Command  `cmd:"" help:"Serve a page that shows the requests of a running system, its queues and dead-lettered messages."`
-	Doctor   doctor.Command   `cmd:"" help:"Check that the system can be built, tested and run here, and the broker of BROKER_URL."`
-	Services describe.Command `cmd:"" help:"Print the services and their settings as JSON, for programs."`
+	Demo     demo.Command        `cmd:"" help:"Run the whole system until Ctrl-C."`
+	New      create.Command      `cmd:"" help:"Add a service or a method, or start a system."`
+	Remove   remove.Command      `cmd:"" help:"Remove a service or a method."`
+	Rename   rename.Command      `cmd:"" help:"Give the system its own module path and name."`
+	Call     call.Command        `cmd:"" help:"Call a method over the broker."`
+	Dead     dead.Command        `cmd:"" help:"List dead-lettered messages, replay them or drop them."`
+	Console  console.Command     `cmd:"" help:"Serve a page that shows the requests of a running system, its queues and dead-lettered messages."`
+	Doctor   doctor.Command      `cmd:"" help:"Check that the system can be built, tested and run here, and the broker of BROKER_URL."`
+	Services describe.Command    `cmd:"" help:"Print the services and their settings as JSON, for programs."`
+	Metrics  demo.MetricsCommand `cmd:"" hidden:"" help:"Print what the services measure as JSON, for programs."`
 
 	Completion completion.Command `cmd:"" help:"Print the code that makes a shell complete the commands of warren."`
 

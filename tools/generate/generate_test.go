@@ -278,6 +278,20 @@ func TestSettingsReference(t *testing.T) {
 	}
 }
 
+func TestMetricsReference(t *testing.T) {
+	text := string(metricsReference([]metric{
+		{Name: "calls_total", Type: "counter", Help: "Calls a|b.", Labels: []string{"method", "status"}},
+		{Name: "go_goroutines", Type: "gauge"},
+		{Name: "go_sql_wait_count_total", Type: "counter"},
+		{Name: "process_open_fds", Type: "gauge"},
+	}))
+	_, rows, _ := strings.Cut(text, "|---|---|---|---|\n")
+	want := "| `calls_total` | counter | `method`, `status` | Calls a\\|b. |\n| `go_sql_wait_count_total` | counter |  |  |\n"
+	if rows != want {
+		t.Errorf("rows:\n%s\nwant:\n%s", rows, want)
+	}
+}
+
 func TestGoneServices(t *testing.T) {
 	root := writeTree(t, map[string]string{urlsFolder + "/orders": "kept", urlsFolder + "/stock": "gone"})
 	gone, err := goneServices(root, []description{{Name: "orders"}})

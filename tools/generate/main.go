@@ -4,7 +4,8 @@
 //
 // It works in two stages. The first reads the folders and writes what the go command needs to build cmd/warren: go.work,
 // cmd/warren's go.mod and its list of services. This program imports no service, so that it still compiles when a folder
-// was just added or removed. The second runs cmd/warren, which knows each service's settings, and writes the rest.
+// was just added or removed. The second runs cmd/warren, which knows each service's settings and metrics, and writes the
+// rest.
 //
 // With --secrets it writes random passwords and the broker's definitions with their hashes into a folder instead, which
 // git ignores. make secrets runs it so.
@@ -78,7 +79,14 @@ func generate(ctx context.Context, root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	return apply(root, append(derived, gone...), check)
+	if err := apply(root, append(derived, gone...), check); err != nil {
+		return err
+	}
+	metrics, err := describeMetrics(ctx, root)
+	if err != nil {
+		return err
+	}
+	return apply(root, []file{{path: "docs/metrics.md", content: metricsReference(metrics)}}, check)
 }
 
 // apply writes the files that differ from what is on disk. With check it reports them instead.
