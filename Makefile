@@ -23,6 +23,9 @@ TESTFLAGS ?=
 FUZZTIME ?= 30s
 # Added to the benchmark's command, e.g. BENCHFLAGS='--rows raw,gateway --callers 64'.
 BENCHFLAGS ?=
+# The commit that make instructions compares with.
+BASE ?=
+export BASE
 
 MODULES = $(patsubst $(CURDIR)/%,./%,$(shell go list -m -f '{{.Dir}}'))
 # What make test and make lint check. Default: all modules of the workspace.
@@ -112,6 +115,13 @@ bench-peers: rabbitmq ## Measure NestJS and Moleculer too; takes minutes
 	@scripts/install-package.sh npm
 	for peer in test/bench/peers/*/; do (cd $$peer && npm ci && npm run build --if-present) || exit; done
 	go run ./test/bench/cmd/bench --peers --no-growth $(BENCHFLAGS)
+
+.PHONY: instructions
+instructions: rabbitmq ## Count instructions, system calls and allocations per request; BASE=ref compares with that commit
+	@scripts/install-package.sh wrk
+	@scripts/install-package.sh valgrind
+	@scripts/install-package.sh perf linux-perf
+	go run ./test/bench/cmd/bench instructions $(BENCHFLAGS)
 
 .PHONY: profile
 profile: rabbitmq ## Write profiles of a gateway and a service under load to test/bench/profiles/

@@ -53,15 +53,28 @@ type lab struct {
 	tokens    []string
 	profiled  map[string]string // addresses by program if programs serve profiles, or else nil
 	settings  []string          // environment of every program, NAME=value
+	source    string            // root of the repository that the programs are built from
+
+	count          counting // nil: only what /proc says is measured
+	underCallgrind bool
 }
 
-// newLab builds the programs and starts the broker.
+// newLab builds the programs of this repository and starts the broker.
 func newLab(ctx context.Context, programs []string) (*lab, error) {
+	return newLabOf(ctx, ".", programs)
+}
+
+// newLabOf builds the programs of the repository whose root is source.
+func newLabOf(ctx context.Context, source string, programs []string) (*lab, error) {
+	source, err := filepath.Abs(source)
+	if err != nil {
+		return nil, fmt.Errorf("find the repository: %w", err)
+	}
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	l := &lab{folder: folder, brokerLog: &brokerlog.Log{}}
+	l := &lab{source: source, folder: folder, brokerLog: &brokerlog.Log{}}
 	if err := errors.Join(l.build(ctx, programs), l.writeDefinitions()); err != nil {
 		l.close()
 		return nil, err
@@ -92,7 +105,8 @@ func (l *lab) build(ctx context.Context, programs []string) error {
 	}
 	cmd := exec.CommandContext(ctx, "go",
 		append([]string{"build", "-trimpath", "-overlay", overlay, "-o", l.program("") + "/"}, programs...)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir = l.source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK="+filepath.Join(l.source, "go.work"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w: %s", err, out)
 	}
@@ -101,14 +115,7 @@ func (l *lab) build(ctx context.Context, programs []string) error {
 
 // writeOverlay writes what has the go command read benchRoutes in place of gatewayRoutes.
 func (l *lab) writeOverlay() (file string, err error) {
-	replaced, err := filepath.Abs(gatewayRoutes)
-	if err != nil {
-		return "", err
-	}
-	by, err := filepath.Abs(benchRoutes)
-	if err != nil {
-		return "", err
-	}
+	replaced, by := filepath.Join(l.source, gatewayRoutes), filepath.Join(l.source, benchRoutes)
 	data, err := json.Marshal(map[string]any{"Replace": map[string]string{replaced: by}})
 	if err != nil {
 		return "", err
@@ -124,7 +131,7 @@ func (l *lab) definitions() string { return filepath.Join(l.folder, "definitions
 // writeDefinitions writes production's broker definitions with two additional virtual hosts, benchUser, and the user of
 // benchService, whose queues the gateway may declare.
 func (l *lab) writeDefinitions() error {
-	data, err := os.ReadFile(definitions)
+	data, err := os.ReadFile(filepath.Join(l.source, definitions))
 	if err != nil {
 		return fmt.Errorf("read the broker's definitions (run from the repository's root): %w", err)
 	}

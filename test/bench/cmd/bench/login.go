@@ -17,7 +17,11 @@ func (l *lab) logIn(ctx context.Context, url string) ([]string, error) {
 	if l.tokens != nil {
 		return l.tokens, nil
 	}
-	l.tokens = make([]string, tokens)
+	n := tokens
+	if l.underCallgrind {
+		n = 1 // a service verifies the identity of each token once a minute: too often for the few requests that it gets
+	}
+	l.tokens = make([]string, n)
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(4)
 	for i := range l.tokens {

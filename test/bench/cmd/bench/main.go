@@ -14,8 +14,9 @@ import (
 
 // cli are the commands.
 type cli struct {
-	Table   tableCommand   `cmd:"" default:"withargs" help:"Measure the rows in turns and print a table."`
-	Profile profileCommand `cmd:"" help:"Profile a gateway and a service under load."`
+	Table        tableCommand        `cmd:"" default:"withargs" help:"Measure the rows in turns and print a table."`
+	Instructions instructionsCommand `cmd:"" help:"Count what programs do for a request, and compare with another commit."`
+	Profile      profileCommand      `cmd:"" help:"Profile a gateway and a service under load."`
 }
 
 func main() {

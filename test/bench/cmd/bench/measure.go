@@ -20,6 +20,7 @@ type measurement struct {
 	front    usage   // of the gateway or client
 	broker   usage
 	services usage
+	counts   [3]counts // of the components, in this order, if the lab counts
 }
 
 // snapshot is the usage of a row's processes at one moment.
@@ -37,6 +38,39 @@ func (l *lab) snapshot(front *process, r *row) (s snapshot, err error) {
 	}
 	s.broker, err = usageOf(l.broker)
 	return s, err
+}
+
+// observe begins the measurement of a row's processes. The function that it returns ends it.
+func (l *lab) observe(ctx context.Context, front *process, r *row) (end func(*measurement) error, err error) {
+	var stops [len(measurement{}.counts)]func() (counts, error)
+	for i, processes := range [][]*process{{front}, {l.broker}, r.services} {
+		if l.count == nil || i == 1 && r.noBroker {
+			continue
+		}
+		if stops[i], err = l.count(ctx, processes); err != nil {
+			return nil, err
+		}
+	}
+	before, err := l.snapshot(front, r)
+	if err != nil {
+		return nil, err
+	}
+	return func(m *measurement) error {
+		after, err := l.snapshot(front, r)
+		if err != nil {
+			return err
+		}
+		m.setUsage(before, after)
+		for i, stop := range stops {
+			if stop == nil {
+				continue
+			}
+			if m.counts[i], err = stop(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }
 
 // key identifies the measurements of a row with a number of callers.
@@ -89,7 +123,7 @@ func (m *measurement) setUsage(before, after snapshot) {
 	m.services = after.services.since(before.services)
 }
 
-func (l *lab) measureClient(_ context.Context, r *row, o load.Options) (m measurement, err error) {
+func (l *lab) measureClient(ctx context.Context, r *row, o load.Options) (m measurement, err error) {
 	client, complaints, err := l.startReporter(r.client, append(slices.Clone(r.args),
 		"--callers", strconv.Itoa(o.Callers), "--warm-up", o.WarmUp.String(), "--duration", o.Duration.String()), r.env)
 	if err != nil {
@@ -101,18 +135,16 @@ func (l *lab) measureClient(_ context.Context, r *row, o load.Options) (m measur
 			err = fmt.Errorf("%s: %w: %s", r.client, ended, complaints)
 		}
 	}()
-	var before snapshot
+	var end func(*measurement) error
 	var failed error
-	m.Result, err = load.ReadReport(client.out, func() { before, failed = l.snapshot(client, r) })
+	m.Result, err = load.ReadReport(client.out, func() { end, failed = l.observe(ctx, client, r) })
 	if err != nil {
 		return m, fmt.Errorf("%w: %s", err, complaints)
 	}
 	if failed != nil {
 		return m, failed
 	}
-	after, err := l.snapshot(client, r)
-	m.setUsage(before, after)
-	return m, err
+	return m, end(&m)
 }
 
 func (l *lab) measureGateway(ctx context.Context, r *row, o load.Options) (m measurement, err error) {
@@ -120,7 +152,7 @@ func (l *lab) measureGateway(ctx context.Context, r *row, o load.Options) (m mea
 		return m, err
 	}
 	r.gateway.clearLog()
-	before, err := l.snapshot(r.gateway, r)
+	end, err := l.observe(ctx, r.gateway, r)
 	if err != nil {
 		return m, err
 	}
@@ -128,12 +160,10 @@ func (l *lab) measureGateway(ctx context.Context, r *row, o load.Options) (m mea
 	if err != nil {
 		return m, err
 	}
-	after, err := l.snapshot(r.gateway, r)
-	if err != nil {
+	m.Result = result.Result
+	if err := end(&m); err != nil {
 		return m, err
 	}
-	m.Result = result.Result
-	m.setUsage(before, after)
 	if err := result.checkBytes(r.response, o.Callers); err != nil {
 		m.Errors = max(m.Errors, 1)
 		m.Error = err.Error()

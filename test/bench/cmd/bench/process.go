@@ -18,12 +18,14 @@ import (
 
 // process is a running program.
 type process struct {
-	name string
-	pid  int
-	log  string // file of the output
-	cmd  *exec.Cmd
-	in   io.Closer // standard input
-	out  io.Reader // standard output of a program that reports
+	name      string
+	pid       int
+	log       string // file of the output
+	admin     string // address of the listener with metrics; empty: none
+	callgrind bool   // runs under callgrind
+	cmd       *exec.Cmd
+	in        io.Closer // standard input
+	out       io.Reader // standard output of a program that reports
 }
 
 // start runs a program whose output goes to a file, as that of services does.
@@ -39,7 +41,7 @@ func (l *lab) start(name, program string, args, env []string) (*process, error) 
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p.cmd, p.pid = cmd, cmd.Process.Pid
+	p.cmd, p.pid, p.callgrind = cmd, cmd.Process.Pid, l.runsCallgrind(program)
 	l.processes = append(l.processes, p)
 	return p, nil
 }
@@ -47,7 +49,12 @@ func (l *lab) start(name, program string, args, env []string) (*process, error) 
 // command returns a command whose environment holds only env and the lab's settings. It has no context: processes outlive the
 // calls that start them, and stop with the lab.
 func (l *lab) command(program string, args, env []string) *exec.Cmd {
-	cmd := exec.Command(l.program(program), args...) //nolint:noctx // see the comment
+	line := append([]string{l.program(program)}, args...)
+	if l.runsCallgrind(program) {
+		line = append(l.callgrind(), line...)
+		env = slices.Concat(env, callgrindSettings)
+	}
+	cmd := exec.Command(line[0], line[1:]...) //nolint:noctx // see the comment
 	cmd.Env = slices.Concat(env, l.settings)
 	cmd.SysProcAttr = attributes()
 	return cmd
@@ -69,7 +76,9 @@ func (l *lab) startReporter(program string, args, env []string) (*process, *byte
 	if err := cmd.Start(); err != nil {
 		return nil, nil, fmt.Errorf("start %s: %w", program, err)
 	}
-	return &process{name: program, pid: cmd.Process.Pid, cmd: cmd, in: in, out: out}, &complaints, nil
+	return &process{
+		name: program, pid: cmd.Process.Pid, callgrind: l.runsCallgrind(program), cmd: cmd, in: in, out: out,
+	}, &complaints, nil
 }
 
 // stop sends SIGTERM, and kills the process if it does not end in time.

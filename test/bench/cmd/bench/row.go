@@ -165,6 +165,7 @@ func (l *lab) startService(ctx context.Context, name, program, host string, env 
 	if err != nil {
 		return nil, err
 	}
+	p.admin = admin
 	return p, await(ctx, p, "http://"+admin+"/readyz", "")
 }
 
