@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
@@ -66,12 +65,11 @@ func (c *chassis) newServer() *rpc.Server {
 
 		IdentityLeeway: c.config.RPCIdentityLeeway,
 
-		Logger:       c.logger,
-		Interceptors: []rpc.Interceptor{c.metrics.server.interceptor(handledOutcome), rpc.Logging(c.logger, slog.LevelDebug)},
-		Observer:     c.metrics.observer,
-	}
-	if c.traces != nil {
-		options.Interceptors = slices.Insert(options.Interceptors, 0, c.traces.Server())
+		Logger: c.logger,
+		Interceptors: []rpc.Interceptor{
+			c.traces.Server(), c.metrics.server.interceptor(handledOutcome), rpc.Logging(c.logger, slog.LevelDebug),
+		},
+		Observer: c.metrics.observer,
 	}
 	if c.config.RPCIdentityKeys != "" {
 		options.IdentityKey = identitykeys.NewDirectory(c.config.RPCIdentityKeys, c.logger).Key
@@ -82,7 +80,7 @@ func (c *chassis) newServer() *rpc.Server {
 // newClient runs only if the module depends on a client: an unused client would still hold a callback queue.
 func (c *chassis) newClient(lifecycle fx.Lifecycle) *rpc.Client {
 	instance, _ := c.config.instance() // Validate has returned its error
-	options := rpc.ClientOptions{
+	client := rpc.NewClient(c.broker, rpc.ClientOptions{
 		Name:               c.service.Name,
 		CallbackQueueType:  c.config.RPCCallbackQueueType,
 		Instance:           instance,
@@ -93,13 +91,11 @@ func (c *chassis) newClient(lifecycle fx.Lifecycle) *rpc.Client {
 		Persistent:         c.config.RPCPersistent,
 		QueueType:          c.config.RPCQueueType,
 		Logger:             c.logger,
-		Interceptors:       []rpc.Interceptor{c.metrics.client.interceptor(callOutcome), rpc.Logging(c.logger, slog.LevelDebug)},
-		Observer:           c.metrics.observer,
-	}
-	if c.traces != nil {
-		options.Interceptors = slices.Insert(options.Interceptors, 0, c.traces.Client())
-	}
-	client := rpc.NewClient(c.broker, options)
+		Interceptors: []rpc.Interceptor{
+			c.traces.Client(), c.metrics.client.interceptor(callOutcome), rpc.Logging(c.logger, slog.LevelDebug),
+		},
+		Observer: c.metrics.observer,
+	})
 	c.metrics.observeClient(client)
 	lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error { return startClient(ctx, client) },

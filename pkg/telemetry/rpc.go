@@ -16,14 +16,19 @@ import (
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-// Client returns an interceptor that makes a span of each call, and passes the trace to the service.
+var asClient, asServer = trace.WithSpanKind(trace.SpanKindClient), trace.WithSpanKind(trace.SpanKindServer)
+
+// Client returns an interceptor that makes a span of each call, and passes the trace to the service. That of a nil t does nothing.
 func (t *Traces) Client() rpc.Interceptor {
+	if t == nil {
+		return withoutSpans
+	}
 	return func(next rpc.Func) rpc.Func {
 		return func(ctx context.Context, request *rpc.Request) (*rpc.Reply, error) {
 			if !trace.SpanContextFromContext(ctx).IsValid() {
 				ctx = Extract(ctx, request.Header)
 			}
-			ctx, span := t.tracer.Start(ctx, "call "+request.Queue, trace.WithSpanKind(trace.SpanKindClient))
+			ctx, span := t.tracer.Start(ctx, "call "+request.Queue, asClient)
 			defer span.End()
 			if span.IsRecording() {
 				describe(span, request, "send")
@@ -39,11 +44,14 @@ func (t *Traces) Client() rpc.Interceptor {
 }
 
 // Server returns an interceptor that makes a span of each request that is handled. The span belongs to the trace of the
-// caller's, or begins a trace if the request names none.
+// caller's, or begins a trace if the request names none. That of a nil t does nothing.
 func (t *Traces) Server() rpc.Interceptor {
+	if t == nil {
+		return withoutSpans
+	}
 	return func(next rpc.Func) rpc.Func {
 		return func(ctx context.Context, request *rpc.Request) (*rpc.Reply, error) {
-			ctx, span := t.tracer.Start(Extract(ctx, request.Header), request.Queue, trace.WithSpanKind(trace.SpanKindServer))
+			ctx, span := t.tracer.Start(Extract(ctx, request.Header), request.Queue, asServer)
 			defer span.End()
 			if !span.IsRecording() {
 				return next(ctx, request)
@@ -57,6 +65,8 @@ func (t *Traces) Server() rpc.Interceptor {
 		}
 	}
 }
+
+func withoutSpans(next rpc.Func) rpc.Func { return next }
 
 // describe sets what is known of a request before it is handled.
 func describe(span trace.Span, request *rpc.Request, operation string) {

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -70,14 +71,12 @@ func Start(ctx context.Context, s Service) *Traces {
 		s.Logger.ErrorContext(ctx, "traces are off", "error", err)
 		return nil
 	}
-	about, err := resource.New(ctx,
+	// The error is about wrong variables, which WithResource below reports.
+	about, _ := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithHost(),
 		resource.WithAttributes(semconv.ServiceName(s.Name), semconv.ServiceVersion(s.Version), semconv.ProcessPID(os.Getpid())),
 		resource.WithFromEnv())
-	if err != nil {
-		otel.Handle(err)
-	}
 	t := &Traces{logger: s.Logger, exporter: &exporter{SpanExporter: client, logger: s.Logger, failed: s.Failed}}
 	t.processor = sdktrace.NewBatchSpanProcessor(t.exporter)
 	t.provider = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(t.processor), sdktrace.WithResource(about))
@@ -116,16 +115,41 @@ var propagator propagation.TraceContext
 
 // Extract returns a context whose spans belong to the trace that header names, if it names one.
 func Extract(ctx context.Context, header http.Header) context.Context {
-	return propagator.Extract(ctx, propagation.HeaderCarrier(header))
+	if header[traceparent] == nil {
+		return ctx
+	}
+	return propagator.Extract(ctx, carrier(header))
 }
 
 // inject returns header with the span of ctx instead of the one that it names. It does not change header, which others may use.
 func inject(ctx context.Context, header http.Header) http.Header {
-	out := make(http.Header, len(header)+1)
+	out := make(http.Header, len(header)+2)
 	maps.Copy(out, header)
-	for _, name := range propagator.Fields() {
-		out.Del(name)
-	}
-	propagator.Inject(ctx, propagation.HeaderCarrier(out))
+	delete(out, traceparent)
+	delete(out, tracestate)
+	propagator.Inject(ctx, carrier(out))
 	return out
+}
+
+const (
+	traceparent = "Traceparent"
+	tracestate  = "Tracestate"
+)
+
+// carrier is an http.Header for the propagator. Unlike propagation.HeaderCarrier it allocates no names.
+type carrier http.Header
+
+func (c carrier) Get(name string) string { return http.Header(c).Get(canonical(name)) }
+func (c carrier) Set(name, value string) { c[canonical(name)] = []string{value} }
+func (c carrier) Keys() []string         { return slices.Collect(maps.Keys(c)) }
+
+func canonical(name string) string {
+	switch name {
+	case "traceparent":
+		return traceparent
+	case "tracestate":
+		return tracestate
+	default:
+		return http.CanonicalHeaderKey(name)
+	}
 }

@@ -4,6 +4,7 @@ package telemetrytest
 import (
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -45,8 +46,21 @@ type Receiver struct {
 // NewReceiver returns a receiver that listens until the test ends.
 func NewReceiver(t testing.TB) *Receiver {
 	t.Helper()
+	return NewReceiverAt(t, "127.0.0.1:0")
+}
+
+// NewReceiverAt is NewReceiver at an address.
+func NewReceiverAt(t testing.TB, addr string) *Receiver {
+	t.Helper()
 	r := new(Receiver)
-	r.server = httptest.NewServer(r)
+	r.server = httptest.NewUnstartedServer(r)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.server.Listener.Close()
+	r.server.Listener = listener
+	r.server.Start()
 	t.Cleanup(r.server.Close)
 	return r
 }
