@@ -17,9 +17,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"example.com/warren/pkg/awaittest"
+	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+var brokerURL string
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(rabbitmqtest.Tests{M: m, URL: &brokerURL})
+}
 
 // client keeps no connection, which would outlive the console.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
