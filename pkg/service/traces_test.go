@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
@@ -90,6 +91,31 @@ func TestTrace(t *testing.T) {
 		"messaging.message.id": spans[2].Attributes["messaging.message.id"], "messaging.message.conversation_id": "c-1",
 		"messaging.message.body.size": int64(0),
 	})
+}
+
+// A client can put any bytes into some properties of a request, which must not keep spans from their receiver.
+func TestTraceOfBytes(t *testing.T) {
+	receiver := telemetrytest.NewReceiver(t)
+	setEnvironment(t, receiver)
+	broker := inmem.NewServer()
+	succeed := func(_ context.Context, in rpc.Empty) (rpc.Empty, error) { return in, nil }
+	servicetest.Run(t, newOrders(succeed), broker.ConnectAs("orders"))
+	request := messaging.Message{
+		ID: "\xff", CorrelationID: "c", Type: "rpc.request", ContentType: "text/\xff", ReplyTo: "\xff", AppID: "\xff",
+		Headers: map[string]any{"\xff": "x"},
+	}
+	plain := broker.ConnectAs("plain")
+	if err := plain.Send(t.Context(), "orders.create", request); err != nil {
+		t.Fatal(err)
+	}
+	span := receiver.Await(t, "a span", func(s []telemetrytest.Span) bool { return len(s) == 1 })[0]
+	got := []any{span.Attributes["messaging.message.id"], span.Attributes["amqp.content_type"], span.Attributes["amqp.headers"]}
+	if diff := cmp.Diff([]any{"\uFFFD", "text/\uFFFD", []any{"\uFFFD"}}, got); diff != "" {
+		t.Errorf("ID, content type and names of headers: -want +got:\n%s", diff)
+	}
+	if err := plain.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // checkAttributes compares all attributes of a span but those that have times.

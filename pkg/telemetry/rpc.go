@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -77,8 +78,8 @@ func describe(span trace.Span, request *rpc.Request, operation string) {
 		messagingDestination.String(request.Queue),
 		messagingOperationName.String(operation),
 		messagingOperationType.String(operation),
-		messagingMessageID.String(request.ID),
-		ConversationID.String(request.CorrelationID),
+		Text(messagingMessageID, request.ID),
+		Text(ConversationID, request.CorrelationID),
 		messagingBodySize.Int(len(request.Body)),
 	)
 }
@@ -111,16 +112,20 @@ func wireAttributes(ctx context.Context) []attribute.KeyValue {
 	if m.Persistent {
 		mode = 2
 	}
+	names := slices.Sorted(maps.Keys(m.Headers))
+	for i, name := range names {
+		names[i] = validText(name)
+	}
 	attributes := []attribute.KeyValue{
 		amqpDeliveryMode.Int(mode),
-		amqpHeaders.StringSlice(slices.Sorted(maps.Keys(m.Headers))),
+		amqpHeaders.StringSlice(names),
 	}
 	for _, property := range []attribute.KeyValue{
-		amqpAppID.String(m.AppID),
-		amqpContentType.String(m.ContentType),
-		amqpReplyTo.String(m.ReplyTo),
-		amqpType.String(m.Type),
-		amqpUserID.String(m.UserID),
+		Text(amqpAppID, m.AppID),
+		Text(amqpContentType, m.ContentType),
+		Text(amqpReplyTo, m.ReplyTo),
+		Text(amqpType, m.Type),
+		Text(amqpUserID, m.UserID),
 	} {
 		if property.Value.AsString() != "" {
 			attributes = append(attributes, property)
@@ -135,3 +140,8 @@ func wireAttributes(ctx context.Context) []attribute.KeyValue {
 	}
 	return attributes
 }
+
+// Text is an attribute whose value may be any bytes. OTLP can't carry text that is not UTF-8: the whole export would fail.
+func Text(key attribute.Key, value string) attribute.KeyValue { return key.String(validText(value)) }
+
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

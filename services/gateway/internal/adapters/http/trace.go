@@ -38,7 +38,7 @@ func describe(span trace.Span, c echo.Context) {
 	span.SetAttributes(
 		telemetry.HTTPRequestMethod.String(methodLabel(r.Method)),
 		telemetry.HTTPResponseStatusCode.Int(status),
-		telemetry.URLPath.String(strings.ToValidUTF8(r.URL.Path, "\uFFFD")),
+		telemetry.Text(telemetry.URLPath, r.URL.Path),
 		telemetry.URLScheme.String("http"),
 		telemetry.ConversationID.String(infoOf(c).id),
 	)
