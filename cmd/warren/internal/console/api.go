@@ -222,9 +222,10 @@ func (c *Console) trace(r *http.Request) (any, error) {
 	for _, s := range t.spans {
 		began, ended = min(began, s.start), max(ended, s.end)
 	}
-	views := []spanView{}
+	views, callers := []spanView{}, map[spanID]*span{}
 	for _, s := range inOrder(t.spans) {
-		views = append(views, newSpanView(s, began))
+		callers[s.id] = s
+		views = append(views, newSpanView(s, callers[s.parent], began))
 	}
 	return map[string]any{
 		"trace_id":    id.String(),
@@ -268,7 +269,8 @@ func inOrder(spans []*span) []*span {
 	return out
 }
 
-func newSpanView(s *span, began int64) spanView {
+// newSpanView describes a span whose parent is caller, or nil if that is missing.
+func newSpanView(s, caller *span, began int64) spanView {
 	view := spanView{
 		SpanID:     s.id.String(),
 		ParentID:   s.parent.String(),
@@ -283,6 +285,9 @@ func newSpanView(s *span, began int64) spanView {
 		Events:     []eventView{},
 	}
 	if wait, ok := s.number(queueWaitKey); ok {
+		if caller != nil { // the message has its time in milliseconds, cut
+			wait = max(0, min(wait, milliseconds(s.start-caller.start)))
+		}
 		view.Queue = &wait
 	}
 	for _, e := range s.events {

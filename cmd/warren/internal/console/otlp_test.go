@@ -59,6 +59,18 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// TestQueueWait: a message's time is cut to the millisecond, so the wait may seem to begin before the call.
+func TestQueueWait(t *testing.T) {
+	caller := &span{start: 10_000_000}
+	s := &span{start: 10_100_000, attributes: map[string]any{queueWaitKey: 0.9}}
+	if got := *newSpanView(s, caller, 0).Queue; got != 0.1 {
+		t.Errorf("queue %v ms, want 0.1", got)
+	}
+	if got := *newSpanView(s, nil, 0).Queue; got != 0.9 {
+		t.Errorf("queue %v ms without the caller's span, want 0.9", got)
+	}
+}
+
 // TestJSON: other languages' SDKs may send JSON, with IDs in hex.
 func TestJSON(t *testing.T) {
 	c := start(t, Options{})

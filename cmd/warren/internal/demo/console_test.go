@@ -45,12 +45,37 @@ func tryConsole(t *testing.T, guide, broker string) {
 	if info.Broker != broker || !strings.Contains(guide, "\nWarren is up at "+info.Gateway+"\n") {
 		t.Errorf("info %+v", info)
 	}
+	id := ""
 	awaittest.Until(t, "a trace of gateway and access-control", func() bool {
-		var list struct{ Requests []struct{ Services []string } }
-		getJSON(t, url+"/api/requests", &list)
-		return slices.ContainsFunc(list.Requests, func(r struct{ Services []string }) bool {
-			return slices.Equal(r.Services, []string{"access-control", "gateway"})
+		var list struct {
+			Requests []struct {
+				Name     string
+				TraceID  string `json:"trace_id"`
+				Services []string
+			}
+		}
+		getJSON(t, url+"/api/requests?route=/v1/login", &list)
+		for _, r := range list.Requests {
+			if r.Name == "POST /v1/login" && slices.Equal(r.Services, []string{"access-control", "gateway"}) {
+				id = r.TraceID
+			}
+		}
+		return id != ""
+	})
+	awaittest.Until(t, "the time in the queue, and a log line", func() bool {
+		var trace struct {
+			Spans []struct {
+				Queue *float64 `json:"queue_ms"`
+			}
+			Logs []struct{ Service string }
+		}
+		getJSON(t, url+"/api/traces/"+id, &trace)
+		waited := slices.ContainsFunc(trace.Spans, func(s struct {
+			Queue *float64 `json:"queue_ms"`
+		}) bool {
+			return s.Queue != nil
 		})
+		return waited && len(trace.Logs) > 0 && trace.Logs[0].Service == "gateway"
 	})
 	awaittest.Until(t, "all services to be up", func() bool {
 		var seen struct{ Services []struct{ Up *bool } }
