@@ -34,7 +34,7 @@ func NewAccessControl(ports Ports, tokenLifetime time.Duration) *AccessControl {
 // ValidateToken returns the claims of a token, or a *domain.TokenError if it is not valid. Any other error says nothing
 // about the token: callers must reject it too.
 func (a *AccessControl) ValidateToken(ctx context.Context, token string) (domain.Claims, error) {
-	claims, err := a.ports.Tokens.Verify(token)
+	claims, err := a.ports.Tokens.Verify(ctx, token)
 	if err != nil {
 		return domain.Claims{}, err
 	}

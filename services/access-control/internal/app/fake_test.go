@@ -165,7 +165,7 @@ func (f *fakeTokens) Sign(claims domain.Claims) (string, error) {
 	return token, f.err
 }
 
-func (f *fakeTokens) Verify(token string) (domain.Claims, error) {
+func (f *fakeTokens) Verify(_ context.Context, token string) (domain.Claims, error) {
 	claims, ok := f.claims[token]
 	if !ok {
 		return domain.Claims{}, domain.ErrTokenInvalid

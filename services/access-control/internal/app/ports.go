@@ -50,5 +50,5 @@ type LoginLimiter interface {
 type Tokens interface {
 	Sign(claims domain.Claims) (string, error)
 	// Verify returns the claims of token, or a *domain.TokenError. It does not check revocations.
-	Verify(token string) (domain.Claims, error)
+	Verify(ctx context.Context, token string) (domain.Claims, error)
 }

@@ -39,10 +39,10 @@ func TestAttacks(t *testing.T) {
 			tokens := testTokens(t, configured)
 			for _, attack := range attacks(t) {
 				t.Run(attack.name, func(t *testing.T) {
-					if _, err := tokens.Verify(goodToken()); err != nil {
+					if _, err := tokens.Verify(t.Context(), goodToken()); err != nil {
 						t.Fatalf("the good token is rejected: %v", err)
 					}
-					claims, err := tokens.Verify(attack.token)
+					claims, err := tokens.Verify(t.Context(), attack.token)
 					if err == nil {
 						t.Fatalf("accepted: %+v", claims)
 					}
@@ -309,7 +309,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	tokens := testTokens(f, keyring.EdDSA)
 	f.Fuzz(func(t *testing.T, token string) {
-		claims, err := tokens.Verify(token)
+		claims, err := tokens.Verify(t.Context(), token)
 		switch {
 		case token == good && err != nil:
 			t.Errorf("the good token is rejected: %v", err)

@@ -26,14 +26,14 @@ func TestTokenOfRemovedKey(t *testing.T) {
 	writeKey(t, directory, "0002.pem", youngKey)
 	ring := mustOpen(t, directory, keyring.EdDSA)
 	tokens := testTokensAt(t, ring, keyring.EdDSA, func() time.Time { return now })
-	if _, err := tokens.Verify(goodToken()); err != nil {
+	if _, err := tokens.Verify(t.Context(), goodToken()); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(directory, "0001.pem")); err != nil {
 		t.Fatal(err)
 	}
 	ring.Find("another key, so that the directory is read")
-	if _, err := tokens.Verify(goodToken()); !errorIs(err, errUnknownKey) {
+	if _, err := tokens.Verify(t.Context(), goodToken()); !errorIs(err, errUnknownKey) {
 		t.Errorf("got %v, want %v", err, errUnknownKey)
 	}
 }
@@ -49,7 +49,7 @@ func TestIdentityKeyIsReplaced(t *testing.T) {
 	tokens := testTokensAt(t, ring, keyring.EdDSA, func() time.Time { return now })
 	verify := func(id string) {
 		t.Helper()
-		claims, err := tokens.Verify(goodToken())
+		claims, err := tokens.Verify(t.Context(), goodToken())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestUnknownKeyIsLoggedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		if _, err := tokens.Verify(goodToken()); !errorIs(err, errUnknownKey) {
+		if _, err := tokens.Verify(t.Context(), goodToken()); !errorIs(err, errUnknownKey) {
 			t.Fatalf("got %v, want %v", err, errUnknownKey)
 		}
 	}
@@ -104,13 +104,13 @@ func TestLogOfUnknownKeysIsBounded(t *testing.T) {
 		log := new(servicetest.Log)
 		keys := newUnknownKeys(slog.New(slog.NewJSONHandler(log, nil)))
 		for i := range 10_000 {
-			keys.warn(fmt.Sprint(i) + strings.Repeat("k", 4000))
+			keys.warn(t.Context(), fmt.Sprint(i)+strings.Repeat("k", 4000))
 		}
 		if lines := strings.Count(log.String(), "\n"); lines != 10 || len(log.String()) > 10*500 {
 			t.Errorf("%d lines of %d bytes, want 10 short ones", lines, len(log.String()))
 		}
 		<-time.After(time.Minute)
-		keys.warn("genuine")
+		keys.warn(t.Context(), "genuine")
 		if !strings.Contains(log.String(), "genuine") {
 			t.Error("an unknown key is not logged a minute later")
 		}

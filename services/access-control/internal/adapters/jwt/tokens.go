@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -83,11 +84,11 @@ func (t *Tokens) Sign(c domain.Claims) (string, error) {
 }
 
 // Verify implements app.Tokens. Its errors contain no part of the token that is secret.
-func (t *Tokens) Verify(token string) (domain.Claims, error) {
+func (t *Tokens) Verify(ctx context.Context, token string) (domain.Claims, error) {
 	if err := checkForm(token); err != nil {
 		return domain.Claims{}, fmt.Errorf("%w: %w", domain.ErrTokenMalformed, err)
 	}
-	c, err := t.parse(token)
+	c, err := t.parse(ctx, token)
 	if err != nil {
 		return domain.Claims{}, fmt.Errorf("%w: %w", domainError(err), err)
 	}
@@ -110,7 +111,7 @@ func isTokenRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.'
 }
 
-func (t *Tokens) parse(token string) (claims, error) {
+func (t *Tokens) parse(ctx context.Context, token string) (claims, error) {
 	identityKey := t.keys.Signing(identityAlgorithm)
 	if v, ok := t.verified.get(token); ok && v.identityKey == identityKey.ID && t.isKnown(v.key) {
 		if err := t.validator.Validate(v.claims); err != nil {
@@ -119,7 +120,7 @@ func (t *Tokens) parse(token string) (claims, error) {
 		return v.claims, nil
 	}
 	var c claims
-	parsed, err := t.parser.ParseWithClaims(token, &c, t.verifyingKey)
+	parsed, err := t.parser.ParseWithClaims(token, &c, func(token *jwt.Token) (any, error) { return t.verifyingKey(ctx, token) })
 	if err != nil {
 		return claims{}, err
 	}
@@ -139,7 +140,7 @@ func (t *Tokens) isKnown(id string) bool {
 // verifyingKey returns the public key that the header names. The header is not trusted: it selects one of our keys and
 // nothing else. It must not have members other than alg, kid and typ. That rejects crit, which the library leaves to its
 // user (RFC 7515, section 4.1.11), and the members that bring or locate a key (jwk, jku, x5c, x5u).
-func (t *Tokens) verifyingKey(token *jwt.Token) (any, error) {
+func (t *Tokens) verifyingKey(ctx context.Context, token *jwt.Token) (any, error) {
 	for name := range token.Header {
 		if !slices.Contains([]string{"alg", "kid", "typ"}, name) {
 			return nil, errHeader
@@ -151,7 +152,7 @@ func (t *Tokens) verifyingKey(token *jwt.Token) (any, error) {
 	id, _ := token.Header["kid"].(string)
 	k, ok := t.keys.Find(id)
 	if !ok {
-		t.unknown.warn(id)
+		t.unknown.warn(ctx, id)
 		return nil, errUnknownKey
 	}
 	if string(k.Algorithm) != token.Method.Alg() {

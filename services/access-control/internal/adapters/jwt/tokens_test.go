@@ -200,7 +200,7 @@ func TestSignedTokenIsVerified(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := tokens.Verify(token)
+			got, err := tokens.Verify(t.Context(), token)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -281,7 +281,7 @@ func TestLeeway(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := testTokensAt(t, ring, keyring.EdDSA, func() time.Time { return test.at }).Verify(goodToken())
+			_, err := testTokensAt(t, ring, keyring.EdDSA, func() time.Time { return test.at }).Verify(t.Context(), goodToken())
 			if !errorIs(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}

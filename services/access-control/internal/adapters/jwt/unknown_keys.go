@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -23,7 +24,7 @@ func newUnknownKeys(logger *slog.Logger) *unknownKeys {
 	}
 }
 
-func (u *unknownKeys) warn(id string) {
+func (u *unknownKeys) warn(ctx context.Context, id string) {
 	if u.logged.Has(id) {
 		return
 	}
@@ -31,6 +32,7 @@ func (u *unknownKeys) warn(id string) {
 		if _, logged := u.logged.GetOrSet(id, struct{}{}); logged { // by a concurrent call
 			return
 		}
-		u.logger.Warn("rejected a token of an unknown key: it was removed, or replicas do not share their keys", "key", id[:min(len(id), 64)])
+		u.logger.WarnContext(ctx, "rejected a token of an unknown key: it was removed, or replicas do not share their keys",
+			"key", id[:min(len(id), 64)])
 	})
 }

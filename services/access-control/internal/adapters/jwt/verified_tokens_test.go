@@ -27,7 +27,7 @@ func TestVerifiedTokenIsChecked(t *testing.T) {
 	}
 	for _, step := range steps {
 		at = step.at
-		claims, err := tokens.Verify(token)
+		claims, err := tokens.Verify(t.Context(), token)
 		if !errorIs(err, step.want) {
 			t.Errorf("at %s: got %v, want %v", at, err, step.want)
 		}
@@ -53,14 +53,14 @@ func TestVerifiedTokenIsNotParsedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Verify(known); err != nil {
+	if _, err := tokens.Verify(t.Context(), known); err != nil {
 		t.Fatal(err)
 	}
 	tokens.parser = jwt.NewParser(jwt.WithValidMethods([]string{"another"}))
-	if _, err := tokens.Verify(known); err != nil {
+	if _, err := tokens.Verify(t.Context(), known); err != nil {
 		t.Errorf("known: %v", err)
 	}
-	if _, err := tokens.Verify(unknown); !errorIs(err, domain.ErrTokenInvalid) {
+	if _, err := tokens.Verify(t.Context(), unknown); !errorIs(err, domain.ErrTokenInvalid) {
 		t.Errorf("new: got %v, want it invalid", err)
 	}
 }
@@ -83,7 +83,7 @@ func BenchmarkVerify(b *testing.B) {
 	tokens := testTokens(b, keyring.EdDSA)
 	token := goodToken()
 	verify := func(b *testing.B) {
-		if _, err := tokens.Verify(token); err != nil {
+		if _, err := tokens.Verify(b.Context(), token); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -119,7 +119,7 @@ func (tokens) Sign(claims domain.Claims) (string, error) {
 	return "good", nil
 }
 
-func (tokens) Verify(token string) (domain.Claims, error) {
+func (tokens) Verify(_ context.Context, token string) (domain.Claims, error) {
 	claims := domain.Claims{
 		TokenID: "token-1", Subject: "user-1", Username: "ann", Scopes: []string{"orders:read"}, IssuedAt: now, ExpiresAt: expiry,
 	}
