@@ -27,6 +27,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	ticker := time.NewTicker(eventInterval)
 	defer ticker.Stop()
 	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(time.Time{}) // else the stream would end with the server's ReadTimeout
 	before := c.store.counts()
 	_, seen := c.store.newest(0, 0, nil)
 	for n := 0; ; n++ {

@@ -49,8 +49,8 @@ func (s *sampler) wants(id traceID) bool {
 	return s.refused[hash%uint64(len(s.refused))] != hash && (s.share == 1 || float64(hash) < s.share*math.MaxUint64)
 }
 
-// adjust sets share each second, and at once when far too much is kept. share at most doubles, so that a pause does not end in a
-// flood.
+// adjust sets share each second, and at once when far too much is kept. share at most doubles in a second, so that a pause does
+// not end in a flood.
 func (s *sampler) adjust(now time.Time) {
 	elapsed := now.Sub(s.began)
 	if elapsed < time.Second && s.kept < 2*s.limit {
@@ -60,6 +60,6 @@ func (s *sampler) adjust(now time.Time) {
 	if s.offered > 0 {
 		wanted = min(1, float64(s.limit)*max(elapsed, minWindow).Seconds()/float64(s.offered))
 	}
-	s.share = min(wanted, 2*s.share)
+	s.share = min(wanted, s.share*math.Exp2(elapsed.Seconds()))
 	s.began, s.offered, s.kept = now, 0, 0
 }

@@ -196,6 +196,7 @@ type counts struct {
 func (s *store) counts() counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sampler.adjust(s.now())
 	return counts{
 		Received: s.received, Dropped: s.dropped, KeptShare: s.sampler.share,
 		spans: s.spans, traces: len(s.traces), arrivals: s.arrivals,

@@ -101,7 +101,7 @@ func TestSampling(t *testing.T) {
 	l := limits{spans: 1 << 30, bytes: 1 << 30, traceSpans: 100, perSecond: 100}
 	s, c := newTestStore(l)
 	first := 0
-	for _, load := range []int{20, 1000, 5000, 200, 20} {
+	for _, load := range []int{20, 1000, 5000, 200, 20, 1000} {
 		const seconds = 12
 		before := s.spans
 		for trace, n := range flood(s, c, first, load, seconds) {
@@ -118,6 +118,10 @@ func TestSampling(t *testing.T) {
 		if wanted := min(1, float64(l.perSecond)/float64(4*load)); share < wanted/2 || share > wanted*2 {
 			t.Errorf("at %d/s: share %v, want about %v", load, share, wanted)
 		}
+	}
+	c.advance(time.Minute)
+	if got := s.counts().KeptShare; got != 1 {
+		t.Errorf("share %v after a pause, want 1", got)
 	}
 	// Each trace stands for as many as arrived.
 	if got := s.counts().arrivals; got < 0.5*float64(first) || got > 1.5*float64(first) {
