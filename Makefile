@@ -71,7 +71,7 @@ bin/warren:
 	@CGO_ENABLED=0 go build -v -trimpath -ldflags '$(STAMP)' -o bin/ ./cmd/warren
 
 .PHONY: test
-test: rabbitmq ## Run all tests but the long ones with the race detector, on private RabbitMQ nodes or on AMQP_URL's
+test: rabbitmq $(if $(findstring cmd/warren,$(PACKAGES)),chromium) ## Run all tests but the long ones with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	@$(if $(filter file,$(origin PACKAGES)),$(TOOLS) go test $(TESTFLAGS) ./...)
 	go test $(RACE) -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
@@ -157,6 +157,10 @@ tidy: ## Tidy each module and format the code
 .PHONY: rabbitmq
 rabbitmq: ## Make RabbitMQ available, unless it is installed or AMQP_URL is set; RABBITMQ=4.3: that version
 	@scripts/install-rabbitmq.sh
+
+.PHONY: chromium
+chromium: ## Make a browser available for the tests of the console, unless there is one
+	@command -v google-chrome >/dev/null || scripts/install-package.sh chromium
 
 .PHONY: up
 up: ## Run the whole system in containers, as a demo

@@ -8,6 +8,8 @@ require (
 	example.com/warren/services/gateway v0.0.0
 	example.com/warren/services/orders v0.0.0
 	github.com/alecthomas/kong v1.17.0
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
 	github.com/ettle/strcase v0.2.0
 	github.com/gertd/go-pluralize v0.2.1
 	github.com/google/go-cmp v0.7.0

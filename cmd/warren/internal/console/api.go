@@ -154,7 +154,7 @@ func newRequests(traces []trace) []request {
 }
 
 func parseFilter(query url.Values) (matches func(request) bool, limit int, err error) {
-	route, status, service := query.Get("route"), query.Get("status"), query.Get("service")
+	route, status, service := strings.ToLower(query.Get("route")), query.Get("status"), query.Get("service")
 	least, limit := 0.0, defaultRequests
 	if text := query.Get("min_ms"); text != "" {
 		if least, err = strconv.ParseFloat(text, 64); err != nil {
@@ -167,7 +167,7 @@ func parseFilter(query url.Values) (matches func(request) bool, limit int, err e
 		}
 	}
 	return func(r request) bool {
-		return (route == "" || route == r.Route || route == r.Name) && (service == "" || slices.Contains(r.Services, service)) &&
+		return strings.Contains(strings.ToLower(r.Name+" "+r.Path), route) && (service == "" || slices.Contains(r.Services, service)) &&
 			r.Duration >= least && hasStatus(r, status)
 	}, min(limit, maxRequests), nil
 }

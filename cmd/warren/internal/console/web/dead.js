@@ -11,7 +11,8 @@ export function dead({ main, id: queue, signal }) {
   const error = notice();
   const done = h("p", { class: "done", role: "status" });
   const list = h("ol", { class: "letters" });
-  const none = empty(h("p", {}, "No messages here."), h("p", {}, "A request that made its service fail again and again ends up in this queue."));
+  const none = empty(h("p", {}, "No messages here."),
+    h("p", {}, "A request that made its service fail again and again ends up in this queue."));
   const all = h("input", { type: "checkbox", onchange: chooseAll });
   const replay = h("button", { type: "button", onclick: () => act("replay") }, "Replay");
   const drop = h("button", { type: "button", class: "danger", onclick: () => act("drop") }, "Drop");
@@ -52,8 +53,9 @@ export function dead({ main, id: queue, signal }) {
 
   async function act(verb) {
     const keys = [...chosen];
-    const question = verb === "drop" ? `Drop ${plural(keys.length, "message")}? They are lost.` : `Replay ${plural(keys.length, "message")}? Each goes back to its queue, and its service handles it again.`;
-    if (!(await confirmed(question, verb === "drop" ? "Drop" : "Replay"))) return;
+    const [label, consequence] = verb === "drop" ? ["Drop", "What is dropped is lost."]
+      : ["Replay", "Each goes back to its queue, and its service handles it again."];
+    if (!(await confirmed(`${label} ${plural(keys.length, "message")}? ${consequence}`, label))) return;
     replay.disabled = drop.disabled = true;
     setText(done, "");
     try {
@@ -78,10 +80,13 @@ export function dead({ main, id: queue, signal }) {
       if (summary.firstChild) return; // a message does not change
       box.setAttribute("aria-label", `Choose ${m.id}`);
       summary.append(h("code", {}, m.id), " ", h("span", { class: "bad" }, m.reason || "unknown reason"), " ",
-        h("small", { title: m.died ? new Date(m.died).toLocaleString("en-GB") : "" }, [m.died && `${age(m.died)} ago`, m.from_queue && `from ${m.from_queue}`, size(m.size), m.content_type].filter(Boolean).join(", ")));
+        h("small", { title: m.died ? new Date(m.died).toLocaleString("en-GB") : "" },
+          [m.died && `${age(m.died)} ago`, m.from_queue && `from ${m.from_queue}`, size(m.size), m.content_type]
+            .filter(Boolean).join(", ")));
       details.append(
         h("h2", {}, "Body"),
-        m.size === 0 ? h("p", { class: "hint" }, "empty") : m.body_is_text ? h("pre", { tabindex: 0 }, pretty(m.body)) : h("p", { class: "hint" }, `${size(m.size)} that are not text`),
+        m.size > 0 && m.body_is_text ? h("pre", { tabindex: 0 }, pretty(m.body))
+          : h("p", { class: "hint" }, m.size > 0 ? `${size(m.size)} that are not text` : "empty"),
         m.truncated ? h("p", { class: "hint" }, "The body is longer than shown. Read all of it with: warren dead show") : "",
         pairs("Headers", m.headers) ?? "");
     };
@@ -99,7 +104,8 @@ function confirmed(question, verb) {
       resolve(dialog.returnValue === verb);
       dialog.remove();
     } }, h("form", { method: "dialog" }, h("p", {}, question), h("div", { class: "toolbar" },
-      h("button", { value: "", autofocus: true }, "Cancel"), h("button", { value: verb, class: verb === "Drop" ? "danger" : "primary" }, verb))));
+      h("button", { value: "", autofocus: true }, "Cancel"),
+      h("button", { value: verb, class: verb === "Drop" ? "danger" : "primary" }, verb))));
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -114,11 +114,19 @@ export function pretty(text) {
   }
 }
 
+// headings is the head of a table whose columns but the first have numbers.
+export function headings(...texts) {
+  return h("thead", {}, h("tr", {}, texts.map((text, i) => h("th", { scope: "col", class: i > 0 ? "number" : "" }, text))));
+}
+
 // pairs is a table of names and values. It returns null if there are none.
 export function pairs(caption, values) {
   const entries = Object.entries(values ?? {});
   if (entries.length === 0) return null;
-  const cell = (value) => (Array.isArray(value) ? value.map(cell).join(", ") : value !== null && typeof value === "object" ? JSON.stringify(value) : String(value));
+  const cell = (value) => {
+    if (Array.isArray(value)) return value.map(cell).join(", ");
+    return value !== null && typeof value === "object" ? JSON.stringify(value) : String(value);
+  };
   return h("table", { class: "pairs" }, h("caption", {}, caption), h("tbody", {},
     entries.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, cell(value))))));
 }

@@ -80,7 +80,8 @@ live.addEventListener("state", ({ detail: open }) => {
 });
 
 live.addEventListener("stats", ({ detail }) => {
-  document.getElementById("connection").title = `${number(detail.traces)} traces, ${number(detail.spans)} spans, ${percent(detail.kept_share)} kept`;
+  document.getElementById("connection").title =
+    `${number(detail.traces)} traces, ${number(detail.spans)} spans, ${percent(detail.kept_share)} kept`;
 });
 
 get("info").then((info) => {

@@ -1,7 +1,7 @@
 // Map: which service calls which, over which queue.
 
 import { get } from "./api.js";
-import { colour, empty, h, milliseconds, notice, number, percent, plural, poll, setText, sync } from "./dom.js";
+import { colour, empty, h, headings, milliseconds, notice, number, percent, plural, poll, setText, sync } from "./dom.js";
 
 const alarming = 0.05; // share of errors
 
@@ -12,15 +12,15 @@ export function map({ main, signal }) {
   const columns = h("div", { class: "columns" });
   const chart = h("div", { class: "map" }, lines, columns);
   const body = h("tbody");
-  const calls = h("table", { class: "calls" }, h("thead", {}, h("tr", {},
-    ["Queue", "Calls", "Errors", "p95", "Waiting", "Consumers"].map((text, i) => h("th", { scope: "col", class: i > 0 ? "number" : "" }, text)))), body);
+  const calls = h("table", { class: "calls" }, headings("Queue", "Calls", "Errors", "p95", "Waiting", "Consumers"), body);
   const window = h("p", { class: "hint" });
   const none = empty(h("p", {}, "No calls yet: ", h("a", { href: "#/try" }, "try one"), "."));
   let edges = [];
 
   function render(data) {
     edges = data.edges;
-    setText(window, `Rates, errors and p95 of the last ${plural(Math.round(data.window_s / 60) || 1, "minute")}.`);
+    const covered = data.window_s < 120 ? plural(Math.round(data.window_s), "second") : plural(Math.round(data.window_s / 60), "minute");
+    setText(window, `Rates, errors and p95 of the last ${covered}.`);
     sync(alarms, alarmsOf(data), (text) => text, (text) => Object.assign(h("li", {}, text), { update() {} }));
     sync(columns, layersOf(data), (layer) => layer.depth, makeLayer);
     sync(body, edges, (edge) => `${edge.from} ${edge.to} ${edge.queue}`, makeCall);
@@ -48,8 +48,11 @@ export function map({ main, signal }) {
       const [x2, y2] = across ? [to.left, to.top + to.height / 2] : [to.left + to.width / 2, to.top];
       const [bx, by] = across ? [(x2 - x1) / 2, 0] : [0, (y2 - y1) / 2];
       const point = (x, y) => `${(x - frame.left).toFixed(1)} ${(y - frame.top).toFixed(1)}`;
-      return h("path", { class: pair.bad ? "bad" : "", d: `M${point(x1, y1)}C${point(x1 + bx, y1 + by)} ${point(x2 - bx, y2 - by)} ${point(x2, y2)}`,
-        "stroke-width": (1.5 + Math.min(4, Math.log10(1 + pair.rate) * 1.5)).toFixed(1) });
+      return h("path", {
+        class: pair.bad ? "bad" : "",
+        d: `M${point(x1, y1)}C${point(x1 + bx, y1 + by)} ${point(x2 - bx, y2 - by)} ${point(x2, y2)}`,
+        "stroke-width": (1.5 + Math.min(4, Math.log10(1 + pair.rate) * 1.5)).toFixed(1),
+      });
     }));
   }
 
@@ -68,7 +71,10 @@ export function map({ main, signal }) {
 }
 
 function alarmsOf({ services, edges }) {
-  const deserted = (name) => [...new Set(edges.filter((edge) => edge.to === name && edge.consumers === 0).map((edge) => edge.queue))].join(", ");
+  const deserted = (name) => {
+    const queues = edges.filter((edge) => edge.to === name && edge.consumers === 0).map((edge) => edge.queue);
+    return [...new Set(queues)].join(", ");
+  };
   return services.filter((service) => service.up === false || deserted(service.name)).map(({ name, up }) => {
     const queues = deserted(name) && `no consumer: ${deserted(name)}. Calls wait there until their deadline.`;
     return up === false ? `${name} is down. ${queues && queues[0].toUpperCase() + queues.slice(1)}` : `${name} has ${queues}`;
@@ -128,7 +134,8 @@ function makeCall() {
   row.update = (edge) => {
     setText(queue, edge.queue);
     setText(between, `${edge.from} → ${edge.to}`);
-    const texts = [`${number(edge.rate)}/s`, percent(edge.error_share), milliseconds(edge.p95_ms), number(edge.messages), edge.consumers === 0 ? "none" : number(edge.consumers)];
+    const consumers = edge.consumers === 0 ? "none" : number(edge.consumers);
+    const texts = [`${number(edge.rate)}/s`, percent(edge.error_share), milliseconds(edge.p95_ms), number(edge.messages), consumers];
     texts.forEach((text, i) => setText(cells[i + 1], text));
     cells[2].classList.toggle("bad", edge.error_share > alarming);
     cells[5].classList.toggle("bad", edge.consumers === 0);

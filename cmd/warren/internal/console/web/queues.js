@@ -1,12 +1,14 @@
 // Queues: depth, consumers and oldest dead-lettered message.
 
 import { get } from "./api.js";
-import { age, empty, h, notice, number, plural, poll, setText, sync } from "./dom.js";
+import { age, empty, h, headings, notice, number, plural, poll, setText, sync } from "./dom.js";
 
 export function queues({ main, signal }) {
   const error = notice();
-  const letters = table("Dead letters", ["Queue", "Messages", "Oldest"], (queue) => [number(queue.messages), queue.messages > 0 ? age(queue.oldest) : "–"]);
-  const services = table("Methods", ["Queue", "Waiting", "Consumers"], (queue) => [number(queue.messages), queue.consumers === 0 ? "none" : number(queue.consumers)]);
+  const letters = table("Dead letters", ["Queue", "Messages", "Oldest"],
+    (queue) => [number(queue.messages), queue.messages > 0 ? age(queue.oldest) : "–"]);
+  const services = table("Methods", ["Queue", "Waiting", "Consumers"],
+    (queue) => [number(queue.messages), queue.consumers === 0 ? "none" : number(queue.consumers)]);
   const summary = h("p", { class: "hint", role: "status" });
   const none = empty(h("p", {}, "No queues yet. They appear when a service declares them, or when the gateway calls it."));
   none.hidden = true;
@@ -16,7 +18,8 @@ export function queues({ main, signal }) {
       const { queues } = await get("queues", {}, signal);
       const dead = queues.filter((queue) => queue.dead);
       const messages = dead.reduce((sum, queue) => sum + (queue.messages ?? 0), 0);
-      setText(summary, messages > 0 ? `${plural(messages, "dead-lettered message")}: open its queue to read, replay or drop it.` : "No dead-lettered messages.");
+      setText(summary, messages > 0 ? `${plural(messages, "dead-lettered message")}: open the queue to read, replay or drop.`
+        : "No dead-lettered messages.");
       letters.show(dead.sort((a, b) => (b.messages ?? 0) - (a.messages ?? 0)));
       services.show(queues.filter((queue) => !queue.dead).sort((a, b) => (b.consumers === 0) - (a.consumers === 0)));
       none.hidden = queues.length > 0;
@@ -27,16 +30,18 @@ export function queues({ main, signal }) {
   });
 }
 
-function table(title, headings, texts) {
+function table(title, columns, texts) {
   const body = h("tbody");
-  const element = h("section", { hidden: true }, h("h2", {}, title), h("table", { class: "queues" },
-    h("thead", {}, h("tr", {}, headings.map((text, i) => h("th", { scope: "col", class: i > 0 ? "number" : "" }, text)))), body));
+  const element = h("section", { hidden: true }, h("h2", {}, title), h("table", { class: "queues" }, headings(...columns), body));
   function makeRow() {
     const name = h("td");
-    const cells = headings.slice(1).map(() => h("td", { class: "number" }));
+    const cells = columns.slice(1).map(() => h("td", { class: "number" }));
     const row = h("tr", {}, name, cells);
     row.update = (queue) => {
-      if (!name.firstChild) name.append(queue.dead ? h("a", { class: "item", href: `#/dead/${encodeURIComponent(queue.name)}` }, queue.name) : queue.name, h("small", { class: "bad" }));
+      if (!name.firstChild) {
+        const link = queue.dead && h("a", { class: "item", href: `#/dead/${encodeURIComponent(queue.name)}` }, queue.name);
+        name.append(link || queue.name, h("small", { class: "bad" }));
+      }
       setText(name.lastChild, queue.error ? ` ${queue.error}` : "");
       texts(queue).forEach((text, i) => setText(cells[i], text));
       row.classList.toggle("alarm", queue.dead ? queue.messages > 0 : queue.consumers === 0);

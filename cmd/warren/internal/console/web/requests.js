@@ -14,13 +14,18 @@ export function requests({ main, query, signal, previous }) {
   const hold = { button: false, pointer: false, focus: false };
   let loaded = false;
 
-  const route = h("input", { class: "filter", type: "search", name: "route", placeholder: "Route, or an ID", "aria-label": "Route, trace ID or correlation ID" });
-  const status = h("select", { name: "status", "aria-label": "Status" },
-    [["", "any status"], ["2xx", "2xx"], ["3xx", "3xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["error", "errors"]].map(([value, text]) => h("option", { value }, text)));
+  const route = h("input", {
+    class: "filter", type: "search", name: "route", placeholder: "Route, or an ID", "aria-label": "Route, trace ID or correlation ID",
+  });
+  const status = h("select", { name: "status", "aria-label": "Status" }, h("option", { value: "" }, "any status"),
+    ["2xx", "3xx", "4xx", "5xx"].map((value) => h("option", {}, value)), h("option", { value: "error" }, "errors"));
   const service = h("select", { name: "service", "aria-label": "Service" });
-  const slow = h("input", { type: "number", name: "min_ms", min: 0, step: "any", placeholder: "min ms", "aria-label": "Least duration in milliseconds" });
+  const slow = h("input", {
+    type: "number", name: "min_ms", min: 0, step: "any", placeholder: "min ms", "aria-label": "Least duration in milliseconds",
+  });
   const filters = [route, status, service, slow];
-  const form = h("form", { class: "toolbar", role: "search", onsubmit: find, oninput: filter }, filters);
+  const form = h("form", { class: "toolbar", role: "search", onsubmit: find, oninput: filter },
+    filters, h("button", { hidden: true })); // with a button, Enter submits
   const pause = h("button", { type: "button", class: "pause", onclick: togglePause });
   const rate = h("p", { class: "rate" });
   const spark = h("polyline", { points: "" });
@@ -83,9 +88,10 @@ export function requests({ main, query, signal, previous }) {
 
   async function load() {
     const wanted = values();
+    loaded = false; // what arrives meanwhile waits
     try {
       const { requests } = await get("requests", { ...wanted, limit }, signal);
-      if (JSON.stringify(wanted) !== JSON.stringify(values())) return; // a later load is under way
+      if (JSON.stringify(wanted) !== JSON.stringify(values())) return; // another load follows
       shown.clear();
       requests.forEach((r) => {
         shown.set(r.trace_id, r);
@@ -160,7 +166,7 @@ export function requests({ main, query, signal, previous }) {
     rate.title = `${percent(detail.kept_share)} of the traces are kept`;
     render();
   }, { signal });
-  live.addEventListener("state", ({ detail: open }) => open && loaded && !paused() && load(), { signal });
+  live.addEventListener("state", ({ detail: open }) => open && !paused() && load(), { signal });
   load().then(() => {
     const [, view, trace] = previous.split("/");
     if (view === "trace") [...list.children].find((item) => item.key === trace)?.firstChild.focus();
@@ -204,7 +210,10 @@ function row(key) {
 }
 
 function nothing(filtered) {
-  if (filtered) return [h("p", {}, "No request matches these filters."), h("p", {}, h("a", { href: "#/requests", onclick: clear }, "Clear the filters"))];
+  if (filtered) {
+    const link = h("a", { href: "#/requests", onclick: clear }, "Clear the filters");
+    return [h("p", {}, "No request matches these filters."), h("p", {}, link)];
+  }
   return [
     h("p", {}, "No requests yet: ", h("a", { href: "#/try" }, "try one"), "."),
     h("p", {}, "A service in any language appears here if it sends its spans to this page's address:"),

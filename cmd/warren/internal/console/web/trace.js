@@ -21,7 +21,9 @@ export function trace({ main, id, signal, previous }) {
     document.title = `${root(t).name} – Console`;
     const services = [...new Set(t.spans.map((span) => span.service))];
     facts.replaceChildren(
-      h("span", {}, h("b", {}, milliseconds(t.duration_ms))), h("span", {}, `at ${clock(t.started)}`), h("span", {}, plural(t.spans.length, "span")),
+      h("span", {}, h("b", {}, milliseconds(t.duration_ms))),
+      h("span", {}, `at ${clock(t.started)}`),
+      h("span", {}, plural(t.spans.length, "span")),
       h("span", { class: "services" }, services.map((name) => h("span", { class: `service ${colour(name)}` }, name))),
       h("span", { class: "id" }, "trace ", h("code", {}, id)),
       conversation(t) && h("span", { class: "id" }, "correlation ", h("code", {}, conversation(t))));
@@ -31,7 +33,9 @@ export function trace({ main, id, signal, previous }) {
   follow(id, signal, render, (e) => {
     error.show(e.status === 404 ? "" : e.message);
     if (e.status === 404) {
-      body.replaceChildren(empty(h("p", {}, "This trace is not here: the console keeps the newest traces only, or its spans have not arrived."), h("p", {}, h("a", { href: list }, "All requests"))));
+      body.replaceChildren(empty(
+        h("p", {}, "This trace is not here: the console keeps the newest traces only, or its spans have not arrived."),
+        h("p", {}, h("a", { href: list }, "All requests"))));
     }
   });
 }
@@ -73,7 +77,8 @@ export function waterfall(t) {
   const spans = t.spans.slice(0, limit);
   const first = Math.min(0, ...spans.map((span) => span.offset_ms - (span.queue_ms ?? 0)));
   const total = Math.max(t.duration_ms, ...spans.map((span) => span.offset_ms + span.duration_ms)) - first || 1;
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => h("span", { style: { left: `${share * 100}%` } }, share === 0 ? "0" : milliseconds(total * share)));
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) =>
+    h("span", { style: { left: `${share * 100}%` } }, share === 0 ? "0" : milliseconds(total * share)));
   return h("section", { class: "waterfall", "aria-label": "Waterfall" },
     h("div", { class: "axis", "aria-hidden": "true" }, h("div", {}, ticks)),
     h("ol", {}, spans.map((span) => {
@@ -81,7 +86,8 @@ export function waterfall(t) {
       return spanRow(span, depths.get(span.span_id), (ms) => `${(100 * ms) / total}%`, first);
     })),
     t.spans.length > limit && h("p", { class: "hint" }, `${plural(t.spans.length - limit, "more span")} not shown.`),
-    spans.some((span) => span.queue_ms > 0) && h("p", { class: "legend" }, h("i", { class: "queue" }), " waiting in a queue ", h("i", { class: "work s0" }), " at work"));
+    spans.some((span) => span.queue_ms > 0) && h("p", { class: "legend" },
+      h("i", { class: "queue" }), " waiting in a queue ", h("i", { class: "work s0" }), " at work"));
 }
 
 function spanRow(span, depth, share, first) {
@@ -98,14 +104,17 @@ function spanRow(span, depth, share, first) {
     details.replaceChildren(...(details.hidden ? [] : spanDetails(span)));
     button.setAttribute("aria-expanded", !details.hidden);
   }
-  const button = h("button", { class: "span item", id: `span-${span.span_id}`, type: "button", "aria-expanded": "false", onclick: toggle },
+  const work = `work ${colour(span.service)}${failed ? " failed" : ""}`;
+  const button = h("button", { class: "span item", id: `span-${span.span_id}`, type: "button", onclick: toggle },
     h("span", { class: "label", style: { "padding-left": `${Math.min(depth, 8) * 0.9}rem` } },
       h("span", { class: `service ${colour(span.service)}` }, span.service), " ",
-      h("span", { class: "name" }, span.name), span.kind && h("small", {}, " ", span.kind), failed && h("span", { class: "status bad" }, " error")),
-    h("span", { class: "took", style: { "--left": share(span.offset_ms - queue - first) } }, queue > 0 && h("small", {}, `${milliseconds(queue)} in queue + `), milliseconds(span.duration_ms)),
+      h("span", { class: "name" }, span.name), span.kind && h("small", {}, " ", span.kind),
+      failed && h("span", { class: "status bad" }, " error")),
+    h("span", { class: "took", style: { "--left": share(span.offset_ms - queue - first) } },
+      queue > 0 && h("small", {}, `${milliseconds(queue)} in queue + `), milliseconds(span.duration_ms)),
     h("span", { class: "track", "aria-hidden": "true" },
       queue > 0 && h("i", { class: "queue", style: { left: share(span.offset_ms - queue - first), width: share(queue) } }),
-      h("i", { class: `work ${colour(span.service)}${failed ? " failed" : ""}`, style: { left: share(span.offset_ms - first), width: share(span.duration_ms) } }),
+      h("i", { class: work, style: { left: share(span.offset_ms - first), width: share(span.duration_ms) } }),
       span.events.map((event) => h("i", { class: "event", style: { left: share(event.offset_ms - first) } }))));
   update();
   return h("li", {}, button, details);
@@ -134,12 +143,17 @@ function spanDetails(span) {
 }
 
 function logs(t) {
-  if (t.logs.length === 0) return h("p", { class: "hint" }, "No log lines of this trace. The console has them when the demo runs the services; LOG_LEVEL=debug logs more.");
+  if (t.logs.length === 0) {
+    return h("p", { class: "hint" },
+      "No log lines of this trace. The console has them when the demo runs the services; LOG_LEVEL=debug logs more.");
+  }
+  const text = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : value);
   return h("section", {}, h("h2", {}, "Logs"), h("table", { class: "logs" },
     h("thead", {}, h("tr", {}, ["Time", "Service", "Level", "Message"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, t.logs.map((line) => h("tr", {},
       h("td", { class: "time", title: clock(line.time) }, "+" + milliseconds(Math.max(0, line.time - t.started))),
       h("td", {}, h("span", { class: `service ${colour(line.service)}` }, line.service)),
       h("td", { class: `level ${String(line.level).toLowerCase()}` }, line.level),
-      h("td", {}, line.message, " ", Object.entries(line.attributes ?? {}).map(([name, value]) => [h("small", {}, `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`), " "]).flat()))))));
+      h("td", {}, line.message, Object.entries(line.attributes ?? {}).map(([name, value]) =>
+        [" ", h("small", {}, `${name}=${text(value)}`)]).flat()))))));
 }

@@ -15,7 +15,10 @@ export async function tryIt({ main, query, signal }) {
   let routes, user;
   try {
     const [info, table] = await Promise.all([get("info", {}, signal), get("routes", {}, signal)]);
-    if (!info.gateway) return form.replaceWith(empty(h("p", {}, "No gateway is known. Start the console with its address:"), h("pre", {}, "warren console --gateway=http://127.0.0.1:8080")));
+    if (!info.gateway) {
+      return form.replaceWith(empty(h("p", {}, "No gateway is known. Start the console with its address:"),
+        h("pre", {}, "warren console --gateway=http://127.0.0.1:8080")));
+    }
     routes = table.routes;
     user = info.user;
   } catch (e) {
@@ -37,10 +40,14 @@ export async function tryIt({ main, query, signal }) {
     const r = routes[choose.value];
     setText(about, `${r.queue}${r.public ? ", public" : ""}${r.scope ? `, needs the scope ${r.scope}` : ""}`);
     const ids = h("datalist", { id: "ids" }, [...seen].map((value) => h("option", { value })));
-    fields.replaceChildren(ids, ...r.params.map((name) => field(r, name, h("input", { required: true, list: "ids", name: `param:${name}`, autocomplete: "off" }), lastId(name))),
-      r.method === "GET" ? field(r, "Query", h("input", { name: "query", placeholder: "name=value&name=value", autocomplete: "off" })) : "",
-      r.method === "GET" ? "" : field(r, "Body", h("textarea", { name: "body", rows: 7, spellcheck: "false" }), pretty(r.example_body ?? "")),
-      user ? field(r, "As", h("select", { name: "as" }, h("option", { value: "demo" }, `user ${user.username}`), h("option", { value: "" }, "nobody, without a token")), r.public ? "" : "demo") : "",
+    const parameter = (name) => h("input", { required: true, list: "ids", name: `param:${name}`, autocomplete: "off" });
+    const users = user && h("select", { name: "as" },
+      h("option", { value: user.username }, `user ${user.username}`), h("option", { value: "" }, "nobody, without a token"));
+    fields.replaceChildren(ids,
+      ...r.params.map((name) => field(r, name, parameter(name), lastId(name))),
+      r.method === "GET" ? field(r, "Query", h("input", { name: "query", placeholder: "name=value&name=value", autocomplete: "off" }))
+        : field(r, "Body", h("textarea", { name: "body", rows: 7, spellcheck: "false" }), pretty(r.example_body ?? "")),
+      user ? field(r, "As", users, r.public ? "" : user.username) : "",
       field(r, "Headers", h("textarea", { name: "headers", rows: 2, spellcheck: "false", placeholder: "Name: value" })));
   }
 
@@ -59,7 +66,8 @@ export async function tryIt({ main, query, signal }) {
     setText(send, "Sending");
     error.show();
     try {
-      show(await post("try", { method: r.method, path: path + (input("query") && "?" + input("query")), headers, body, as: input("as") }, signal));
+      const target = path + (input("query") && "?" + input("query"));
+      show(await post("try", { method: r.method, path: target, headers, body, as: input("as") }, signal));
     } catch (e) {
       if (!signal.aborted) error.show(e.message);
     }
@@ -72,13 +80,16 @@ export async function tryIt({ main, query, signal }) {
     const grade = response.status >= 500 ? "bad" : response.status >= 400 ? "poor" : "good";
     const spans = h("div", {}, h("p", { class: "hint" }, "Waiting for the trace."));
     const link = h("p");
-    result.replaceChildren(h("h2", {}, h("span", { class: `status ${grade}` }, response.status), ` in ${milliseconds(response.duration_ms)}`),
+    result.replaceChildren(
+      h("h2", {}, h("span", { class: `status ${grade}` }, response.status), ` in ${milliseconds(response.duration_ms)}`),
       h("pre", { tabindex: 0, "aria-label": "Response body" }, pretty(response.body) || "no body"),
-      h("details", {}, h("summary", {}, "Headers"), pairs("Headers of the response", response.headers) ?? ""), h("h2", {}, "Trace"), link, spans);
+      h("details", {}, h("summary", {}, "Headers"), pairs("Headers of the response", response.headers) ?? ""),
+      h("h2", {}, "Trace"), link, spans);
     const id = response.trace_id ?? (await traceOf(response.correlation_id));
-    if (!id) return setText(spans.firstChild ?? spans, "No trace has arrived. Are the services sending theirs to this console?");
+    if (!id) return setText(spans, "No trace has arrived. Are the services sending theirs to this console?");
     link.append(h("a", { href: `#/trace/${encodeURIComponent(id)}` }, "Open this trace"));
-    follow(id, signal, (t) => spans.replaceChildren(waterfall(t)), (e) => spans.replaceChildren(h("p", { class: "hint" }, e.status === 404 ? "The trace has not arrived yet." : e.message)));
+    follow(id, signal, (t) => spans.replaceChildren(waterfall(t)), (e) =>
+      spans.replaceChildren(h("p", { class: "hint" }, e.status === 404 ? "The trace has not arrived yet." : e.message)));
   }
 
   // traceOf waits some seconds for the trace: spans are sent in batches.
