@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/warren/cmd/warren/internal/browsertest"
 	"example.com/warren/cmd/warren/internal/services"
 	"example.com/warren/pkg/process/processtest"
 	"example.com/warren/services/gateway"
@@ -86,7 +87,13 @@ func TestLongProcesses(t *testing.T) {
 		if out := newShell(t, guide).run(t, call); !strings.HasPrefix(out, "204 No Content\r\n") {
 			t.Errorf("the call prints %q", out)
 		}
-		tryRestart(t, guide, warren)
+		t.Run("page", func(t *testing.T) {
+			p := browsertest.Start(t).Open(t, consoleURL(t, guide), browsertest.Desktop)
+			tryRoutes(t, p)
+			tryDeadLetter(t, p, strings.Trim(strings.TrimPrefix(lineWith(t, guide, "export BROKER_URL="), "export BROKER_URL="), "'"))
+			tryRestart(t, guide, warren) // leaves the service stopped
+			wantDown(p)
+		})
 		warren.stop(t)
 		assertEmpty(t, temp)
 		processtest.AwaitNone(t, temp)
