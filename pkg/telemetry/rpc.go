@@ -73,9 +73,9 @@ func withoutSpans(next rpc.Func) rpc.Func { return next }
 func describe(span trace.Span, request *rpc.Request, operation string) {
 	span.SetAttributes(
 		rpcSystem.String(rpcSystemWarren),
-		rpcMethod.String(request.Queue),
+		RPCMethod.String(request.Queue),
 		messagingSystem.String(messagingSystemRabbitMQ),
-		messagingDestination.String(request.Queue),
+		MessagingDestination.String(request.Queue),
 		messagingOperationName.String(operation),
 		messagingOperationType.String(operation),
 		Text(messagingMessageID, request.ID),
@@ -136,7 +136,7 @@ func wireAttributes(ctx context.Context) []attribute.KeyValue {
 	}
 	if sent := protocol.SentAt(m); !sent.IsZero() {
 		wait := max(time.Since(sent), 0) // the sender's clock may be ahead
-		attributes = append(attributes, queueWait.Float64(float64(wait.Microseconds())/1000))
+		attributes = append(attributes, QueueWait.Float64(float64(wait.Microseconds())/1000))
 	}
 	return attributes
 }

@@ -24,18 +24,18 @@ const (
 	DBOperationName = semconv.DBOperationNameKey
 
 	rpcSystem         = semconv.RPCSystemNameKey
-	rpcMethod         = semconv.RPCMethodKey
+	RPCMethod         = semconv.RPCMethodKey
 	rpcResponseStatus = semconv.RPCResponseStatusCodeKey
 
 	messagingSystem        = semconv.MessagingSystemKey
-	messagingDestination   = semconv.MessagingDestinationNameKey
+	MessagingDestination   = semconv.MessagingDestinationNameKey
 	messagingOperationName = semconv.MessagingOperationNameKey
 	messagingOperationType = semconv.MessagingOperationTypeKey
 	messagingMessageID     = semconv.MessagingMessageIDKey
 	messagingBodySize      = semconv.MessagingMessageBodySizeKey
 
-	// queueWait is how long a request waited in its queue, in milliseconds. The conventions have no name for it.
-	queueWait = attribute.Key("messaging.rabbitmq.queue_wait_ms")
+	// QueueWait is how long a request waited in its queue, in milliseconds. The conventions have no name for it.
+	QueueWait = attribute.Key("messaging.rabbitmq.queue_wait_ms")
 
 	// The properties of a request's message, as AMQP names them. The conventions have no names for them.
 	amqpAppID        = attribute.Key("amqp.app_id")

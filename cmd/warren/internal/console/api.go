@@ -155,21 +155,29 @@ func newRequests(traces []trace) []request {
 
 func parseFilter(query url.Values) (matches func(request) bool, limit int, err error) {
 	route, status, service := strings.ToLower(query.Get("route")), query.Get("status"), query.Get("service")
-	least, limit := 0.0, defaultRequests
+	least := 0.0
 	if text := query.Get("min_ms"); text != "" {
 		if least, err = strconv.ParseFloat(text, 64); err != nil {
 			return nil, 0, fail(http.StatusBadRequest, "min_ms is not a number")
 		}
 	}
-	if text := query.Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
-			return nil, 0, fail(http.StatusBadRequest, "limit is not a positive number")
-		}
-	}
+	limit, err = parseLimit(query, defaultRequests, maxRequests)
 	return func(r request) bool {
 		return strings.Contains(strings.ToLower(r.Name+" "+r.Path), route) && (service == "" || slices.Contains(r.Services, service)) &&
 			r.Duration >= least && hasStatus(r, status)
-	}, min(limit, maxRequests), nil
+	}, limit, err
+}
+
+func parseLimit(query url.Values, usual, most int) (int, error) {
+	text := query.Get("limit")
+	if text == "" {
+		return usual, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 {
+		return 0, fail(http.StatusBadRequest, "limit is not a positive number")
+	}
+	return min(limit, most), nil
 }
 
 // hasStatus compares with a status such as 404, a class such as 4xx, "error", or "" for any.

@@ -8,7 +8,7 @@
 //	demo's log lines ────────────▶ logBuffer ──▶ traces
 //	broker ◀── queues, dead letters              gateway ◀── try
 //
-// The store, the log buffer and the broker's adapter each have their own lock, and none calls another under it.
+// Locks are taken in the order queueCache.mu, Console.browsing, store.mu. No other lock is held while one of them is taken.
 package console
 
 import (
@@ -79,7 +79,7 @@ func Start(ctx context.Context, addr string, options Options) (*Console, error) 
 		options: options,
 		store:   newStore(defaultLimits),
 		logs:    newLogBuffer(),
-		cache:   queueCache{oldests: map[string]queueState{}},
+		cache:   queueCache{oldests: map[string]queueState{}, missing: map[string]time.Time{}},
 		decodes: make(chan struct{}, maxDecodes),
 		streams: make(chan struct{}, maxStreams),
 		served:  make(chan struct{}),

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +32,8 @@ const (
 	gatewayName    = "gateway"
 
 	brokerTimeout = 5 * time.Second
-	queuesMaxAge  = time.Second // of what all pages are told
+	queuesMaxAge  = time.Second     // of what all pages are told
+	missingMaxAge = 5 * time.Second // RabbitMQ logs an error at each look for a queue that does not exist
 	maxKeys       = 1000
 	maxShownBody  = 16 << 10
 	maxDeadList   = 500
@@ -56,6 +56,7 @@ type queueCache struct {
 	states  []queueState
 	err     error
 	oldests map[string]queueState // by queue, as of the last time that its number of messages changed
+	missing map[string]time.Time  // when a queue was not there
 }
 
 // queues lists the queues of the routes, of the spans, and their dead-letter queues.
@@ -99,6 +100,9 @@ func (c *Console) look(ctx context.Context) ([]queueState, error) {
 	}
 	states := []queueState{}
 	for name, always := range expected {
+		if !always && time.Since(c.cache.missing[name]) < missingMaxAge {
+			continue
+		}
 		state := queueState{Name: name, Dead: strings.HasSuffix(name, deadSuffix)}
 		var err error
 		state.Messages, state.Consumers, err = c.options.Broker.Inspector.Inspect(ctx, name)
@@ -108,6 +112,7 @@ func (c *Console) look(ctx context.Context) ([]queueState, error) {
 		case err == nil:
 		case errors.Is(err, messaging.ErrUnroutable) || errors.Is(err, messaging.ErrInvalidQueue):
 			if !always {
+				c.cache.missing[name] = time.Now()
 				continue
 			}
 			state.Error = "no such queue"
@@ -213,16 +218,13 @@ func newDeadView(key string, m messaging.Message) deadView {
 
 // deadLetters lists the oldest messages of a dead-letter queue.
 func (c *Console) deadLetters(r *http.Request) (any, error) {
-	queue, limit := r.URL.Query().Get("queue"), 50
-	if text := r.URL.Query().Get("limit"); text != "" {
-		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
-			return nil, fail(http.StatusBadRequest, "limit is not a positive number")
-		}
+	queue, messages := r.URL.Query().Get("queue"), []deadView{}
+	limit, err := parseLimit(r.URL.Query(), 50, maxDeadList)
+	if err != nil {
+		return nil, err
 	}
-	messages := []deadView{}
-	err := c.browse(r.Context(), queue, func(ctx context.Context, b deadletter.Browser) error {
-		return dead.List(ctx, b, queue, min(limit, maxDeadList), func(key string, m messaging.Message) {
+	err = c.browse(r.Context(), queue, func(ctx context.Context, b deadletter.Browser) error {
+		return dead.List(ctx, b, queue, limit, func(key string, m messaging.Message) {
 			messages = append(messages, newDeadView(key, m))
 		})
 	})

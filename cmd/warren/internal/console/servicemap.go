@@ -110,10 +110,10 @@ func (s *span) isServed() bool { return s.kind == "server" || s.kind == "consume
 
 // queue returns the queue by which a span's message went, or "".
 func (s *span) queue() string {
-	if s.text(dbSystemKey) != "" {
+	if s.text(dbSystemKey)+s.text(oldDBKey) != "" {
 		return ""
 	}
-	for _, key := range []string{destinationKey, rpcMethodKey, routingKey} {
+	for _, key := range []string{destinationKey, rpcMethodKey, routingKey, oldRoutingKey} {
 		if name := s.text(key); name != "" {
 			return name
 		}
@@ -137,7 +137,8 @@ func (c *Console) showMap(*http.Request) (any, error) {
 		queues[q.Name] = q
 		service, _, dotted := strings.Cut(q.Name, ".")
 		if dotted && !q.Dead && q.Error == "" {
-			consumed[service] = q.Consumers > 0 && (consumed[service] || !has(consumed, service))
+			up, seen := consumed[service]
+			consumed[service] = q.Consumers > 0 && (up || !seen)
 		}
 	}
 	for _, r := range gateway.Routes() {
@@ -165,5 +166,3 @@ func (c *Console) showMap(*http.Request) (any, error) {
 	})
 	return map[string]any{"window_s": window.Seconds(), "services": services, "edges": edges}, nil
 }
-
-func has(m map[string]bool, key string) bool { _, ok := m[key]; return ok }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"example.com/warren/pkg/telemetry"
 )
 
 // Limits of one span. What is longer is cut.
@@ -140,16 +142,20 @@ func (s *span) duration() float64 { return milliseconds(s.end - s.start) }
 
 func milliseconds(nanoseconds int64) float64 { return float64(nanoseconds) / 1e6 }
 
-// Names of attributes, as the conventions of OpenTelemetry have them.
+// Names of attributes.
 const (
-	httpMethodKey  = "http.request.method"
-	httpRouteKey   = "http.route"
-	httpStatusKey  = "http.response.status_code"
-	pathKey        = "url.path"
-	correlationKey = "messaging.message.conversation_id"
-	destinationKey = "messaging.destination.name"
-	routingKey     = "messaging.rabbitmq.destination.routing_key"
-	rpcMethodKey   = "rpc.method"
-	dbSystemKey    = "db.system.name"
-	queueWaitKey   = "messaging.rabbitmq.queue_wait_ms"
+	httpMethodKey  = string(telemetry.HTTPRequestMethod)
+	httpRouteKey   = string(telemetry.HTTPRoute)
+	httpStatusKey  = string(telemetry.HTTPResponseStatusCode)
+	pathKey        = string(telemetry.URLPath)
+	correlationKey = string(telemetry.ConversationID)
+	rpcMethodKey   = string(telemetry.RPCMethod)
+	destinationKey = string(telemetry.MessagingDestination)
+	queueWaitKey   = string(telemetry.QueueWait)
+
+	// Of other instrumentations. A message to the default exchange has the queue as its routing key.
+	routingKey    = "messaging.rabbitmq.destination.routing_key"
+	oldRoutingKey = "messaging.rabbitmq.routing_key"
+	dbSystemKey   = "db.system.name"
+	oldDBKey      = "db.system"
 )
