@@ -2,14 +2,17 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/fx"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/rpc"
@@ -115,6 +118,72 @@ func TestTraceOfBytes(t *testing.T) {
 	}
 	if err := plain.Close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// The line about a failed request, which the server logs after the interceptors have returned, has the handler's span.
+func TestLogOfFailureHasTheSpan(t *testing.T) {
+	receiver := telemetrytest.NewReceiver(t)
+	setEnvironment(t, receiver)
+	broker := inmem.NewServer()
+	fail := func(context.Context, rpc.Empty) (rpc.Empty, error) { return rpc.Empty{}, errors.New("no paper") }
+	orders := servicetest.Run(t, newOrders(fail), broker.ConnectAs("orders"))
+	reply, err := servicetest.NewClient(t, broker).Do(t.Context(), &rpc.Request{Queue: "orders.create"})
+	if err != nil || reply.Status != http.StatusInternalServerError {
+		t.Fatalf("got %+v, %v", reply, err)
+	}
+	span := receiver.Await(t, "a span", func(s []telemetrytest.Span) bool { return len(s) == 1 })[0]
+	if entry := orders.Log.Await(t, "request failed"); entry["trace_id"] != span.TraceID || entry["span_id"] != span.ID {
+		t.Errorf("logged %v in the span %+v", entry, span)
+	}
+	if !span.Failed || span.Attributes["error.type"] != "500" || span.ParentID != "" {
+		t.Errorf("the span of the failure is %+v", span)
+	}
+}
+
+// lossyBroker loses its connection after each request.
+type lossyBroker struct {
+	messaging.Broker
+	lost func()
+}
+
+func (b *lossyBroker) OnLoss(f func()) (stop func()) {
+	b.lost = f
+	return func() {}
+}
+
+// A request that is sent again is an event of the call's span.
+func TestResentRequestIsAnEvent(t *testing.T) {
+	receiver := telemetrytest.NewReceiver(t)
+	setEnvironment(t, receiver)
+	broker := inmem.NewServer()
+	lossy := &lossyBroker{Broker: broker.ConnectAs("shop")}
+	handled := make(chan struct{}, 2)
+	servicetest.Run(t, newOrders(func(_ context.Context, in rpc.Empty) (rpc.Empty, error) {
+		handled <- struct{}{}
+		if len(handled) == 1 {
+			lossy.lost()
+			awaittest.Until(t, "the request that is sent again", func() bool { return len(handled) == 2 })
+		}
+		return in, nil
+	}), broker.ConnectAs("orders"))
+	shop := service.Service{Name: "shop", Module: fx.Invoke(func(s *rpc.Server, c *rpc.Client) {
+		rpc.Handle(s, "shop.buy", func(ctx context.Context, _ rpc.Empty) (rpc.Empty, error) {
+			_, err := c.Do(ctx, &rpc.Request{Queue: "orders.create", Idempotent: true})
+			return rpc.Empty{}, err
+		})
+	})}
+	servicetest.Run(t, shop, lossy)
+	if _, err := servicetest.NewClient(t, broker).Do(t.Context(), &rpc.Request{Queue: "shop.buy"}); err != nil {
+		t.Fatal(err)
+	}
+	spans := receiver.Await(t, "the span of the call", func(spans []telemetrytest.Span) bool {
+		return slices.ContainsFunc(spans, func(s telemetrytest.Span) bool { return s.Kind == "CLIENT" })
+	})
+	for _, span := range spans {
+		if span.Kind == "CLIENT" && !slices.Equal(span.Events, []string{"resent"}) {
+			t.Errorf("the events of the call are %q", span.Events)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ const (
 
 // encodeTrace writes the trace that header names. The receiver of a sampled trace learns when the request was sent, to the
 // millisecond: the message's timestamp has seconds. Several traceparents name no trace.
-func encodeTrace(header http.Header, now time.Time, headers map[string]any) {
+func encodeTrace(header map[string][]string, now time.Time, headers map[string]any) {
 	parents := header[httpTraceparent]
 	if len(parents) != 1 {
 		return
@@ -42,16 +41,18 @@ func isSampled(traceparent string) bool {
 // them.
 func (r *Request) decodeTrace(headers map[string]any) {
 	parent, ok := headers[headerTraceparent].(string)
-	if !ok {
-		return
+	state, hasState := headers[headerTracestate].(string)
+	if parents := r.Header[httpTraceparent]; !ok && len(parents) == 1 {
+		parent, ok = parents[0], true
+		state, hasState = strings.Join(r.Header[httpTracestate], ","), r.Header[httpTracestate] != nil
 	}
-	if r.Header == nil {
-		r.Header = http.Header{}
+	delete(r.Header, httpTraceparent)
+	delete(r.Header, httpTracestate)
+	if ok {
+		addHeader(&r.Header, httpTraceparent, parent)
 	}
-	r.Header.Set(httpTraceparent, parent)
-	r.Header.Del(httpTracestate)
-	if state, ok := headers[headerTracestate].(string); ok {
-		r.Header.Set(httpTracestate, state)
+	if ok && hasState {
+		addHeader(&r.Header, httpTracestate, state)
 	}
 }
 

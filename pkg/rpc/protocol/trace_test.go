@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/messaging/driver"
@@ -60,6 +61,11 @@ func TestDecodeTrace(t *testing.T) {
 		"of an older caller": {
 			map[string]any{"rpc-request": inRequest}, http.Header{"Traceparent": {"old"}, "Tracestate": {"old=1"}},
 		},
+		"two of an older caller": {map[string]any{"rpc-request": "header.Traceparent=1&header.Traceparent=2&header.Tracestate=a"}, nil},
+		"states of an older caller": {
+			map[string]any{"rpc-request": "header.Traceparent=1&header.Tracestate=a&header.Tracestate=b"},
+			http.Header{"Traceparent": {"1"}, "Tracestate": {"a,b"}},
+		},
 		"both": {
 			map[string]any{"rpc-request": inRequest, "traceparent": testTraceparent}, http.Header{"Traceparent": {testTraceparent}},
 		},
@@ -76,7 +82,7 @@ func TestDecodeTrace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got.Header); diff != "" {
+			if diff := cmp.Diff(test.want, got.Header, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			if sentAt := SentAt(m); !sentAt.IsZero() {
