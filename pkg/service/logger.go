@@ -15,17 +15,23 @@ import (
 func newLogger(w io.Writer, name string, config *Config) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(config.LogLevel)) // the value is validated
-	var handler slog.Handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: inSeconds})
+	options := &slog.HandlerOptions{Level: level}
+	handler := requestHandler{slog.NewJSONHandler(w, options), inSeconds}
 	if config.LogFormat == "text" {
-		handler = slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
+		handler = requestHandler{slog.NewTextHandler(w, options), unchanged}
 	}
-	return slog.New(requestHandler{handler}).With("service", name)
+	return slog.New(handler).With("service", name)
 }
 
+func unchanged(a slog.Attr) slog.Attr { return a }
+
 // inSeconds writes durations in seconds, as the metrics do. JSON would have nanoseconds.
-func inSeconds(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
-		return slog.Float64(a.Key, a.Value.Duration().Seconds())
+func inSeconds(a slog.Attr) slog.Attr {
+	switch v := a.Value.Resolve(); v.Kind() {
+	case slog.KindDuration:
+		a.Value = slog.Float64Value(v.Duration().Seconds())
+	case slog.KindGroup:
+		a.Value = slog.GroupValue(replaced(v.Group(), inSeconds)...)
 	}
 	return a
 }
@@ -33,31 +39,43 @@ func inSeconds(_ []string, a slog.Attr) slog.Attr {
 const correlationIDKey = "correlation_id"
 
 // requestHandler adds to each entry what its context says of the request: correlation ID, trace and span. A correlation ID
-// that the entry has already stays.
-type requestHandler struct{ slog.Handler }
-
-func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
-	if id := rpc.CorrelationIDFrom(ctx); id != "" && !hasAttr(r, correlationIDKey) {
-		r.AddAttrs(slog.String(correlationIDKey, id))
-	}
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
-	}
-	return h.Handler.Handle(ctx, r)
+// that the entry has already stays. It also replaces attributes: slog's own handlers are much slower when they do that.
+type requestHandler struct {
+	slog.Handler
+	replace func(slog.Attr) slog.Attr
 }
 
-func hasAttr(r slog.Record, key string) (found bool) {
+func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
+	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	attrs := make([]slog.Attr, 0, 16) // on the stack
+	hasID := false
 	r.Attrs(func(a slog.Attr) bool {
-		found = a.Key == key
-		return !found
+		hasID = hasID || a.Key == correlationIDKey
+		attrs = append(attrs, h.replace(a))
+		return true
 	})
-	return found
+	if id := rpc.CorrelationIDFrom(ctx); id != "" && !hasID {
+		attrs = append(attrs, slog.String(correlationIDKey, id))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+	}
+	out.AddAttrs(attrs...)
+	return h.Handler.Handle(ctx, out)
 }
 
 func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return requestHandler{h.Handler.WithAttrs(attrs)}
+	return requestHandler{h.Handler.WithAttrs(replaced(attrs, h.replace)), h.replace}
 }
 
 func (h requestHandler) WithGroup(name string) slog.Handler {
-	return requestHandler{h.Handler.WithGroup(name)}
+	return requestHandler{h.Handler.WithGroup(name), h.replace}
+}
+
+func replaced(attrs []slog.Attr, replace func(slog.Attr) slog.Attr) []slog.Attr {
+	out := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		out[i] = replace(a)
+	}
+	return out
 }

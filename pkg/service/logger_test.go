@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,15 @@ func TestLogger(t *testing.T) {
 	}
 }
 
+func TestDurationsAreSeconds(t *testing.T) {
+	var out bytes.Buffer
+	logger := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: "json"}).With("limit", time.Minute)
+	logger.Info("done", slog.Group("took", "reading", 250*time.Millisecond, slog.Group("of", "it", time.Second)))
+	if want := `"limit":60,"took":{"reading":0.25,"of":{"it":1}}}`; !strings.HasSuffix(strings.TrimSpace(out.String()), want) {
+		t.Errorf("line %s, want its end %s", out.String(), want)
+	}
+}
+
 func TestLoggerNamesTheRequest(t *testing.T) {
 	named := rpc.WithCorrelationID(t.Context(), "c-1")
 	traced := trace.ContextWithSpanContext(named, trace.NewSpanContext(trace.SpanContextConfig{
@@ -66,3 +76,27 @@ func TestLoggerNamesTheRequest(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkLogger logs a line as the gateway does for each request.
+func BenchmarkLogger(b *testing.B) {
+	logger := newLogger(unwritten{}, "gateway", &Config{LogLevel: "info", LogFormat: "json"})
+	ctx := rpc.WithCorrelationID(b.Context(), "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f")
+	b.ReportAllocs()
+	for b.Loop() {
+		logger.LogAttrs(ctx, slog.LevelInfo, "request",
+			slog.String("method", "GET"),
+			slog.String("route", "/v1/orders/:id"),
+			slog.String("path", "/v1/orders/0190a6d0-0000-7000-8000-000000000042"),
+			slog.Int("status", 200),
+			slog.Duration("duration", 1234567),
+			slog.Int64("bytes", 1024),
+			slog.String("correlation_id", "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f"),
+			slog.String("remote_ip", "127.0.0.1"),
+			slog.String("subject", "42"))
+	}
+}
+
+// unwritten discards lines after they are formatted, unlike slog.DiscardHandler.
+type unwritten struct{}
+
+func (unwritten) Write(p []byte) (int, error) { return len(p), nil }
