@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -176,4 +177,31 @@ func TestCircle(t *testing.T) {
 	if got := get[traceResponse](t, c, "/api/traces/"+strings.Repeat("01", 16)); len(got.Spans) != 4 {
 		t.Errorf("%d spans, want 4", len(got.Spans))
 	}
+}
+
+// FuzzReceiver: no body makes the store exceed its limits, or the API fail on what it holds.
+func FuzzReceiver(f *testing.F) {
+	f.Add(export(f, listOrders...), false)
+	f.Add([]byte(jsonSpan(`"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"x"`)), true)
+	l := limits{spans: 8, bytes: 8 << 10, traceSpans: 4, perSecond: 1 << 30}
+	f.Fuzz(func(t *testing.T, body []byte, isJSON bool) {
+		s := newStore(l)
+		take := s.takeProto
+		if isJSON {
+			take = s.takeJSON
+		}
+		_ = take(body)
+		if s.spans > l.spans || s.size > l.bytes {
+			t.Errorf("%d spans with %d bytes", s.spans, s.size)
+		}
+		traces, _ := s.newest(0, l.spans, func(trace) bool { return true })
+		_ = newRequests(traces)
+		for _, found := range traces {
+			for _, s := range inOrder(found.spans) {
+				if _, err := json.Marshal(newSpanView(s, nil, 0)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
 }
