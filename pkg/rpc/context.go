@@ -12,7 +12,7 @@ import (
 // handling is what a handler's context carries.
 type handling struct {
 	request  *Request
-	message  *messaging.Message
+	message  *messaging.Message // nil: not kept
 	header   http.Header
 	callsEnd time.Time       // the deadline of the handler's own calls; see reserve
 	failedIn context.Context // of a handler that returned an error: it has what the interceptors added, e.g. a span
@@ -32,10 +32,10 @@ func RequestFrom(ctx context.Context) *Request {
 }
 
 // MessageFrom returns the message of the request that a handler's context belongs to, without its correlation ID, which is a
-// secret. Outside a handler the message is empty. Handlers need no message: this is for traces.
+// secret. Without ServerOptions.KeepMessages, and outside a handler, the message is empty.
 func MessageFrom(ctx context.Context) messaging.Message {
 	h, ok := ctx.Value(handlingKey{}).(*handling)
-	if !ok {
+	if !ok || h.message == nil {
 		return messaging.Message{}
 	}
 	m := *h.message

@@ -85,7 +85,11 @@ func (m *method) refuse(ctx context.Context, to *messaging.Message, request *Req
 // handle calls the handler under the request's deadline and makes a reply of its error. It returns an error only if the
 // handler failed because the drain ran out of time: another process then gets the request.
 func (m *method) handle(ctx context.Context, message *messaging.Message, request *Request) (*Reply, error) {
-	h := &handling{request: request, message: message}
+	h := &handling{request: request}
+	if m.options.KeepMessages {
+		kept := *message // h.message = message would allocate every message, also those that are not kept
+		h.message = &kept
+	}
 	handlerCtx := context.WithValue(ctx, handlingKey{}, h)
 	if !request.Deadline.IsZero() {
 		var cancel context.CancelFunc

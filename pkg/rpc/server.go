@@ -33,6 +33,8 @@ type ServerOptions struct {
 	DeliveryLimit int
 	// Persistent replies survive a restart of the broker.
 	Persistent bool
+	// KeepMessages makes MessageFrom return the messages of requests, for traces. It costs an allocation for each request.
+	KeepMessages bool
 
 	// IdentityKey returns the public key with an ID, or nil if there is none. Requests whose identity none of the keys has
 	// signed get status 401. Without it, an identity counts if it is not expired.

@@ -855,3 +855,24 @@ func TestReplayIsHandled(t *testing.T) {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }
+
+// A handler sees its message if the server keeps it, and never the secret in it.
+func TestMessageFrom(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		messages := make(chan messaging.Message, 1)
+		b := newBroker(t)
+		serve(t, b, ServerOptions{KeepMessages: keep}, "orders.get", func(ctx context.Context, _ *Request) (*Reply, error) {
+			messages <- MessageFrom(ctx)
+			return &Reply{}, nil
+		})
+		_, err := startClient(t, b, ClientOptions{Name: "gateway"}).Do(t.Context(), &Request{Queue: "orders.get", ID: "1"})
+		noError(t, err)
+		m := awaittest.Receive(t, messages, "the message")
+		if kept := m.ID == "1" && m.AppID == "gateway" && m.ReplyTo != ""; kept != keep || m.CorrelationID != "" {
+			t.Errorf("with KeepMessages %t, the message is %+v", keep, m)
+		}
+	}
+	if m := MessageFrom(t.Context()); m.ID != "" {
+		t.Errorf("outside a handler, the message is %+v", m)
+	}
+}

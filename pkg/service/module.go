@@ -62,6 +62,7 @@ func (c *chassis) newServer() *rpc.Server {
 		QueueType:     c.config.RPCQueueType,
 		DeliveryLimit: c.config.RPCDeliveryLimit,
 		Persistent:    c.config.RPCPersistent,
+		KeepMessages:  c.traces != nil,
 
 		IdentityLeeway: c.config.RPCIdentityLeeway,
 
