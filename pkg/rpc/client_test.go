@@ -22,22 +22,17 @@ import (
 	"example.com/warren/pkg/rpc/protocol"
 )
 
-const (
-	loadCalls   = 100_000
-	loadCallers = 256
-)
-
-// load makes loadCalls calls from loadCallers goroutines, and checks that each gets its own body back.
-func load(t *testing.T, c *Client, queue string) {
+// load makes calls from 256 goroutines, and checks that each gets its own body back.
+func load(t *testing.T, c *Client, calls int64) {
 	t.Helper()
 	var next atomic.Int64
 	var failures atomic.Int64
 	var wg sync.WaitGroup
-	for range loadCallers {
+	for range 256 {
 		wg.Go(func() {
-			for n := next.Add(1); n <= loadCalls; n = next.Add(1) {
+			for n := next.Add(1); n <= calls; n = next.Add(1) {
 				body := strconv.FormatInt(n, 10)
-				reply, err := c.Do(t.Context(), &Request{Queue: queue, Body: []byte(body)})
+				reply, err := c.Do(t.Context(), &Request{Queue: "echo", Body: []byte(body)})
 				if err != nil || string(reply.Body) != body {
 					failures.Add(1)
 				}
@@ -46,7 +41,7 @@ func load(t *testing.T, c *Client, queue string) {
 	}
 	wg.Wait()
 	if failures.Load() > 0 {
-		t.Errorf("%d of %d calls failed", failures.Load(), loadCalls)
+		t.Errorf("%d of %d calls failed", failures.Load(), calls)
 	}
 	if n := c.Pending(); n != 0 {
 		t.Errorf("%d calls are left", n)
@@ -62,14 +57,14 @@ func TestReplyBeforeSendReturns(t *testing.T) {
 		return c.receive(ctx, messaging.Message{CorrelationID: m.CorrelationID, Body: m.Body})
 	}
 	c = startClient(t, b, ClientOptions{Observer: Observer{OrphanReply: func() { t.Error("orphan reply") }}, Timeout: testTimeout})
-	load(t, c, "echo")
+	load(t, c, 100_000)
 }
 
 func TestManyCalls(t *testing.T) {
 	b := newBroker(t)
 	serve(t, b, ServerOptions{}, "echo", echo)
 	c := startClient(t, b, ClientOptions{Observer: Observer{OrphanReply: func() { t.Error("orphan reply") }}, Timeout: testTimeout})
-	load(t, c, "echo")
+	load(t, c, 20_000)
 }
 
 func TestRequestMessage(t *testing.T) {
