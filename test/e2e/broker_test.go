@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -9,8 +8,8 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestBrokerAway kills the broker under a running system. The services report that they are not ready, the gateway refuses
-// calls at once, and all reconnect once the broker is back.
+// TestBrokerAway kills the broker under a running system. The services report that they are not ready, also one that starts
+// meanwhile. The gateway refuses calls at once. All connect once the broker is back.
 func TestBrokerAway(t *testing.T) {
 	s := suite.StartSystem(t)
 	s.API.Login(t, "demo")
@@ -22,7 +21,11 @@ func TestBrokerAway(t *testing.T) {
 	if took > time.Second {
 		t.Errorf("503 after %s, want at once", took)
 	}
+	late := suite.Start(t, "access-control", t.TempDir())
+	late.AwaitNotReady(t, "connection refused")
 	suite.RestartNode(t)
+	late.AwaitReady(t)
+	late.Stop(t) // its users and keys are not those of the system
 	for _, p := range s.Processes() {
 		p.AwaitReady(t)
 		if n := p.Metric(t, "messaging_reconnects_total"); n != 2 {
@@ -30,17 +33,4 @@ func TestBrokerAway(t *testing.T) {
 		}
 	}
 	s.API.Login(t, "demo")
-}
-
-// TestBrokerComesLater starts a service while the broker is away.
-func TestBrokerComesLater(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), system.Patience)
-	defer cancel()
-	if err := suite.Node.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
-	p := suite.Start(t, "access-control", t.TempDir())
-	p.AwaitNotReady(t, "connection refused")
-	suite.RestartNode(t)
-	p.AwaitReady(t)
 }

@@ -74,11 +74,11 @@ func (t Tests) run() (code int, err error) {
 	return t.M.Run(), nil
 }
 
-// build builds a package of a module into folder.
+// build builds a package of a module into folder, as make build does, so that the two share what is compiled.
 func build(ctx context.Context, folder, module, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-w", "-o", folder+string(filepath.Separator), pkg)
 	cmd.Dir = File(module)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s of %s: %w\n%s", pkg, module, err, out)
 	}
