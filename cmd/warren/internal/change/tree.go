@@ -79,6 +79,7 @@ func (t *Tree) Services() ([]string, error) {
 
 // Go runs the go command in a folder of the tree, outside the workspace.
 func (t *Tree) Go(ctx context.Context, folder string, args ...string) error {
+	defer Begin(fmt.Sprintf("go %s in %s", strings.Join(args, " "), folder))()
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = t.path(folder)
 	// As make build does, so that the packages that it has compiled are used again.

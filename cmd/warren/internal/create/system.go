@@ -60,7 +60,9 @@ func (c *systemCommand) Run(ctx context.Context, k *kong.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	done := change.Begin("copy the template and rename it")
 	version, err := c.make(ctx)
+	done()
 	if err != nil {
 		return errors.Join(err, restore())
 	}
