@@ -17,6 +17,8 @@ ADDR ?= 127.0.0.1:8080
 CONSOLE ?= 127.0.0.1:8090
 # Of the services in the demo. Default: info for the gateway, warn for the others.
 LOG_LEVEL ?=
+# true: make up runs Grafana, Prometheus and Tempo too.
+OBSERVABILITY ?=
 # Added to go test, e.g. TESTFLAGS='-run TestOrders -count=1'.
 TESTFLAGS ?=
 # How long each fuzz target runs.
@@ -163,12 +165,12 @@ chromium: ## Make a browser available for the tests of the console, unless there
 	@command -v google-chrome >/dev/null || scripts/install-package.sh chromium
 
 .PHONY: up
-up: ## Run the whole system in containers, as a demo
-	@scripts/compose.sh demo up --build --detach --wait
+up: ## Run the whole system in containers, as a demo; OBSERVABILITY=true: with Grafana on port 3000
+	@$(if $(filter true,$(OBSERVABILITY)),COMPOSE_PROFILES=observability OTEL_EXPORTER_OTLP_ENDPOINT=http://observability:4318) scripts/compose.sh demo up --build --detach --wait
 
 .PHONY: down
 down: ## Stop the containers of the demo and remove their data
-	@scripts/compose.sh demo down --volumes
+	@COMPOSE_PROFILES=observability scripts/compose.sh demo down --volumes
 
 .PHONY: secrets
 secrets: ## Write a broker password for each service to deployments/secrets/, for containers that are no demo

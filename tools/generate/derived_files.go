@@ -108,6 +108,7 @@ func derivedFiles(services []description) ([]file, error) {
 	}
 	files := []file{
 		{path: "deployments/compose.services.yaml", content: composeServices(services)},
+		{path: "deployments/observability/prometheus.yaml", content: prometheusConfig(services)},
 		{path: "deployments/rabbitmq/definitions/services.json", content: definitions},
 		{path: "docs/settings.md", content: settingsReference(services)},
 		{path: "test/internal/system/services.go", content: tests},
@@ -182,6 +183,28 @@ func composeServices(services []description) []byte {
 		if len(s.files()) > 0 {
 			write("  %s:", s.Name)
 		}
+	}
+	return b.Bytes()
+}
+
+// prometheusConfig returns the settings of the Prometheus in the containers.
+func prometheusConfig(services []description) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `# %s
+
+global: {scrape_interval: 15s, evaluation_interval: 15s}
+rule_files: [alerts.yaml]
+otlp: {promote_resource_attributes: [service.name, service.instance.id]}
+storage: {tsdb: {out_of_order_time_window: 10m}}
+
+scrape_configs:
+`, header)
+	for _, s := range services {
+		host := s.Name
+		if host == gateway {
+			host = "gateway-admin" // in compose.yaml: its address in the network internal
+		}
+		fmt.Fprintf(&b, "  - {job_name: %s, static_configs: [{targets: [\"%s:9090\"]}]}\n", s.Name, host)
 	}
 	return b.Bytes()
 }
