@@ -1,7 +1,9 @@
 package service_test
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"example.com/warren/pkg/rpc"
 	"example.com/warren/pkg/service"
 	"example.com/warren/pkg/service/servicetest"
+	"example.com/warren/pkg/telemetry/telemetrytest"
 )
 
 // expectMetrics waits until the page of metrics has all lines.
@@ -100,4 +103,25 @@ func TestMetrics(t *testing.T) {
 	for _, i := range []*servicetest.Instance{gateway, orders} {
 		i.Stop()
 	}
+}
+
+// TestExemplars reads the metrics in the format that has exemplars: the trace of a call that was sampled.
+func TestExemplars(t *testing.T) {
+	setEnvironment(t, telemetrytest.NewReceiver(t))
+	broker := inmem.NewServer()
+	succeed := func(_ context.Context, in rpc.Empty) (rpc.Empty, error) { return in, nil }
+	orders := servicetest.Start(t, newOrders(succeed), broker.Connect())
+	addr := orders.AwaitStart()
+	request := &rpc.Request{
+		Queue: "orders.create", ContentType: "application/json", Body: []byte("{}"),
+		Header: http.Header{"Traceparent": {"00-" + parentTrace + "-" + parentSpan + "-01"}},
+	}
+	if _, err := servicetest.NewClient(t, broker).Do(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	awaittest.Until(t, "an exemplar", func() bool {
+		_, page := get(t, addr, "/metrics", "Accept", "application/openmetrics-text")
+		return strings.Contains(page, `# {trace_id="`+parentTrace+`"}`)
+	})
+	orders.Stop()
 }
