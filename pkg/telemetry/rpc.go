@@ -97,7 +97,7 @@ func endCall(span trace.Span, reply *rpc.Reply, err error) {
 // setStatus gives the span no description: the text of an error may have what belongs to the user.
 func setStatus(span trace.Span, status int, failed bool) {
 	code := strconv.Itoa(status)
-	span.SetAttributes(rpcResponseStatus.String(code))
+	span.SetAttributes(RPCResponseStatusCode.String(code))
 	if failed {
 		span.SetAttributes(ErrorType.String(code))
 		span.SetStatus(codes.Error, "")

@@ -23,9 +23,9 @@ const (
 	// DBOperationName is the first word of a statement.
 	DBOperationName = semconv.DBOperationNameKey
 
-	rpcSystem         = semconv.RPCSystemNameKey
-	RPCMethod         = semconv.RPCMethodKey
-	rpcResponseStatus = semconv.RPCResponseStatusCodeKey
+	rpcSystem             = semconv.RPCSystemNameKey
+	RPCMethod             = semconv.RPCMethodKey
+	RPCResponseStatusCode = semconv.RPCResponseStatusCodeKey
 
 	messagingSystem        = semconv.MessagingSystemKey
 	MessagingDestination   = semconv.MessagingDestinationNameKey

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,10 +46,16 @@ type sample struct {
 
 func (s *sample) add(of *span, weight float64) {
 	s.weight += weight
-	if of.status == "error" {
+	if of.status == "error" && !of.isRefusal() {
 		s.failed += weight
 	}
 	s.durations = append(s.durations, of.duration())
+}
+
+// isRefusal reports whether a service has refused a call for the caller's fault. It works as it should.
+func (s *span) isRefusal() bool {
+	status, err := strconv.Atoi(s.text(rpcStatusKey))
+	return err == nil && status >= http.StatusBadRequest && status < http.StatusInternalServerError
 }
 
 func (s *sample) rates(window time.Duration) rates {

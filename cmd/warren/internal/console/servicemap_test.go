@@ -90,3 +90,14 @@ func TestMapOfSample(t *testing.T) {
 		t.Errorf("p95 %v, want 95", got)
 	}
 }
+
+// TestMapOfRefusals: a service that refuses bad requests has no errors.
+func TestMapOfRefusals(t *testing.T) {
+	for status, want := range map[string]float64{"404": 0, "500": 1, "": 1} {
+		var s sample
+		s.add(&span{status: "error", attributes: map[string]any{rpcStatusKey: status}}, 1)
+		if got := s.rates(time.Second).ErrorShare; got != want {
+			t.Errorf("status %q: error share %v, want %v", status, got, want)
+		}
+	}
+}

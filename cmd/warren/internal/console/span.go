@@ -150,6 +150,7 @@ const (
 	pathKey        = string(telemetry.URLPath)
 	correlationKey = string(telemetry.ConversationID)
 	rpcMethodKey   = string(telemetry.RPCMethod)
+	rpcStatusKey   = string(telemetry.RPCResponseStatusCode)
 	destinationKey = string(telemetry.MessagingDestination)
 	queueWaitKey   = string(telemetry.QueueWait)
 
