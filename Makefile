@@ -88,7 +88,7 @@ test-versions: ## Run test-broker and the short fault scenarios on each version 
 	done
 
 .PHONY: test-long
-test-long: rabbitmq ## Run the long tests, the fault scenarios in their short form; takes many minutes
+test-long: rabbitmq chromium ## Run the long tests, the fault scenarios in their short form; takes many minutes
 	go test $(RACE) -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./cmd/warren/internal/demo $(E2E) $(CHAOS)
 	@# Alone, one after the other: each of these builds and tests a whole system.
 	go test -count=1 -run '^TestLong' -parallel 1 -timeout 60m $(TESTFLAGS) ./cmd/warren

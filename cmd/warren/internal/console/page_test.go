@@ -246,6 +246,8 @@ func testLive(t *testing.T, browser *browsertest.Browser) {
 	p.Await(rows + " === 24")
 	f.send("stats", object{"per_second": 41.5, "kept_share": 1, "spans": 96, "traces": 24})
 	p.AwaitText(".rate", "42/s")
+	f.send("stats", object{"per_second": 10_000, "kept_share": 0.031, "spans": 96, "traces": 24})
+	p.AwaitText(".rate", "10,000/s, 3.1 % kept")
 	f.send("request", requests(24, 26))
 	p.Await(rows + " === 26")
 

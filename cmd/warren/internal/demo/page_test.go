@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/warren/cmd/warren/internal/browsertest"
@@ -22,16 +23,19 @@ func TestPage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := start(ctx, Command{Broker: "inmem", Addr: "127.0.0.1:0", Console: "127.0.0.1:0", LogLevel: "debug"})
-	url := consoleURL(t, r.out.await(t, "All services run in this process", r.ended))
+	guide := r.out.await(t, "All services run in this process", r.ended)
+	tryGuide(t, guide)
 	t.Run("browser", func(t *testing.T) { // ends before the console does
-		p := browsertest.Start(t).Open(t, url, browsertest.Desktop)
+		p := browsertest.Start(t).Open(t, consoleURL(t, guide), browsertest.Screen{Width: 960, Height: 560})
 		p.AwaitText(".requests .what", "POST /v1/login") // the demo's own
 		tryRoutes(t, p)
 		p.AwaitText(".logs td", "gateway")
 		for _, view := range []string{"requests", "map", "queues"} {
 			p.Go("#/" + view)
 			p.AwaitText("main", "access-control")
-			p.Screenshot("demo-" + view)
+			p.Point("h1")
+			p.Press(kb.Escape) // no row has the focus
+			p.Screenshot("console-" + view)
 		}
 	})
 	cancel()
@@ -60,9 +64,11 @@ func tryRoutes(t *testing.T, p *browsertest.Page) {
 	send("GET " + path) // has the token checked, which the gateway remembers
 	send("GET " + path)
 	p.AwaitText(".result .waterfall", queue)
-	p.Screenshot("demo-try")
+	p.Screenshot("console-try")
 	p.Click(".result a[href^='#/trace/']")
 	p.Await("document.querySelectorAll('.waterfall .span').length === 4") // one more, of the database
+	p.Point("h1")
+	p.Screenshot("console-trace")
 	service, _, _ := strings.Cut(queue, ".")
 	if diff := cmp.Diff([]string{"gateway", "gateway", service, service}, p.Texts(".waterfall .service")); diff != "" {
 		t.Error(diff)
@@ -72,7 +78,6 @@ func tryRoutes(t *testing.T, p *browsertest.Page) {
 	}
 	p.Click(".waterfall li:nth-child(3) .span")
 	p.AwaitText(".details caption", "Message, as it was on the wire")
-	p.Screenshot("demo-trace")
 }
 
 // listRoute returns the path and the queue of the first example that gets something without parameters. They are empty if no
@@ -96,19 +101,16 @@ func tryDeadLetter(t *testing.T, p *browsertest.Page, brokerURL string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := awaittest.Context(t)
-	defer broker.Close(ctx)
+	defer broker.Close(awaittest.Context(t))
 	queue := gateway.Routes()[0].Queue
 	broken := messaging.Message{ID: "broken", Headers: map[string]any{"rpc-request": "{"}}
-	if err := broker.Publish(ctx, queue, broken); err != nil {
-		t.Fatal(err)
-	}
+	awaittest.Success(t, "publish a message", func(ctx context.Context) error { return broker.Publish(ctx, queue, broken) })
 	p.Go("#/queues")
 	p.AwaitText("tr.alarm", queue+".dead")
 	p.Click("tr.alarm a")
 	p.Click(".letters summary")
 	p.AwaitText(".letters td", "{")
-	p.Screenshot("demo-dead")
+	p.Screenshot("console-dead")
 	p.Click(".letters input")
 	p.Click("main .toolbar button")
 	p.Click("dialog .primary")
@@ -125,5 +127,5 @@ func wantDown(p *browsertest.Page) {
 	p.Go("#/map")
 	p.AwaitText(".card.down", service)
 	p.AwaitText(".alarms", queue)
-	p.Screenshot("demo-down")
+	p.Screenshot("console-down")
 }

@@ -32,7 +32,7 @@ function show(event) {
   main.dataset.view = view;
   views[view]({ main, id: decode(id), query: new URLSearchParams(query), signal: left.signal, previous });
   const heading = main.querySelector("h1");
-  document.title = `${heading.textContent} – Console`;
+  document.title = `${heading.textContent} – Warren`;
   if (event && !main.contains(document.activeElement)) {
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });

@@ -13,6 +13,7 @@ export function requests({ main, query, signal, previous }) {
   const waiting = new Map(); // arrived while the list pauses
   const hold = { button: false, pointer: false, focus: false };
   let loaded = false;
+  let kept = 1; // the share of the traces
 
   const route = h("input", {
     class: "filter", type: "search", name: "route", placeholder: "Route, or an ID", "aria-label": "Route, trace ID or correlation ID",
@@ -72,7 +73,7 @@ export function requests({ main, query, signal, previous }) {
     setText(pause, hold.button ? "Resume" : "Pause");
     pause.setAttribute("aria-pressed", hold.button);
     const news = waiting.size > 0 ? `, ${waiting.size}${waiting.size === limit ? "+" : ""} new` : "";
-    setText(rate, paused() ? `paused${news}` : `${number(history.at(-1) ?? 0)}/s`);
+    setText(rate, paused() ? `paused${news}` : `${number(history.at(-1) ?? 0)}/s${kept < 1 ? `, ${percent(kept)} kept` : ""}`);
     const highest = Math.max(1, ...history);
     spark.setAttribute("points", history.map((n, i) => `${i + 60 - history.length},${(15 - (14 * n) / highest).toFixed(1)}`).join(" "));
     options();
@@ -163,7 +164,7 @@ export function requests({ main, query, signal, previous }) {
   live.addEventListener("stats", ({ detail }) => {
     history.push(detail.per_second);
     history.splice(0, history.length - 60);
-    rate.title = `${percent(detail.kept_share)} of the traces are kept`;
+    kept = detail.kept_share;
     render();
   }, { signal });
   live.addEventListener("state", ({ detail: open }) => open && !paused() && load(), { signal });
@@ -193,7 +194,7 @@ function row(key) {
     time, status, h("span", { class: "what" }, method, " ", route, " ", path), services, h("span", { class: "took" }, duration, bar)));
   item.update = (r) => {
     setText(time, clock(r.started));
-    const failed = r.error || r.status >= 500;
+    const failed = r.status ? r.status >= 500 : r.error;
     setText(status, r.status || (r.error ? "error" : "–"));
     status.className = "status " + (failed ? "bad" : r.status >= 400 ? "poor" : "good");
     setText(method, r.method || "");

@@ -18,7 +18,7 @@ export function trace({ main, id, signal, previous }) {
 
   function render(t) {
     title.replaceChildren(root(t).name);
-    document.title = `${root(t).name} – Console`;
+    document.title = `${root(t).name} – Warren`;
     const services = [...new Set(t.spans.map((span) => span.service))];
     facts.replaceChildren(
       h("span", {}, h("b", {}, milliseconds(t.duration_ms))),
@@ -110,7 +110,7 @@ function spanRow(span, depth, share, first) {
       h("span", { class: `service ${colour(span.service)}` }, span.service), " ",
       h("span", { class: "name" }, span.name), span.kind && h("small", {}, " ", span.kind),
       failed && h("span", { class: "status bad" }, " error")),
-    h("span", { class: "took", style: { "--left": share(span.offset_ms - queue - first) } },
+    h("span", { class: "took", style: { "--left": share(span.offset_ms - queue - first), "--room": queue > 0 ? "12rem" : "5rem" } },
       queue > 0 && h("small", {}, `${milliseconds(queue)} in queue + `), milliseconds(span.duration_ms)),
     h("span", { class: "track", "aria-hidden": "true" },
       queue > 0 && h("i", { class: "queue", style: { left: share(span.offset_ms - queue - first), width: share(queue) } }),
@@ -147,6 +147,8 @@ function logs(t) {
     return h("p", { class: "hint" },
       "No log lines of this trace. The console has them when the demo runs the services; LOG_LEVEL=debug logs more.");
   }
+  const told = ["trace_id", "span_id", "correlation_id"]; // above
+  const attributes = (line) => Object.entries(line.attributes ?? {}).filter(([name]) => !told.includes(name));
   const text = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : value);
   return h("section", {}, h("h2", {}, "Logs"), h("table", { class: "logs" },
     h("thead", {}, h("tr", {}, ["Time", "Service", "Level", "Message"].map((text) => h("th", { scope: "col" }, text)))),
@@ -154,6 +156,5 @@ function logs(t) {
       h("td", { class: "time", title: clock(line.time) }, "+" + milliseconds(Math.max(0, line.time - t.started))),
       h("td", {}, h("span", { class: `service ${colour(line.service)}` }, line.service)),
       h("td", { class: `level ${String(line.level).toLowerCase()}` }, line.level),
-      h("td", {}, line.message, Object.entries(line.attributes ?? {}).map(([name, value]) =>
-        [" ", h("small", {}, `${name}=${text(value)}`)]).flat()))))));
+      h("td", {}, line.message, attributes(line).map(([name, value]) => [" ", h("small", {}, `${name}=${text(value)}`)]).flat()))))));
 }
