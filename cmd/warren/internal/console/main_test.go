@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,10 @@ import (
 var brokerURL string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(m.Run()) // fuzz targets need no broker, which each of their processes would start
+	}
 	goleak.VerifyTestMain(rabbitmqtest.Tests{M: m, URL: &brokerURL})
 }
 
