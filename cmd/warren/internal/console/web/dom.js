@@ -53,8 +53,13 @@ export async function poll(interval, signal, f) {
 
 export function sleep(duration, signal) {
   return new Promise((resolve) => {
-    setTimeout(resolve, duration);
-    signal.addEventListener("abort", resolve, { once: true });
+    const timer = setTimeout(end, duration);
+    function end() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    }
+    signal.addEventListener("abort", end);
   });
 }
 
@@ -73,8 +78,8 @@ export const empty = (...children) => h("div", { class: "empty" }, ...children);
 // services have a colour each, in the order in which the page saw them.
 const services = new Map();
 export function colour(service) {
-  if (!services.has(service)) services.set(service, services.size % 8);
-  return "s" + services.get(service);
+  if (!services.has(service) && services.size < 1000) services.set(service, services.size % 8);
+  return "s" + (services.get(service) ?? 0);
 }
 
 export function milliseconds(ms) {

@@ -48,7 +48,7 @@ export function requests({ main, query, signal, previous }) {
   function arrive(batch) {
     const wanted = values();
     for (const r of batch) {
-      r.services.forEach((name) => services.add(name));
+      remember(r.services);
       // A trace that is shown is updated at once: its row does not move.
       if (shown.has(r.trace_id)) shown.set(r.trace_id, r);
       else if (matches(r, wanted)) waiting.set(r.trace_id, r);
@@ -96,7 +96,7 @@ export function requests({ main, query, signal, previous }) {
       shown.clear();
       requests.forEach((r) => {
         shown.set(r.trace_id, r);
-        r.services.forEach((name) => services.add(name));
+        remember(r.services);
       });
       loaded = true;
       error.show();
@@ -179,6 +179,11 @@ function trim(traces) {
   const sorted = [...traces.values()].sort((a, b) => b.started - a.started);
   sorted.splice(limit).forEach((r) => traces.delete(r.trace_id));
   return sorted;
+}
+
+// remember bounds the names, which anyone who sends traces chooses.
+function remember(names) {
+  names.forEach((name) => services.size < limit && services.add(name));
 }
 
 function row(key) {
