@@ -109,6 +109,7 @@ func (b *Browser) Open(ctx context.Context, queue string) (deadletter.Cursor, er
 		if c.left, err = ready(channel, queue); err != nil {
 			return err
 		}
+		c.present = c.left
 		return channel.Close()
 	})
 	if err != nil {

@@ -232,3 +232,25 @@ func TestBrowserBlocked(t *testing.T) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
+
+// TestBrowserReturnsMessages opens a cursor directly after another one. The messages of that are there again.
+func TestBrowserReturnsMessages(t *testing.T) {
+	const n = 3
+	forEachQueueType(t, n, func(t *testing.T, b *Browser, q messaging.Queue) {
+		for range 10 {
+			c, err := b.Open(awaittest.Context(t), q.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Left() != n {
+				t.Errorf("%d messages are left, want %d", c.Left(), n)
+			}
+			for c.Next(awaittest.Context(t)) {
+				continue
+			}
+			if err := c.Close(awaittest.Context(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

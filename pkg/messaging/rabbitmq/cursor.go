@@ -24,6 +24,7 @@ type cursor struct {
 	queue   string
 	windows []*window
 	left    int
+	present int            // how many messages are ready once all windows are closed, unless others consume
 	current *amqp.Delivery // nil before the first Next and after Remove
 	message messaging.Message
 	before  bool // the quorum queue had delivered the current message before
@@ -61,6 +62,7 @@ func (c *cursor) Next(ctx context.Context) bool {
 	}
 	c.current, c.err = c.receive(ctx, w)
 	if c.current == nil {
+		c.present -= c.left // others have taken them
 		c.left = 0
 		return false
 	}
@@ -158,6 +160,7 @@ func (c *cursor) Remove() error {
 		c.err = fmt.Errorf("acknowledge: %w", err)
 	}
 	c.current = nil
+	c.present--
 	return c.err
 }
 
@@ -186,6 +189,7 @@ func (c *cursor) renew(ctx context.Context) error {
 		return err
 	}
 	c.renewed++
+	c.present++
 	return c.Remove()
 }
 
@@ -216,15 +220,20 @@ const (
 	returnInterval = 5 * time.Millisecond
 )
 
-// closeWindow closes w and, if there are others, waits until its messages are ready again. A quorum queue returns them only
-// when it notices the end of the channel, which may be later than the end of the next one.
+// closeWindow closes w, and waits until its messages are ready again, for the next window or cursor. A quorum queue returns them
+// only when it notices the end of the channel.
 func (c *cursor) closeWindow(w *window, others []*window) error {
-	if len(others) == 0 {
-		return w.channel.Close()
-	}
-	before, err := ready(others[0].channel, c.queue)
+	counter, err := c.browser.session.amqp.Channel()
 	if err != nil {
 		return err
+	}
+	defer func() { _ = counter.Close() }()
+	want := c.present
+	if len(others) > 0 { // only the last window is not full
+		if want, err = ready(counter, c.queue); err != nil {
+			return err
+		}
+		want += windowSize
 	}
 	if err := w.channel.Close(); err != nil {
 		return err
@@ -232,8 +241,7 @@ func (c *cursor) closeWindow(w *window, others []*window) error {
 	tick := time.NewTicker(returnInterval)
 	defer tick.Stop()
 	for deadline := time.Now().Add(returnPatience); time.Now().Before(deadline); <-tick.C {
-		// Only the last window is not full.
-		if now, err := ready(others[0].channel, c.queue); err != nil || now >= before+windowSize {
+		if now, err := ready(counter, c.queue); err != nil || now >= want {
 			return err
 		}
 	}
