@@ -29,9 +29,12 @@ type Publisher interface {
 // Sender sends messages without waiting for confirms.
 type Sender interface {
 	// Ensure declares q unless it exists. An existing queue with other settings is used as it is. Known queues are
-	// remembered until the connection is lost or a message to them is unroutable, so calling Ensure before each message
-	// costs nothing. The error wraps ErrUnavailable if the broker is away.
+	// remembered until the connection is lost, a message to them is unroutable, or Forget is called, so calling Ensure before
+	// each message costs nothing. The error wraps ErrUnavailable if the broker or the queue is away.
 	Ensure(ctx context.Context, q Queue) error
+	// Forget makes the next Ensure look whether a queue is still there. Call it when messages to the queue get no response: a
+	// broker may drop them silently while the queue's node is down.
+	Forget(queue string)
 	// Send returns once m is written to the connection. If the error wraps ErrUnavailable, m was not sent. If no queue takes
 	// m, the functions registered with OnReturn get it.
 	Send(ctx context.Context, queue string, m Message) error

@@ -219,6 +219,9 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 			}
 		case o.err != nil:
 			err = o.err
+			if errors.Is(err, context.DeadlineExceeded) {
+				c.broker.Forget(r.Queue) // it may be away, and then the next call is to fail at once
+			}
 		default:
 			var reply *Reply
 			if reply, err = protocol.DecodeReply(o.reply); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -324,6 +325,27 @@ func TestTimeouts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// After a call without a reply, the next one looks whether the queue is still there. A call that its caller cancels, and one
+// that was not sent, say nothing of the queue.
+func TestTimeoutForgetsTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var forgotten []string
+		b := &hooked{Broker: newBroker(t), forget: func(queue string) { forgotten = append(forgotten, queue) }}
+		c := startClient(t, b, ClientOptions{})
+		_, err := c.Do(t.Context(), &Request{Queue: "hangs"})
+		wantError(t, err, ErrTimeout)
+		_, err = c.Do(t.Context(), &Request{Queue: "late", Deadline: time.Now()})
+		wantError(t, err, ErrTimeout)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err = c.Do(ctx, &Request{Queue: "cancelled"})
+		wantError(t, err, context.Canceled)
+		if want := []string{"hangs"}; !slices.Equal(forgotten, want) {
+			t.Errorf("forgot %v, want %v", forgotten, want)
+		}
+	})
 }
 
 // A handler's call ends before the handler's deadline, so that the handler can still reply, unless it asked for a call that may

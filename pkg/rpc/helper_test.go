@@ -125,6 +125,15 @@ type hooked struct {
 	ensure func(ctx context.Context, q messaging.Queue) error
 	send   func(ctx context.Context, queue string, m messaging.Message) error
 	await  func(ctx context.Context) error // of all subscriptions
+	forget func(queue string)
+}
+
+func (h *hooked) Forget(queue string) {
+	if h.forget == nil {
+		h.Broker.Forget(queue)
+		return
+	}
+	h.forget(queue)
 }
 
 func (h *hooked) Subscribe(ctx context.Context, q messaging.Queue, handle messaging.Handler, options ...messaging.SubscribeOption,

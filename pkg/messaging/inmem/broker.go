@@ -136,6 +136,9 @@ func (b *Broker) ensure(ctx context.Context, q messaging.Queue) error {
 	return nil
 }
 
+// Forget implements messaging.Sender. Queues are never away, and Ensure remembers nothing.
+func (b *Broker) Forget(string) {}
+
 // Subscribe implements messaging.Subscriber.
 func (b *Broker) Subscribe(ctx context.Context, q messaging.Queue, h messaging.Handler,
 	options ...messaging.SubscribeOption) (messaging.Subscription, error) {

@@ -216,6 +216,13 @@ func (b *Broker) Ensure(ctx context.Context, q messaging.Queue) error {
 	return b.orClosed(s.declarer.ensure(ctx, q))
 }
 
+// Forget implements [messaging.Sender].
+func (b *Broker) Forget(queue string) {
+	if s, err := b.consuming.session(); err == nil {
+		s.declarer.doubt(queue)
+	}
+}
+
 // Inspect implements [messaging.Inspector].
 func (b *Broker) Inspect(ctx context.Context, queue string) (messages, consumers int, err error) {
 	if err := ctx.Err(); err != nil {

@@ -185,8 +185,10 @@ func TestLongClusterLosesHomeNode(t *testing.T) {
 	ctx := awaittest.Context(t)
 	classic, callback := testQueue(t), testQueue(t)
 	callback.Type = messaging.Quorum
-	if err := b.Ensure(ctx, classic); err != nil {
-		t.Fatal(err)
+	for _, b := range []*Broker{b, other} {
+		if err := b.Ensure(ctx, classic); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got, lost := make(chan string, 10), make(chan struct{})
 	subscribe := func(b *Broker) error {
@@ -231,8 +233,12 @@ func TestLongClusterLosesHomeNode(t *testing.T) {
 		delete(missing, id)
 	}
 
+	if err := other.Ensure(ctx, classic); err != nil {
+		t.Errorf("ensure a known queue, connected to another node: %v, want nil", err)
+	}
 	for range 2 {
 		for _, b := range []*Broker{b, other} {
+			b.Forget(classic.Name)
 			if err := b.Ensure(ctx, classic); !errors.Is(err, messaging.ErrUnavailable) || !strings.Contains(err.Error(), classic.Name) {
 				t.Errorf("ensure a queue whose node is away: %v, want ErrUnavailable", err)
 			}

@@ -42,6 +42,7 @@ type outcome struct {
 	err    error
 	expiry time.Time // of err
 	agreed bool      // the queue has the arguments it was declared with, its type among them
+	quorum bool      // it was declared as a quorum queue
 }
 
 const (
@@ -119,6 +120,15 @@ func (d *declarer) look(ctx context.Context, queue string) (amqp.Queue, error) {
 // forget makes the next ensure declare the queue again.
 func (d *declarer) forget(queue string) { d.known.Delete(queue) }
 
+// doubt is forget for a queue whose messages the broker may drop silently. For a quorum queue it refuses them. A refusal to
+// declare the queue stays remembered: calls that were sent before it may time out after it.
+func (d *declarer) doubt(queue string) {
+	v, _ := d.known.Load(queue)
+	if o, _ := v.(outcome); o.err == nil && !o.quorum {
+		d.forget(queue)
+	}
+}
+
 func (d *declarer) declare(q messaging.Queue) error {
 	if !d.mu.TryLock() {
 		// A declaration that takes long must not hold up the callers of a queue that was refused a moment ago.
@@ -144,7 +154,7 @@ func (d *declarer) declare(q messaging.Queue) error {
 		d.log.Warn("declare queue", "queue", q.Name, "error", err)
 	}
 	// What takes long holds up other declarations, so it is asked less often.
-	d.known.Store(q.Name, outcome{err, time.Now().Add(max(refusalExpiry, 5*time.Since(began))), agreed})
+	d.known.Store(q.Name, outcome{err, time.Now().Add(max(refusalExpiry, 5*time.Since(began))), agreed, q.Type == messaging.Quorum})
 	return err
 }
 

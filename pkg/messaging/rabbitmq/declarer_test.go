@@ -52,6 +52,31 @@ func TestEnsureDeclaresOncePerConnection(t *testing.T) {
 	}
 }
 
+// TestForget has the next Ensure look at a queue that was there. A refusal stays remembered.
+func TestForget(t *testing.T) {
+	b := newTestBroker(t, Options{})
+	q := testQueue(t)
+	b.Forget(q.Name) // not known yet
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
+		t.Fatal(err)
+	}
+	deleteQueue(t, b, q.Name)
+	b.Forget(q.Name)
+	if err := b.Ensure(awaittest.Context(t), q); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(awaittest.Context(t), q.Name, messaging.Message{}); err != nil {
+		t.Errorf("publish to the queue that was declared again: %v", err)
+	}
+	refusal := errors.New("its node is away")
+	_, s := sessions(t, b)
+	s.declarer.known.Store(q.Name, outcome{err: refusal, expiry: time.Now().Add(time.Hour)})
+	b.Forget(q.Name)
+	if err := b.Ensure(awaittest.Context(t), q); !errors.Is(err, refusal) {
+		t.Errorf("ensure after a refusal: %v, want the refusal", err)
+	}
+}
+
 // TestRefusedQueueDoesNotWait declares a queue that was refused before while another declaration takes long.
 func TestRefusedQueueDoesNotWait(t *testing.T) {
 	b := newTestBroker(t, Options{})

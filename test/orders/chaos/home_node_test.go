@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/warren/pkg/awaittest"
 	"example.com/warren/test/internal/system"
 )
 
@@ -44,4 +45,50 @@ func TestLongHomeNodeDown(t *testing.T) {
 	l.outage(t, killed, time.Now())
 	fault := fmt.Sprintf("the node with the classic queues is down (each call refused within %s)", slowest.Round(time.Millisecond))
 	l.finish(t, fault, ordersDatabase(s.Dir), size(system.Patience, 5*time.Second))
+}
+
+// TestLongRequestQueuesDown kills the node that holds the request queues alone: the gateway is connected to another node, which
+// holds its callback queue. The broker drops requests silently, so the calls of the first moments time out. Later ones fail at
+// once.
+func TestLongRequestQueuesDown(t *testing.T) {
+	c := startCluster(t)
+	connected, home := c.Nodes[0], c.Nodes[1]
+	first := suite.Via(home.Addr()).StartSystem(t, limitSetting)
+	first.API.Login(t, "demo").Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	for _, p := range first.Processes() {
+		p.Stop(t)
+	}
+	if _, err := home.Ctl(t.Context(), "delete_queue", callbackQueue); err != nil {
+		t.Fatal(err)
+	}
+	api := suite.Via(connected.Addr()).StartSystem(t, limitSetting).API.Login(t, "demo")
+	api.Want(t, http.StatusOK, http.MethodGet, "/v1/orders", "")
+	c.kill(home)
+	call := func() (r system.Response, took time.Duration) {
+		began := time.Now()
+		r, err := api.Call(t.Context(), http.MethodGet, "/v1/orders", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, time.Since(began)
+	}
+	awaittest.Until(t, "a refusal", func() bool {
+		r, took := call()
+		return r.Status == http.StatusServiceUnavailable && r.Header.Get("Retry-After") != "" && took < time.Second
+	})
+	for range 20 {
+		if r, took := call(); r.Status != http.StatusServiceUnavailable || took > time.Second {
+			t.Errorf("status %d after %s, want 503 at once", r.Status, took)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	if err := home.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	c.dead = nil
+	awaittest.Until(t, "a response", func() bool {
+		r, _ := call()
+		return r.Status == http.StatusOK
+	})
 }
