@@ -79,7 +79,7 @@ func TestTrace(t *testing.T) {
 		}
 	}
 	checkAttributes(t, spans[0], map[string]any{
-		"rpc.system.name": "warren", "rpc.method": "shop.buy", "rpc.response.status_code": "204",
+		"rpc.system.name": "amqp", "rpc.method": "shop.buy", "rpc.response.status_code": "204",
 		"messaging.system": "rabbitmq", "messaging.destination.name": "shop.buy",
 		"messaging.operation.name": "process", "messaging.operation.type": "process",
 		"messaging.message.id": "id-1", "messaging.message.conversation_id": "c-1", "messaging.message.body.size": int64(2),
@@ -88,7 +88,7 @@ func TestTrace(t *testing.T) {
 		"amqp.reply_to": "test.rpc.response", "amqp.type": "rpc.request", "amqp.user_id": "test",
 	})
 	checkAttributes(t, spans[1], map[string]any{
-		"rpc.system.name": "warren", "rpc.method": "orders.create", "rpc.response.status_code": "204",
+		"rpc.system.name": "amqp", "rpc.method": "orders.create", "rpc.response.status_code": "204",
 		"messaging.system": "rabbitmq", "messaging.destination.name": "orders.create",
 		"messaging.operation.name": "send", "messaging.operation.type": "send",
 		"messaging.message.id": spans[2].Attributes["messaging.message.id"], "messaging.message.conversation_id": "c-1",

@@ -72,7 +72,7 @@ func withoutSpans(next rpc.Func) rpc.Func { return next }
 // describe sets what is known of a request before it is handled.
 func describe(span trace.Span, request *rpc.Request, operation string) {
 	span.SetAttributes(
-		rpcSystem.String(rpcSystemWarren),
+		rpcSystem.String(rpcSystemAMQP),
 		RPCMethod.String(request.Queue),
 		messagingSystem.String(messagingSystemRabbitMQ),
 		MessagingDestination.String(request.Queue),

@@ -50,7 +50,7 @@ const (
 
 // The values of rpcSystem and messagingSystem.
 const (
-	rpcSystemWarren         = "warren"
+	rpcSystemAMQP           = "amqp"
 	messagingSystemRabbitMQ = "rabbitmq"
 )
 
