@@ -18,7 +18,8 @@ Each service reads its settings from environment variables when it starts. Each 
 RPC_TIMEOUT is --rpc-timeout. NAME_FILE names a file with the value of NAME, e.g. a mounted secret. A value that is not
 allowed ends the start with an error that names the variable. --help of a service prints its settings.
 
-Traces have OpenTelemetry's variables (OTEL_EXPORTER_OTLP_ENDPOINT …), which are not in these tables: [operations.md](operations.md#trace-requests).
+Traces have OpenTelemetry's variables (OTEL_EXPORTER_OTLP_ENDPOINT …), which are not in these tables:
+[operations.md](operations.md#trace-requests).
 
 ## Every service
 
