@@ -20,9 +20,7 @@ const beforeSignature = "&" + identitySignature + "="
 
 // SignIdentity returns the assertion of i: its form with the ID of an Ed25519 key and that key's signature (RFC 8032).
 func SignIdentity(i *Identity, keyID string, key crypto.Signer) (string, error) {
-	unsigned := *i
-	unsigned.Assertion = ""
-	signed := encodeIdentity(&unsigned).add(identityKey, keyID)
+	signed := encodeIdentity(i).add(identityKey, keyID)
 	if _, ok := key.Public().(ed25519.PublicKey); !ok {
 		return "", fmt.Errorf("sign identity: key %s is %T, not Ed25519", keyID, key)
 	}

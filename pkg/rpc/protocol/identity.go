@@ -38,12 +38,9 @@ const (
 	identitySignature = "signature"
 )
 
-// encodeIdentity writes the subject even if it is empty, so that the receiver refuses the identity instead of taking the
-// caller for unknown.
+// encodeIdentity leaves out the assertion. It writes the subject even if it is empty, so that the receiver refuses the identity
+// instead of taking the caller for unknown.
 func encodeIdentity(i *Identity) form {
-	if i.Assertion != "" {
-		return form(i.Assertion)
-	}
 	f := make(form, 0, 256)
 	f = f.add(identitySubject, i.Subject).addIf(identityUsername, i.Username).addIf(identityTokenID, i.TokenID)
 	for _, scope := range i.Scopes {

@@ -68,8 +68,12 @@ func (e Encoder) Request(r *Request, secret string, now time.Time) messaging.Mes
 	if r.Header[httpTraceparent] != nil {
 		encodeTrace(r.Header, now, headers)
 	}
-	if r.Identity != nil {
-		encodeIdentity(r.Identity).set(headers, headerIdentity)
+	switch i := r.Identity; {
+	case i == nil:
+	case i.Assertion != "":
+		headers[headerIdentity] = i.Assertion
+	default:
+		encodeIdentity(i).set(headers, headerIdentity)
 	}
 	if !r.Deadline.IsZero() {
 		headers[headerDeadline] = r.Deadline.UnixMilli()
