@@ -4,7 +4,6 @@ package app
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -113,5 +112,5 @@ func (a *Authenticator) Forget(token string) {
 
 func fingerprint(token string) string {
 	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
+	return string(sum[:])
 }

@@ -18,7 +18,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		active := s.metrics.active.WithLabelValues(methodLabel(c.Request().Method))
 		active.Inc()
 		defer active.Dec()
-		info := &requestInfo{id: uuid.NewString(), began: time.Now()}
+		info := &requestInfo{id: uuid.NewString(), began: time.Now(), remoteIP: c.RealIP()}
 		c.Set(requestInfoKey, info)
 		r := c.Request()
 		c.SetRequest(r.WithContext(rpc.WithCorrelationID(r.Context(), info.id)))
@@ -48,7 +48,7 @@ func (s *Server) log(c echo.Context, info *requestInfo, duration time.Duration) 
 		slog.Duration("duration", duration),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("correlation_id", info.id),
-		slog.String("remote_ip", c.RealIP()),
+		slog.String("remote_ip", info.remoteIP),
 	}
 	if info.identity != nil {
 		attributes = append(attributes, slog.String("subject", info.identity.Subject))

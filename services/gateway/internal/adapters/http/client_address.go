@@ -22,6 +22,9 @@ func (p proxies) contain(addr netip.Addr) bool {
 func clientAddress(trusted proxies) echo.IPExtractor {
 	return func(r *http.Request) string {
 		addr := parseAddress(r.RemoteAddr)
+		if len(r.Header[echo.HeaderXForwardedFor]) == 0 {
+			return addr.String()
+		}
 		forwarded := strings.Split(strings.Join(r.Header[echo.HeaderXForwardedFor], ","), ",")
 		for _, element := range slices.Backward(forwarded) {
 			if element = strings.TrimSpace(element); element == "" {
@@ -56,7 +59,10 @@ func (s *Server) dropClaimedTrace(next echo.HandlerFunc) echo.HandlerFunc {
 
 // parseAddress parses an address, of which proxies may also write the port. IPv6 addresses may have brackets.
 func parseAddress(s string) netip.Addr {
-	if host, _, err := net.SplitHostPort(s); err == nil {
+	if withPort, err := netip.ParseAddrPort(s); err == nil {
+		return withPort.Addr().Unmap().WithZone("")
+	}
+	if host, _, err := net.SplitHostPort(s); err == nil { // the port need not be a number (RFC 7239, section 6.3)
 		s = host
 	}
 	addr, _ := netip.ParseAddr(strings.Trim(s, "[]"))

@@ -35,12 +35,18 @@ func isOwnResponse(name string) bool {
 	return ownResponse[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Access-Control-")
 }
 
+// The values are shared by all responses, because net/http does not change them.
+var (
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+)
+
 // setDefaults sets the headers that every response has.
 func setDefaults(response http.Header, r *http.Request, id string) {
 	response.Set(headerCorrelationID, id)
-	response.Set(echo.HeaderCacheControl, "no-store")
+	response[echo.HeaderCacheControl] = noStore
 	// Without it, browsers guess the type, and may run a text that looks like a page.
-	response.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	response[echo.HeaderXContentTypeOptions] = noSniff
 	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 		// The connection must be closed after a request with Transfer-Encoding that also has a Content-Length or is HTTP/1.0
 		// (RFC 9112, section 6.1). net/http hides both facts, so any request that may be one closes it.
@@ -108,6 +114,9 @@ func isWritable(name string, values []string) bool {
 
 // namedByConnection returns the headers that the sender declares as hop-by-hop.
 func namedByConnection(header http.Header) map[string]bool {
+	if len(header["Connection"]) == 0 {
+		return nil
+	}
 	return canonicalSet(elements(header["Connection"])...)
 }
 

@@ -38,7 +38,7 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestB
 		Route:       h.Path,
 		Params:      params,
 		Query:       query,
-		Header:      forwardable(r.Header, h.forward, c.RealIP()),
+		Header:      forwardable(r.Header, h.forward, info.remoteIP),
 		Identity:    info.identity,
 		ContentType: r.Header.Get(echo.HeaderContentType),
 		Body:        bytes,

@@ -82,6 +82,7 @@ func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, erro
 type requestInfo struct {
 	id       string    // the correlation ID, in the response and in every message
 	began    time.Time // when the headers had arrived
+	remoteIP string    // the client's
 	deadline time.Time // for the token check and the call together
 	token    string
 	identity *rpc.Identity // nil: public route, or not checked yet
