@@ -53,10 +53,10 @@ func NewAuthenticator(validator TokenValidator, cache IdentityCache, ttl, timeou
 }
 
 // Authenticate returns the identity that token stands for, or ErrInvalidToken. Any other error means that the token could
-// not be checked, and the request must be refused. The identity is shared: it must not be changed.
+// not be checked by the deadline, and the request must be refused. The identity is shared: it must not be changed.
 //
 // Concurrent checks of one token share one call to the validator.
-func (a *Authenticator) Authenticate(ctx context.Context, token string) (*rpc.Identity, error) {
+func (a *Authenticator) Authenticate(ctx context.Context, token string, deadline time.Time) (*rpc.Identity, error) {
 	if token == "" || len(token) > rpc.MaxTokenBytes {
 		return nil, fmt.Errorf("%w: it has %d bytes", ErrInvalidToken, len(token))
 	}
@@ -64,6 +64,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (*rpc.Id
 	if identity := a.cache.Get(key); identity != nil && a.now().Before(identity.ExpiresAt) {
 		return identity, nil
 	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	check := a.checks.DoChan(key, func() (any, error) { return a.check(ctx, key, token) })
 	select {
 	case result := <-check:

@@ -14,6 +14,9 @@ import (
 	"example.com/warren/pkg/rpc"
 )
 
+// later returns a deadline that no test reaches.
+func later() time.Time { return time.Now().Add(time.Hour) }
+
 // cache is an IdentityCache that keeps every entry, and the time to live that each was given.
 type cache struct {
 	mu      sync.Mutex
@@ -90,7 +93,7 @@ func TestAuthenticateCachesTheResult(t *testing.T) {
 			v, c := &validator{f: valid(test.lifetime)}, newCache()
 			a := newAuthenticator(v, c, test.ttl)
 			for range 3 {
-				identity, err := a.Authenticate(t.Context(), "token")
+				identity, err := a.Authenticate(t.Context(), "token", later())
 				if err != nil || identity.Subject != "subject of token" {
 					t.Fatalf("got %+v, %v", identity, err)
 				}
@@ -124,7 +127,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 			v, c := &validator{f: test.f}, newCache()
 			a := newAuthenticator(v, c, time.Minute)
 			for range 2 { // a refusal is not cached
-				if identity, err := a.Authenticate(t.Context(), test.token); identity != nil || !errors.Is(err, test.want) {
+				if identity, err := a.Authenticate(t.Context(), test.token, later()); identity != nil || !errors.Is(err, test.want) {
 					t.Errorf("got %v, %v, want %v", identity, err, test.want)
 				}
 			}
@@ -146,11 +149,11 @@ func TestAuthenticateDoesNotTrustAnExpiredEntry(t *testing.T) {
 			return valid(time.Hour)(ctx, token)
 		}}
 		a := NewAuthenticator(v, newCache(), time.Hour, timeout, func() time.Time { return clock })
-		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
+		if _, err := a.Authenticate(t.Context(), "token", later()); err != nil {
 			t.Fatal(err)
 		}
 		clock, answer = now.Add(time.Hour), want
-		if _, err := a.Authenticate(t.Context(), "token"); !errors.Is(err, want) || v.calls != 2 {
+		if _, err := a.Authenticate(t.Context(), "token", later()); !errors.Is(err, want) || v.calls != 2 {
 			t.Errorf("at the token's expiry: %v after %d checks, want %v after 2", err, v.calls, want)
 		}
 	}
@@ -171,7 +174,7 @@ func TestConcurrentChecksShareOneCall(t *testing.T) {
 		first, leave := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() {
-			_, err := a.Authenticate(first, "token")
+			_, err := a.Authenticate(first, "token", later())
 			left <- err
 		}()
 		synctest.Wait()
@@ -179,7 +182,7 @@ func TestConcurrentChecksShareOneCall(t *testing.T) {
 		results := make(chan error)
 		for range others {
 			go func() {
-				_, err := a.Authenticate(t.Context(), "token")
+				_, err := a.Authenticate(t.Context(), "token", later())
 				results <- err
 			}()
 		}
@@ -217,7 +220,7 @@ func TestAbandonedCheckEnds(t *testing.T) {
 			var ctx context.Context
 			ctx, leave[i] = context.WithCancel(t.Context())
 			go func() {
-				_, err := a.Authenticate(ctx, "token")
+				_, err := a.Authenticate(ctx, "token", later())
 				left <- err
 			}()
 		}
@@ -233,7 +236,7 @@ func TestAbandonedCheckEnds(t *testing.T) {
 		}
 		synctest.Wait()
 		v.f = valid(time.Hour)
-		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
+		if _, err := a.Authenticate(t.Context(), "token", later()); err != nil {
 			t.Errorf("the next caller got %v", err)
 		}
 	})
@@ -243,7 +246,7 @@ func TestForget(t *testing.T) {
 	v := &validator{f: valid(time.Hour)}
 	a := newAuthenticator(v, newCache(), time.Hour)
 	for range 2 {
-		if _, err := a.Authenticate(t.Context(), "token"); err != nil {
+		if _, err := a.Authenticate(t.Context(), "token", later()); err != nil {
 			t.Fatal(err)
 		}
 		a.Forget("token")
@@ -265,13 +268,13 @@ func TestForgetDuringACheck(t *testing.T) {
 		a := newAuthenticator(v, c, time.Hour)
 		older := make(chan error)
 		go func() {
-			_, err := a.Authenticate(t.Context(), "token")
+			_, err := a.Authenticate(t.Context(), "token", later())
 			older <- err
 		}()
 		synctest.Wait()
 		a.Forget("token")
 		v.f = func(context.Context, string) (*rpc.Identity, error) { return nil, ErrInvalidToken }
-		if _, err := a.Authenticate(t.Context(), "token"); !errors.Is(err, ErrInvalidToken) {
+		if _, err := a.Authenticate(t.Context(), "token", later()); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("after the logout: %v, want ErrInvalidToken", err)
 		}
 		close(proceed)

@@ -39,7 +39,7 @@ type Caller interface {
 
 // Authenticator finds out who sent a token; *app.Authenticator implements it.
 type Authenticator interface {
-	Authenticate(ctx context.Context, token string) (*rpc.Identity, error)
+	Authenticate(ctx context.Context, token string, deadline time.Time) (*rpc.Identity, error)
 	Forget(token string)
 }
 

@@ -20,9 +20,7 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithDeadline(r.Context(), info.deadline)
-	defer cancel()
-	identity, err := h.server.authenticator.Authenticate(ctx, token)
+	identity, err := h.server.authenticator.Authenticate(r.Context(), token, info.deadline)
 	switch {
 	case errors.Is(err, app.ErrInvalidToken):
 		return problems.tokenInvalid.WithCause(err)
