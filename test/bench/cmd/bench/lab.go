@@ -57,6 +57,7 @@ type lab struct {
 
 	count          counting // nil: only what /proc says is measured
 	underCallgrind bool
+	logins         int // number of tokens; 0: enough for all callers
 }
 
 // newLab builds the programs of this repository and starts the broker.
