@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,8 @@ const (
 	quorumHost = "quorum"
 	// heldHost is the virtual host without a benchService.
 	heldHost = "held"
+	// sampledHost and tracedHost are the virtual hosts of systems that export traces.
+	sampledHost, tracedHost = "sampled", "traced"
 	// startTimeout bounds each start.
 	startTimeout = time.Minute
 )
@@ -54,6 +57,7 @@ type lab struct {
 	profiled  map[string]string // addresses by program if programs serve profiles, or else nil
 	settings  []string          // environment of every program, NAME=value
 	source    string            // root of the repository that the programs are built from
+	receiver  *http.Server      // of traces; nil: see traceReceiver
 
 	count          counting // nil: only what /proc says is measured
 	underCallgrind bool
@@ -92,6 +96,9 @@ func (l *lab) close() {
 	for _, p := range l.processes {
 		p.stop()
 	}
+	if l.receiver != nil {
+		_ = l.receiver.Close()
+	}
 	if l.node != nil {
 		_ = l.node.Close() // its folder is removed below
 	}
@@ -129,7 +136,7 @@ func (l *lab) program(name string) string { return filepath.Join(l.folder, "bin"
 
 func (l *lab) definitions() string { return filepath.Join(l.folder, "definitions.json") }
 
-// writeDefinitions writes production's broker definitions with two additional virtual hosts, benchUser, and the user of
+// writeDefinitions writes production's broker definitions with additional virtual hosts, benchUser, and the user of
 // benchService, whose queues the gateway may declare.
 func (l *lab) writeDefinitions() error {
 	data, err := os.ReadFile(filepath.Join(l.source, definitions))
@@ -153,7 +160,7 @@ func (l *lab) writeDefinitions() error {
 	d.Permissions = append(d.Permissions,
 		map[string]any{"user": benchService, "vhost": "/", "configure": own, "write": `^amq\.default$`, "read": own})
 	permissions := d.Permissions
-	for _, host := range []string{quorumHost, heldHost} {
+	for _, host := range []string{quorumHost, heldHost, sampledHost, tracedHost} {
 		for _, p := range permissions {
 			p = maps.Clone(p)
 			p["vhost"] = host

@@ -140,9 +140,10 @@ func machine() string {
 }
 
 func versions(ctx context.Context) string {
+	broker, _, _ := strings.Cut(output(ctx, "scripts/install-rabbitmq.sh"), ":") // "RabbitMQ 4.3.6: folder"
 	return strings.Join([]string{
 		runtime.Version(),
-		"RabbitMQ " + output(ctx, "dpkg-query", "--show", "--showformat=${Version}", "rabbitmq-server"),
+		broker,
 		output(ctx, "wrk", "-v"),
 		"commit " + output(ctx, "git", "describe", "--always", "--dirty"),
 	}, "; ")

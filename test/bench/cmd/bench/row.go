@@ -46,6 +46,8 @@ var starters = []starter{
 	{"gateway-quorum", "gateway, quorum queues", func(l *lab, ctx context.Context, r *row) error {
 		return l.startSystem(ctx, r, quorumHost, "RPC_QUEUE_TYPE=quorum")
 	}},
+	{"gateway-traced-1", "gateway, 1 % of requests traced", startTraced(sampledHost, "0.01")},
+	{"gateway-traced-100", "gateway, all requests traced", startTraced(tracedHost, "1")},
 	{"article", "article", (*lab).startArticle},
 	{"http", "http", (*lab).startHTTP},
 }
