@@ -32,6 +32,7 @@ const noCounter = "This machine has no counter of instructions (perf stat -e ins
 // variant is a commit to measure.
 type variant struct {
 	name, source string
+	broker       string                   // its version
 	results      map[string][]measurement // by row
 }
 
@@ -100,6 +101,7 @@ func (c *instructionsCommand) measure(ctx context.Context, variants []*variant, 
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 		defer labs[i].close()
+		v.broker = labs[i].node.Version()
 		labs[i].count, labs[i].underCallgrind = countAllocations(countByPerf), callgrind
 		if callgrind {
 			labs[i].count = labs[i].countByCallgrind
@@ -158,7 +160,7 @@ func (c *instructionsCommand) report(ctx context.Context, variants []*variant, c
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Instructions per request, %s\n\n- Machine: %s\n- Versions: %s\n"+
 		"- %d callers, %d rounds, %s of warm-up and %s measured for each\n",
-		time.Now().UTC().Format("2006-01-02 15:04 MST"), machine(), versions(ctx), c.Callers, c.Rounds, c.WarmUp, c.Duration)
+		time.Now().UTC().Format("2006-01-02 15:04 MST"), machine(), versions(ctx, variants[0].broker), c.Callers, c.Rounds, c.WarmUp, c.Duration)
 	if !counted {
 		b.WriteString("- " + noCounter + "\n")
 	}

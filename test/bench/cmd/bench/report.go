@@ -15,11 +15,11 @@ import (
 )
 
 // newReport returns the page in Markdown.
-func newReport(ctx context.Context, rows []*row, results map[key][]measurement, c *tableCommand) string {
+func newReport(ctx context.Context, broker string, rows []*row, results map[key][]measurement, c *tableCommand) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Calls over RabbitMQ, %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"))
 	fmt.Fprintf(&b, "- Machine: %s\n- Versions: %s\n- Command: `%s`\n- %d rounds in turns, %s of warm-up and %s measured for each\n\n",
-		machine(), versions(ctx), strings.Join(append([]string{"bench"}, os.Args[1:]...), " "), c.Rounds, c.WarmUp, c.Duration)
+		machine(), versions(ctx, broker), strings.Join(append([]string{"bench"}, os.Args[1:]...), " "), c.Rounds, c.WarmUp, c.Duration)
 	b.WriteString("| Row | Callers | Requests/s (min–max) | p50 ms | p99 ms | Errors / closed " +
 		"| CPU µs/request: gateway or client | broker | service " +
 		"| Writes/request: gateway or client | service | Resident MiB | of " + rows[0].name + " |\n")
@@ -139,11 +139,10 @@ func machine() string {
 	return fmt.Sprintf("%s, %d cores, %s/%s", model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 }
 
-func versions(ctx context.Context) string {
-	broker, _, _ := strings.Cut(output(ctx, "scripts/install-rabbitmq.sh"), ":") // "RabbitMQ 4.3.6: folder"
+func versions(ctx context.Context, broker string) string {
 	return strings.Join([]string{
 		runtime.Version(),
-		broker,
+		"RabbitMQ " + cmp.Or(broker, "unknown"),
 		output(ctx, "wrk", "-v"),
 		"commit " + output(ctx, "git", "describe", "--always", "--dirty"),
 	}, "; ")

@@ -53,7 +53,7 @@ func (c *tableCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	report := newReport(ctx, rows, results, c)
+	report := newReport(ctx, lab.node.Version(), rows, results, c)
 	if c.Growth {
 		report += growthReport(growths, held)
 	}
