@@ -39,10 +39,12 @@ func (c *chassis) startAdmin() (*admin, error) {
 	if c.config.AdminProfiling {
 		addProfiling(mux)
 	}
+	requests, cancel := context.WithCancel(context.Background())
 	a := &admin{
 		addr: listener.Addr().String(),
 		server: &http.Server{
 			Handler:           mux,
+			BaseContext:       func(net.Listener) context.Context { return requests },
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      30 * time.Second,
@@ -52,6 +54,7 @@ func (c *chassis) startAdmin() (*admin, error) {
 		},
 		served: make(chan struct{}),
 	}
+	a.server.RegisterOnShutdown(cancel) // a profile of minutes must not hold up the stop
 	go func() {
 		defer close(a.served)
 		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -69,7 +72,7 @@ func addProfiling(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 }
 
-// stop waits for the requests in flight until ctx ends.
+// stop ends the profiles in flight, and waits for all requests in flight until ctx ends.
 func (a *admin) stop(ctx context.Context) error {
 	if a.server == nil {
 		return nil

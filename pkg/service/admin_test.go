@@ -91,6 +91,35 @@ func TestAdminRejectsOtherRequests(t *testing.T) {
 	}
 }
 
+// A profile that is being taken ends with the service, instead of using up the time of the stop.
+func TestStopEndsProfiles(t *testing.T) {
+	i := servicetest.Start(t, service.Service{Name: "orders"}, inmem.New(), "--admin-profiling", "--stop-timeout=1h")
+	addr := i.AwaitStart()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/debug/pprof/profile?seconds=3600", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := make(chan int, 1)
+	go func() {
+		response, err := client.Do(request)
+		if err != nil {
+			taken <- 0
+			return
+		}
+		_ = response.Body.Close()
+		taken <- response.StatusCode
+	}()
+	awaittest.Until(t, "the profile", func() bool {
+		_, goroutines := get(t, addr, "/debug/pprof/goroutine?debug=2")
+		return strings.Contains(goroutines, "net/http/pprof.Profile(")
+	})
+	i.Cancel()
+	if status := awaittest.Receive(t, taken, "the end of the profile"); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	i.Stop()
+}
+
 func TestProfiling(t *testing.T) {
 	off := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New()).AwaitStart()
 	on := servicetest.Run(t, service.Service{Name: "orders"}, inmem.New(), "--admin-profiling").AwaitStart()
