@@ -85,17 +85,20 @@ func (b *measuredBroker) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value int, queue string) {
 		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(value), queue)
 	}
+	deadLetters := map[string]bool{} // several queues may share one
 	for _, q := range queues {
 		if messages, consumers, err := b.Inspect(ctx, q.Name); err == nil {
 			gauge(b.messages, messages, q.Name)
 			gauge(b.consumers, consumers, q.Name)
 		}
-		if q.DeadLetter == "" {
-			continue
+		if q.DeadLetter != "" {
+			deadLetters[q.DeadLetter] = true
 		}
+	}
+	for queue := range deadLetters {
 		// An adapter may declare the dead-letter queue with its first message.
-		if messages, _, err := b.Inspect(ctx, q.DeadLetter); err == nil || errors.Is(err, messaging.ErrUnroutable) {
-			gauge(b.deadMessages, messages, q.DeadLetter)
+		if messages, _, err := b.Inspect(ctx, queue); err == nil || errors.Is(err, messaging.ErrUnroutable) {
+			gauge(b.deadMessages, messages, queue)
 		}
 	}
 }

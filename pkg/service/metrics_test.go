@@ -125,3 +125,23 @@ func TestExemplars(t *testing.T) {
 	})
 	orders.Stop()
 }
+
+// Prometheus rejects a page with the same series twice.
+func TestSharedDeadLetterQueue(t *testing.T) {
+	module := fx.Invoke(func(l fx.Lifecycle, b messaging.Subscriber) {
+		l.Append(fx.StartHook(func(ctx context.Context) error {
+			for _, name := range []string{"orders.paid", "orders.sent"} {
+				q := messaging.Queue{Name: name, Durable: true, DeadLetter: "orders.dead"}
+				if _, err := b.Subscribe(ctx, q, func(context.Context, messaging.Message) error { return nil }); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	})
+	addr := servicetest.Run(t, service.Service{Name: "orders", Module: module}, inmem.New()).AwaitStart()
+	expectMetrics(t, addr,
+		`messaging_queue_consumers{messaging_destination_name="orders.paid"} 1`,
+		`messaging_queue_consumers{messaging_destination_name="orders.sent"} 1`,
+		`messaging_dead_letter_messages{messaging_destination_name="orders.dead"} 0`)
+}
