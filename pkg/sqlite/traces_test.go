@@ -46,6 +46,9 @@ func TestSpans(t *testing.T) {
 		if s.Attributes["db.system.name"] != "sqlite" || s.Kind != "CLIENT" {
 			t.Errorf("%s of kind %s has %v", s.Name, s.Kind, s.Attributes)
 		}
+		if len(s.Events) > 0 || s.StatusDescription != "" { // they would have the text of the error
+			t.Errorf("%s has the events %v and the status %q", s.Name, s.Events, s.StatusDescription)
+		}
 		text := func(name string) string { v, _ := s.Attributes[name].(string); return v }
 		got = append(got, statement{
 			s.Name, text("db.operation.name"), text("db.query.text"), text("error.type"), s.Failed,
