@@ -19,7 +19,7 @@ import (
 
 var asClient, asServer = trace.WithSpanKind(trace.SpanKindClient), trace.WithSpanKind(trace.SpanKindServer)
 
-// Client returns an interceptor that makes a span of each call, and passes the trace to the service. That of a nil t does nothing.
+// Client returns an interceptor that makes a span of each call, and passes the trace to the service. If t is nil, it does nothing.
 func (t *Traces) Client() rpc.Interceptor {
 	if t == nil {
 		return withoutSpans
@@ -44,8 +44,8 @@ func (t *Traces) Client() rpc.Interceptor {
 	}
 }
 
-// Server returns an interceptor that makes a span of each request that is handled. The span belongs to the trace of the
-// caller's, or begins a trace if the request names none. That of a nil t does nothing.
+// Server returns an interceptor that makes a span of each request that is handled. The span belongs to the caller's trace, or
+// begins one if the request names none. If t is nil, the interceptor does nothing.
 func (t *Traces) Server() rpc.Interceptor {
 	if t == nil {
 		return withoutSpans
@@ -94,7 +94,7 @@ func endCall(span trace.Span, reply *rpc.Reply, err error) {
 	span.SetStatus(codes.Error, "")
 }
 
-// setStatus gives the span no description: the text of an error may have what belongs to the user.
+// setStatus gives the span no description: the text of an error may have the user's data.
 func setStatus(span trace.Span, status int, failed bool) {
 	code := strconv.Itoa(status)
 	span.SetAttributes(RPCResponseStatusCode.String(code))
@@ -141,7 +141,7 @@ func wireAttributes(ctx context.Context) []attribute.KeyValue {
 	return attributes
 }
 
-// Text is an attribute whose value may be any bytes. OTLP can't carry text that is not UTF-8: the whole export would fail.
+// Text returns an attribute, with U+FFFD for bytes that are not UTF-8: they would make the whole export fail.
 func Text(key attribute.Key, value string) attribute.KeyValue { return key.String(validText(value)) }
 
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

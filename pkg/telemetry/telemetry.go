@@ -39,7 +39,7 @@ func Enabled() bool {
 
 func is(name, value string) bool { return strings.EqualFold(strings.TrimSpace(os.Getenv(name)), value) }
 
-// Service is what spans say about the service that they are of.
+// Service describes the service whose spans are recorded.
 type Service struct {
 	Name    string // unless OTEL_SERVICE_NAME is set
 	Version string
@@ -62,7 +62,7 @@ func Start(ctx context.Context, s Service) *Traces {
 	if !Enabled() {
 		return nil
 	}
-	// What the SDK has to say goes to functions that a process has one of. Each service of a process sets them.
+	// The SDK reports what is wrong to two global functions. In a process with several services, those of the last one count.
 	otel.SetLogger(logr.FromSlogHandler(s.Logger.Handler()))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { s.Logger.WarnContext(ctx, "opentelemetry", "error", err) }))
 
@@ -71,7 +71,7 @@ func Start(ctx context.Context, s Service) *Traces {
 		s.Logger.ErrorContext(ctx, "traces are off", "error", err)
 		return nil
 	}
-	// The error is about wrong variables, which WithResource below reports.
+	// The error is about wrong variables. WithResource below reports it too.
 	about, _ := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithHost(),
@@ -84,7 +84,7 @@ func Start(ctx context.Context, s Service) *Traces {
 	return t
 }
 
-// Provider makes tracers for spans of other kinds. Those of a nil t record nothing; see [IsOn].
+// Provider returns the provider of tracers for spans of other kinds. If t is nil, they record nothing; see [IsOn].
 func (t *Traces) Provider() trace.TracerProvider {
 	if t == nil {
 		return noop.NewTracerProvider()
