@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	"example.com/warren/cmd/warren/internal/services"
+	"example.com/warren/pkg/telemetry"
 	"example.com/warren/services/gateway"
 )
 
@@ -95,38 +95,36 @@ type request struct {
 // newRequest describes a trace by its first step: the span without a parent, or the earliest one whose parent is missing.
 func newRequest(t trace) request {
 	root := t.root()
-	status, _ := root.number(httpStatusKey)
+	status, _ := root.number(telemetry.HTTPResponseStatusCode)
 	out := request{
-		TraceID:  t.id.String(),
-		Name:     root.name,
-		Method:   root.text(httpMethodKey),
-		Route:    root.text(httpRouteKey),
-		Path:     root.text(pathKey),
+		TraceID:  t.id,
+		Name:     root.Name,
+		Method:   root.text(telemetry.HTTPRequestMethod),
+		Route:    root.text(telemetry.HTTPRoute),
+		Path:     root.text(telemetry.URLPath),
 		Status:   int(status),
-		Service:  root.service,
+		Service:  root.Service,
 		Started:  milliseconds(root.start),
 		Duration: root.duration(),
 		Spans:    len(t.spans),
 	}
 	for _, s := range t.spans {
-		if !slices.Contains(out.Services, s.service) {
-			out.Services = append(out.Services, s.service)
+		if !slices.Contains(out.Services, s.Service) {
+			out.Services = append(out.Services, s.Service)
 		}
-		out.Error = out.Error || s.status == "error"
+		out.Error = out.Error || s.Status == "error"
 	}
 	slices.Sort(out.Services)
 	return out
 }
 
 func (t trace) root() *span {
-	root := t.spans[0]
-	for _, s := range t.spans {
-		isRoot, hasRoot := s.parent == spanID{}, root.parent == spanID{}
-		if isRoot && !hasRoot || isRoot == hasRoot && (s.start < root.start || s.id == root.parent) {
-			root = s
+	return slices.MinFunc(t.spans, func(a, b *span) int {
+		if (a.Parent == "") != (b.Parent == "") {
+			return cmp.Compare(len(a.Parent), len(b.Parent))
 		}
-	}
-	return root
+		return cmp.Compare(a.start, b.start)
+	})
 }
 
 const (
@@ -182,46 +180,26 @@ func parseLimit(query url.Values, usual, most int) (int, error) {
 
 // hasStatus compares with a status such as 404, a class such as 4xx, "error", or "" for any.
 func hasStatus(r request, want string) bool {
-	switch {
-	case want == "":
-		return true
-	case want == "error":
-		return r.Error
-	case strings.HasSuffix(want, "xx"):
-		return strings.TrimSuffix(want, "xx") == fmt.Sprint(r.Status/100)
-	default:
-		return want == fmt.Sprint(r.Status)
-	}
+	return want == "" || want == "error" && r.Error || want == fmt.Sprint(r.Status) || want == fmt.Sprintf("%dxx", r.Status/100)
 }
 
 type (
 	spanView struct {
-		SpanID     string         `json:"span_id"`
-		ParentID   string         `json:"parent_id"`
-		Service    string         `json:"service"`
-		Name       string         `json:"name"`
-		Kind       string         `json:"kind"`
-		Offset     float64        `json:"offset_ms"`
-		Duration   float64        `json:"duration_ms"`
-		Queue      *float64       `json:"queue_ms"`
-		Status     string         `json:"status"`
-		Message    string         `json:"message"`
-		Attributes map[string]any `json:"attributes"`
-		Events     []eventView    `json:"events"`
+		span
+		Offset   float64     `json:"offset_ms"`
+		Duration float64     `json:"duration_ms"`
+		Queue    *float64    `json:"queue_ms"`
+		Events   []eventView `json:"events"`
 	}
 	eventView struct {
-		Name       string         `json:"name"`
-		Offset     float64        `json:"offset_ms"`
-		Attributes map[string]any `json:"attributes"`
+		event
+		Offset float64 `json:"offset_ms"`
 	}
 )
 
 // trace shows the spans of a trace, each after its parent.
 func (c *Console) trace(r *http.Request) (any, error) {
-	var id traceID
-	if n, err := hex.Decode(id[:], []byte(cut(r.PathValue("id"), 2*len(id)))); err != nil || n != len(id) {
-		return nil, fail(http.StatusNotFound, "a trace ID has 32 hexadecimal digits")
-	}
+	id := strings.ToLower(r.PathValue("id"))
 	t, ok := c.store.find(id)
 	if !ok {
 		return nil, fail(http.StatusNotFound, "the trace is unknown, or it was dropped for newer ones")
@@ -230,13 +208,13 @@ func (c *Console) trace(r *http.Request) (any, error) {
 	for _, s := range t.spans {
 		began, ended = min(began, s.start), max(ended, s.end)
 	}
-	views, callers := []spanView{}, map[spanID]*span{}
+	views, callers := []spanView{}, map[string]*span{}
 	for _, s := range inOrder(t.spans) {
-		callers[s.id] = s
-		views = append(views, newSpanView(s, callers[s.parent], began))
+		callers[s.ID] = s
+		views = append(views, newSpanView(s, callers[s.Parent], began))
 	}
 	return map[string]any{
-		"trace_id":    id.String(),
+		"trace_id":    id,
 		"started":     milliseconds(began),
 		"duration_ms": milliseconds(ended - began),
 		"spans":       views,
@@ -246,60 +224,43 @@ func (c *Console) trace(r *http.Request) (any, error) {
 
 // inOrder returns spans by time, but each after its parent. Clocks of machines differ, and a span may name any as its parent.
 func inOrder(spans []*span) []*span {
-	spans = slices.Clone(spans)
-	slices.SortStableFunc(spans, func(a, b *span) int { return cmp.Compare(a.start, b.start) })
-	children, known := map[spanID][]*span{}, map[spanID]bool{}
+	spans = slices.SortedStableFunc(slices.Values(spans), func(a, b *span) int { return cmp.Compare(a.start, b.start) })
+	children, waiting := map[string][]*span{}, map[string]bool{}
 	for _, s := range spans {
-		known[s.id] = true
-		children[s.parent] = append(children[s.parent], s)
+		children[s.Parent] = append(children[s.Parent], s)
+		waiting[s.ID] = true
 	}
 	var out []*span
-	done := map[spanID]bool{}
-	var visit func(s *span)
-	visit = func(s *span) {
-		if done[s.id] {
-			return
-		}
-		done[s.id] = true
-		out = append(out, s)
-		for _, child := range children[s.id] {
-			visit(child)
+	var visit func([]*span)
+	visit = func(list []*span) {
+		for _, s := range list {
+			if waiting[s.ID] {
+				delete(waiting, s.ID)
+				out = append(out, s)
+				visit(children[s.ID])
+			}
 		}
 	}
 	for _, s := range spans {
-		if !known[s.parent] {
-			visit(s)
+		if !waiting[s.Parent] {
+			visit([]*span{s})
 		}
 	}
-	for _, s := range spans {
-		visit(s) // what is left is in a circle
-	}
+	visit(spans) // what is left is in a circle
 	return out
 }
 
 // newSpanView describes a span whose parent is caller, or nil if that is missing.
 func newSpanView(s, caller *span, began int64) spanView {
-	view := spanView{
-		SpanID:     s.id.String(),
-		ParentID:   s.parent.String(),
-		Service:    s.service,
-		Name:       s.name,
-		Kind:       s.kind,
-		Offset:     milliseconds(s.start - began),
-		Duration:   s.duration(),
-		Status:     s.status,
-		Message:    s.message,
-		Attributes: s.attributes,
-		Events:     []eventView{},
-	}
-	if wait, ok := s.number(queueWaitKey); ok {
+	view := spanView{span: *s, Offset: milliseconds(s.start - began), Duration: s.duration(), Events: []eventView{}}
+	if wait, ok := s.number(telemetry.QueueWait); ok {
 		if caller != nil { // the message has its time in milliseconds, cut
 			wait = max(0, min(wait, milliseconds(s.start-caller.start)))
 		}
 		view.Queue = &wait
 	}
 	for _, e := range s.events {
-		view.Events = append(view.Events, eventView{e.name, milliseconds(e.time - began), e.attributes})
+		view.Events = append(view.Events, eventView{e, milliseconds(e.time - began)})
 	}
 	return view
 }
@@ -309,7 +270,7 @@ func (c *Console) correlation(r *http.Request) (any, error) {
 	if !ok {
 		return nil, fail(http.StatusNotFound, "no trace has this correlation ID")
 	}
-	return map[string]string{"trace_id": id.String()}, nil
+	return map[string]string{"trace_id": id}, nil
 }
 
 // route is a route of the gateway, with an example if its service has one.

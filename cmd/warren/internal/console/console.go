@@ -78,7 +78,7 @@ func Start(ctx context.Context, addr string, options Options) (*Console, error) 
 	c := &Console{
 		options: options,
 		store:   newStore(defaultLimits),
-		logs:    newLogBuffer(),
+		logs:    &logBuffer{},
 		cache:   queueCache{oldests: map[string]queueState{}, missing: map[string]time.Time{}},
 		decodes: make(chan struct{}, maxDecodes),
 		streams: make(chan struct{}, maxStreams),

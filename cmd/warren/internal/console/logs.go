@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,19 +17,16 @@ const (
 
 // logLine is a line of a service's log in slog's text form.
 type logLine struct {
-	trace traceID
+	trace string
 	text  string
 }
 
 // logBuffer keeps the last log lines that belong to a trace.
 type logBuffer struct {
 	mu    sync.Mutex // guards the fields below
-	lines []logLine  // a ring, once it is full
-	next  int        // index of the oldest in a full ring
+	lines []logLine  // oldest first
 	size  int        // bytes of text
 }
-
-func newLogBuffer() *logBuffer { return &logBuffer{} }
 
 // Log returns a writer for the log lines of services, in slog's text form. Those of traces that the console keeps are shown
 // with the trace. Each Write must have whole lines.
@@ -43,11 +39,8 @@ type LogWriter struct{ console *Console }
 func (w LogWriter) Write(p []byte) (int, error) {
 	for line := range bytes.Lines(p) {
 		_, id, found := bytes.Cut(line, []byte(" trace_id="))
-		var trace traceID
-		if n, err := hex.Decode(trace[:], id[:min(len(id), 2*len(trace))]); !found || err != nil || n != len(trace) {
-			continue
-		}
-		if len(line) <= maxLine && w.console.store.keeps(trace) {
+		trace := string(id[:min(len(id), 2*traceIDSize)])
+		if found && len(line) <= maxLine && w.console.store.keeps(trace) {
 			w.console.logs.add(logLine{trace, string(bytes.TrimSpace(line))})
 		}
 	}
@@ -57,17 +50,13 @@ func (w LogWriter) Write(p []byte) (int, error) {
 func (b *logBuffer) add(l logLine) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.lines = append(b.lines, l)
 	b.size += len(l.text)
-	if len(b.lines) < maxLines && b.size <= maxLogSize {
-		b.lines = append(b.lines, l)
-		return
+	for len(b.lines) > maxLines || b.size > maxLogSize {
+		b.size -= len(b.lines[0].text)
+		b.lines[0] = logLine{}
+		b.lines = b.lines[1:]
 	}
-	if b.next >= len(b.lines) {
-		b.next = 0
-	}
-	b.size -= len(b.lines[b.next].text)
-	b.lines[b.next] = l
-	b.next++
 }
 
 // entry is a log line as the page shows it.
@@ -80,12 +69,12 @@ type entry struct {
 }
 
 // of returns the lines of a trace, oldest first.
-func (b *logBuffer) of(id traceID) []entry {
+func (b *logBuffer) of(id string) []entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := []entry{}
-	for i := range b.lines {
-		if l := b.lines[(b.next+i)%len(b.lines)]; l.trace == id {
+	for _, l := range b.lines {
+		if l.trace == id {
 			out = append(out, parse(l.text))
 		}
 	}

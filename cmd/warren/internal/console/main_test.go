@@ -20,6 +20,7 @@ import (
 
 	"example.com/warren/pkg/awaittest"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
+	"example.com/warren/pkg/telemetry"
 )
 
 var brokerURL string
@@ -98,6 +99,19 @@ func get[T any](t *testing.T, c *Console, path string) T {
 	return out
 }
 
+// Names of attributes.
+const (
+	httpMethodKey  = string(telemetry.HTTPRequestMethod)
+	httpRouteKey   = string(telemetry.HTTPRoute)
+	httpStatusKey  = string(telemetry.HTTPResponseStatusCode)
+	pathKey        = string(telemetry.URLPath)
+	correlationKey = string(telemetry.ConversationID)
+	rpcMethodKey   = string(telemetry.RPCMethod)
+	rpcStatusKey   = string(telemetry.RPCResponseStatusCode)
+	destinationKey = string(telemetry.MessagingDestination)
+	queueWaitKey   = string(telemetry.QueueWait)
+)
+
 // step is a span of a test: its trace and its IDs are numbers.
 type step struct {
 	trace, id, parent byte
@@ -122,12 +136,12 @@ func (s step) encode() *tracepb.Span {
 		out.Status = &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: s.failed}
 	}
 	for name, value := range s.attributes {
-		out.Attributes = append(out.Attributes, attribute(name, value))
+		out.Attributes = append(out.Attributes, keyValue(name, value))
 	}
 	return out
 }
 
-func attribute(name string, value any) *commonpb.KeyValue {
+func keyValue(name string, value any) *commonpb.KeyValue {
 	v := &commonpb.AnyValue{}
 	switch value := value.(type) {
 	case string:
@@ -148,7 +162,7 @@ func export(t testing.TB, steps ...step) []byte {
 	data := &tracepb.TracesData{}
 	for _, s := range steps {
 		data.ResourceSpans = append(data.ResourceSpans, &tracepb.ResourceSpans{
-			Resource:   &resourcepb.Resource{Attributes: []*commonpb.KeyValue{attribute("service.name", s.service)}},
+			Resource:   &resourcepb.Resource{Attributes: []*commonpb.KeyValue{keyValue("service.name", s.service)}},
 			ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{s.encode()}}},
 		})
 	}

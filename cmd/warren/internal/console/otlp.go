@@ -1,10 +1,10 @@
 package console
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +22,9 @@ import (
 // Limits of what a program may send. A span is decoded by itself, after the sampler has seen its trace ID: a body full of
 // empty spans would otherwise take a hundred times its size.
 const (
-	maxBody = 8 << 20  // bytes, after decompression
-	maxSpan = 64 << 10 // bytes, encoded
+	maxBody    = 8 << 20  // bytes, after decompression
+	maxSpan    = 64 << 10 // bytes, encoded
+	maxObjects = 1 << 17  // in JSON, which is decoded as a whole
 )
 
 const (
@@ -93,21 +94,21 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 func (s *store) takeProto(body []byte) error {
 	return eachField(body, 1, func(resourceSpans []byte) error {
 		var resource resourcepb.Resource
-		if err := eachField(resourceSpans, 1, func(b []byte) error { return unmarshal(b, &resource, proto.Unmarshal) }); err != nil {
+		if err := eachField(resourceSpans, 1, func(b []byte) error { return unmarshal(b, &resource) }); err != nil {
 			return err
 		}
 		service := serviceOf(&resource)
 		return eachField(resourceSpans, 2, func(scopeSpans []byte) error {
 			return eachField(scopeSpans, 2, func(b []byte) error {
-				var id traceID
-				if err := eachField(b, 1, func(v []byte) error { copy(id[:], v); return nil }); err != nil {
+				var id string
+				if err := eachField(b, 1, func(v []byte) error { id = idOf(v, traceIDSize); return nil }); err != nil {
 					return err
 				}
 				if !s.admit(id) {
 					return nil
 				}
 				var decoded tracepb.Span
-				if err := unmarshal(b, &decoded, proto.Unmarshal); err != nil {
+				if err := unmarshal(b, &decoded); err != nil {
 					return err
 				}
 				s.add(newSpan(service, &decoded))
@@ -140,50 +141,34 @@ func eachField(message []byte, number protowire.Number, f func([]byte) error) er
 }
 
 // unmarshal decodes one message, which must be small.
-func unmarshal(b []byte, m proto.Message, decode func([]byte, proto.Message) error) error {
+func unmarshal(b []byte, m proto.Message) error {
 	if len(b) > maxSpan {
 		return fmt.Errorf("a span or resource has %d bytes, more than %d", len(b), maxSpan)
 	}
-	return decode(b, m)
+	return proto.Unmarshal(b, m)
 }
 
 // takeJSON is takeProto for the JSON form.
 func (s *store) takeJSON(body []byte) error {
-	var request struct {
-		ResourceSpans []struct {
-			Resource   json.RawMessage `json:"resource"`
-			ScopeSpans []struct {
-				Spans []json.RawMessage `json:"spans"`
-			} `json:"scopeSpans"`
-		} `json:"resourceSpans"`
+	if bytes.Count(body, []byte("{")) > maxObjects {
+		return fmt.Errorf("the body has more than %d objects", maxObjects)
 	}
-	if err := json.Unmarshal(body, &request); err != nil {
+	var request tracepb.TracesData
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, &request); err != nil {
 		return err
 	}
-	decode := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal
-	for _, r := range request.ResourceSpans {
-		var resource resourcepb.Resource
-		if len(r.Resource) > 0 {
-			if err := unmarshal(r.Resource, &resource, decode); err != nil {
-				return err
-			}
-		}
-		service := serviceOf(&resource)
-		for _, scope := range r.ScopeSpans {
-			for _, b := range scope.Spans {
-				var decoded tracepb.Span
-				if err := unmarshal(b, &decoded, decode); err != nil {
-					return err
-				}
-				decoded.TraceId, decoded.SpanId = fromHex(decoded.TraceId), fromHex(decoded.SpanId)
-				decoded.ParentSpanId = fromHex(decoded.ParentSpanId)
-				if added := newSpan(service, &decoded); s.admit(added.trace) {
-					s.add(added)
-				}
+	for _, r := range request.GetResourceSpans() {
+		for _, scope := range r.GetScopeSpans() {
+			for _, s := range scope.GetSpans() {
+				s.TraceId, s.SpanId, s.ParentSpanId = fromHex(s.GetTraceId()), fromHex(s.GetSpanId()), fromHex(s.GetParentSpanId())
 			}
 		}
 	}
-	return nil
+	encoded, err := proto.Marshal(&request)
+	if err != nil {
+		return err
+	}
+	return s.takeProto(encoded)
 }
 
 // fromHex undoes protojson's base64: OTLP has IDs in hex, and protobuf has bytes in base64. The lengths are multiples of four,

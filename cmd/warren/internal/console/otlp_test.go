@@ -36,7 +36,7 @@ func TestTrace(t *testing.T) {
 		if s.Queue != nil {
 			queue = fmt.Sprint(*s.Queue)
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s %s +%v %vms, queue %s", s.SpanID[:2], s.Service, s.Name, s.Kind, s.Offset, s.Duration, queue))
+		lines = append(lines, fmt.Sprintf("%s %s %s %s +%v %vms, queue %s", s.ID[:2], s.Service, s.Name, s.Kind, s.Offset, s.Duration, queue))
 	}
 	want := []string{
 		"01 gateway GET /v1/things/:id server +0 12ms, queue -",
@@ -63,7 +63,7 @@ func TestTrace(t *testing.T) {
 // TestQueueWait: a message's time is cut to the millisecond, so the wait may seem to begin before the call.
 func TestQueueWait(t *testing.T) {
 	caller := &span{start: 10_000_000}
-	s := &span{start: 10_100_000, attributes: map[string]any{queueWaitKey: 0.9}}
+	s := &span{start: 10_100_000, Attributes: map[string]any{queueWaitKey: 0.9}}
 	if got := *newSpanView(s, caller, 0).Queue; got != 0.1 {
 		t.Errorf("queue %v ms, want 0.1", got)
 	}
@@ -89,13 +89,18 @@ func TestJSON(t *testing.T) {
 	}
 	spans := get[traceResponse](t, c, "/api/traces/5b8efff798038103d269b633813fc60c").Spans
 	want := []spanView{{
-		SpanID: "eee19b7ec3c1b174", ParentID: "eee19b7ec3c1b173", Service: "node", Name: "a", Kind: "server", Duration: 1000,
-		Status: "error", Message: "bad", Attributes: map[string]any{"n": 7.0}, Events: []eventView{},
+		span: span{
+			ID: "eee19b7ec3c1b174", Parent: "eee19b7ec3c1b173", Service: "node", Name: "a", Kind: "server",
+			Status: "error", Message: "bad", Attributes: map[string]any{"n": 7.0},
+		},
+		Duration: 1000, Events: []eventView{},
 	}}
-	if diff := cmp.Diff(want, spans); diff != "" {
+	if diff := cmp.Diff(want, spans, cmp.AllowUnexported(spanView{}, span{})); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
 }
+
+const traceField = `"traceId":"5b8efff798038103d269b633813fc60c",`
 
 func jsonSpan(fields string) string {
 	return `{"resourceSpans":[{"scopeSpans":[{"spans":[{` + fields + `}]}]}]}`
@@ -123,7 +128,8 @@ func TestHostileBodies(t *testing.T) {
 		"no JSON":              {jsonType, "", "<html>", http.StatusBadRequest},
 		"other JSON":           {jsonType, "", `{"resourceSpans":{"a":1}}`, http.StatusBadRequest},
 		"deep JSON":            {jsonType, "", strings.Repeat(`{"resourceSpans":[`, 100_000), http.StatusBadRequest},
-		"huge span":            {jsonType, "", jsonSpan(`"name":"` + strings.Repeat("x", maxSpan) + `"`), http.StatusBadRequest},
+		"huge span":            {jsonType, "", jsonSpan(traceField + `"name":"` + strings.Repeat("x", maxSpan) + `"`), http.StatusBadRequest},
+		"many objects":         {jsonType, "", jsonSpan(strings.Repeat("},{", maxObjects)), http.StatusBadRequest},
 		"empty":                {protobufType, "", "", http.StatusOK},
 		"a span without an ID": {jsonType, "", jsonSpan(`"traceId":"07","name":"x"`), http.StatusOK},
 	} {
@@ -143,25 +149,25 @@ func TestHostileBodies(t *testing.T) {
 // TestSpanIsBounded: what one span may occupy does not follow from the sender.
 func TestSpanIsBounded(t *testing.T) {
 	long := strings.Repeat("é", maxText)
-	nested := attribute("nested", "end").GetValue()
+	nested := keyValue("nested", "end").GetValue()
 	for range 1000 {
 		nested = &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: &commonpb.ArrayValue{Values: []*commonpb.AnyValue{nested}}}}
 	}
 	decoded := &tracepb.Span{
 		Name: long, StartTimeUnixNano: 1<<64 - 1, EndTimeUnixNano: 1, Status: &tracepb.Status{Code: 7, Message: long}, Kind: 99,
-		Attributes: []*commonpb.KeyValue{nil, {Key: "nested", Value: nested}, attribute(long, long)},
+		Attributes: []*commonpb.KeyValue{nil, {Key: "nested", Value: nested}, keyValue(long, long)},
 	}
 	for i := range 1000 {
-		decoded.Attributes = append(decoded.Attributes, attribute(fmt.Sprint(i), i))
+		decoded.Attributes = append(decoded.Attributes, keyValue(fmt.Sprint(i), i))
 		decoded.Events = append(decoded.Events, &tracepb.Span_Event{Name: long, Attributes: decoded.Attributes[:1]})
 	}
 	s := newSpan("things", decoded)
-	if len(s.name) > maxName+4 || len(s.message) > maxText+4 || len(s.attributes) > maxAttributes || len(s.events) > maxEvents ||
+	if len(s.Name) > maxName+4 || len(s.Message) > maxText+4 || len(s.Attributes) > maxAttributes || len(s.events) > maxEvents ||
 		s.end != s.start {
-		t.Errorf("span with %d, %d, %d, %d, from %d to %d", len(s.name), len(s.message), len(s.attributes), len(s.events), s.start, s.end)
+		t.Errorf("span with %d, %d, %d, %d, from %d to %d", len(s.Name), len(s.Message), len(s.Attributes), len(s.events), s.start, s.end)
 	}
-	if s.status != "unset" || s.kind != "internal" {
-		t.Errorf("status %s, kind %s", s.status, s.kind)
+	if s.Status != "unset" || s.Kind != "internal" {
+		t.Errorf("status %s, kind %s", s.Status, s.Kind)
 	}
 	if s.size < maxText || s.size > 2*proto.Size(decoded) {
 		t.Errorf("%d bytes", s.size)
@@ -182,7 +188,7 @@ func TestCircle(t *testing.T) {
 // FuzzReceiver: no body makes the store exceed its limits, or the API fail on what it holds.
 func FuzzReceiver(f *testing.F) {
 	f.Add(export(f, listOrders...), false)
-	f.Add([]byte(jsonSpan(`"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"x"`)), true)
+	f.Add([]byte(jsonSpan(traceField+`"spanId":"eee19b7ec3c1b174","name":"x"`)), true)
 	l := limits{spans: 8, bytes: 8 << 10, traceSpans: 4, perSecond: 1 << 30}
 	f.Fuzz(func(t *testing.T, body []byte, isJSON bool) {
 		s := newStore(l)

@@ -29,7 +29,7 @@ func newSampler(limit int) *sampler {
 }
 
 // keep decides about a span. known says that the store has other spans of its trace.
-func (s *sampler) keep(id traceID, known bool, now time.Time) bool {
+func (s *sampler) keep(id string, known bool, now time.Time) bool {
 	s.adjust(now)
 	s.offered++
 	if !known && !s.wants(id) {
@@ -41,10 +41,10 @@ func (s *sampler) keep(id traceID, known bool, now time.Time) bool {
 	return true
 }
 
-func (s *sampler) hash(id traceID) uint64 { return maphash.Comparable(s.seed, id) }
+func (s *sampler) hash(id string) uint64 { return maphash.String(s.seed, id) }
 
 // wants reports whether a trace may begin now.
-func (s *sampler) wants(id traceID) bool {
+func (s *sampler) wants(id string) bool {
 	hash := s.hash(id)
 	return s.refused[hash%uint64(len(s.refused))] != hash && (s.share == 1 || float64(hash) < s.share*math.MaxUint64)
 }

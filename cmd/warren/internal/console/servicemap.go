@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
+	"example.com/warren/pkg/telemetry"
 	"example.com/warren/services/gateway"
 )
 
@@ -46,7 +49,7 @@ type sample struct {
 
 func (s *sample) add(of *span, weight float64) {
 	s.weight += weight
-	if of.status == "error" && !of.isRefusal() {
+	if of.Status == "error" && !of.isRefusal() {
 		s.failed += weight
 	}
 	s.durations = append(s.durations, of.duration())
@@ -54,7 +57,7 @@ func (s *sample) add(of *span, weight float64) {
 
 // isRefusal reports whether a service has refused a call for the caller's fault. It works as it should.
 func (s *span) isRefusal() bool {
-	status, err := strconv.Atoi(s.text(rpcStatusKey))
+	status, err := strconv.Atoi(s.text(telemetry.RPCResponseStatusCode))
 	return err == nil && status >= http.StatusBadRequest && status < http.StatusInternalServerError
 }
 
@@ -83,44 +86,48 @@ func sampleOf[K comparable](samples map[K]*sample, key K) *sample {
 // add adds the calls of a trace. A call is seen by both of its sides. The caller's span counts, if it names a queue: it is there
 // even if no service replies.
 func (m *serviceMap) add(t trace) {
-	spans, callees := map[spanID]*span{}, map[spanID]string{}
+	spans, callees := map[string]*span{}, map[string]string{}
 	for _, s := range t.spans {
-		spans[s.id] = s
+		spans[s.ID] = s
 		if s.isServed() {
-			callees[s.parent] = s.service
+			callees[s.Parent] = s.Service
 		}
 	}
 	for _, s := range t.spans {
-		queue, caller := s.queue(), spans[s.parent]
+		queue, caller := s.queue(), spans[s.Parent]
 		switch {
 		case s.isServed():
-			sampleOf(m.services, s.service).add(s, t.weight)
-			if caller != nil && caller.queue() == "" && caller.service != s.service {
-				sampleOf(m.edges, edge{caller.service, s.service, queue}).add(s, t.weight)
+			sampleOf(m.services, s.Service).add(s, t.weight)
+			if caller != nil && caller.queue() == "" && caller.Service != s.Service {
+				sampleOf(m.edges, edge{caller.Service, s.Service, queue}).add(s, t.weight)
 			}
-		case (s.kind == "client" || s.kind == "producer") && queue != "" && !strings.HasSuffix(queue, callbackSuffix):
-			to, ok := callees[s.id]
+		case (s.Kind == "client" || s.Kind == "producer") && queue != "" && !strings.HasSuffix(queue, callbackSuffix):
+			to, ok := callees[s.ID]
 			if !ok {
 				to, _, ok = strings.Cut(queue, ".")
 			}
 			if ok {
-				sampleOf(m.services, s.service)
+				sampleOf(m.services, s.Service)
 				sampleOf(m.services, to)
-				sampleOf(m.edges, edge{s.service, to, queue}).add(s, t.weight)
+				sampleOf(m.edges, edge{s.Service, to, queue}).add(s, t.weight)
 			}
 		}
 	}
 }
 
 // isServed reports whether the span is the service's side of a call.
-func (s *span) isServed() bool { return s.kind == "server" || s.kind == "consumer" }
+func (s *span) isServed() bool { return s.Kind == "server" || s.Kind == "consumer" }
 
 // queue returns the queue by which a span's message went, or "".
 func (s *span) queue() string {
-	if s.text(dbSystemKey)+s.text(oldDBKey) != "" {
+	if s.text("db.system.name")+s.text("db.system") != "" {
 		return ""
 	}
-	for _, key := range []string{destinationKey, rpcMethodKey, routingKey, oldRoutingKey} {
+	for _, key := range []attribute.Key{
+		telemetry.MessagingDestination, telemetry.RPCMethod,
+		// Of other instrumentations. A message to the default exchange has the queue as its routing key.
+		"messaging.rabbitmq.destination.routing_key", "messaging.rabbitmq.routing_key",
+	} {
 		if name := s.text(key); name != "" {
 			return name
 		}

@@ -29,9 +29,12 @@ func TestMap(t *testing.T) {
 		step{trace: 3, id: 2, parent: 1, service: "node", kind: server, end: 2 * time.Millisecond},
 		step{
 			trace: 3, id: 3, parent: 2, service: "node", kind: client,
-			attributes: map[string]any{dbSystemKey: "sqlite", rpcMethodKey: "no.queue"},
+			attributes: map[string]any{"db.system.name": "sqlite", rpcMethodKey: "no.queue"},
 		},
-		step{trace: 3, id: 4, parent: 2, service: "node", kind: tracepb.Span_SPAN_KIND_PRODUCER, attributes: map[string]any{routingKey: "jobs"}},
+		step{
+			trace: 3, id: 4, parent: 2, service: "node", kind: tracepb.Span_SPAN_KIND_PRODUCER,
+			attributes: map[string]any{"messaging.rabbitmq.routing_key": "jobs"},
+		},
 		step{
 			trace: 3, id: 5, parent: 4, service: "worker", kind: tracepb.Span_SPAN_KIND_CONSUMER,
 			attributes: map[string]any{destinationKey: "jobs"},
@@ -39,7 +42,7 @@ func TestMap(t *testing.T) {
 		// A reply.
 		step{
 			trace: 3, id: 6, parent: 5, service: "worker", kind: tracepb.Span_SPAN_KIND_PRODUCER,
-			attributes: map[string]any{routingKey: "node.rpc.response"},
+			attributes: map[string]any{"messaging.rabbitmq.routing_key": "node.rpc.response"},
 		},
 	)
 	got := get[mapResponse](t, c, "/api/map")
@@ -95,7 +98,7 @@ func TestMapOfSample(t *testing.T) {
 func TestMapOfRefusals(t *testing.T) {
 	for status, want := range map[string]float64{"404": 0, "500": 1, "": 1} {
 		var s sample
-		s.add(&span{status: "error", attributes: map[string]any{rpcStatusKey: status}}, 1)
+		s.add(&span{Status: "error", Attributes: map[string]any{rpcStatusKey: status}}, 1)
 		if got := s.rates(time.Second).ErrorShare; got != want {
 			t.Errorf("status %q: error share %v, want %v", status, got, want)
 		}

@@ -5,9 +5,8 @@ import (
 	"math"
 	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-
-	"example.com/warren/pkg/telemetry"
 )
 
 // Limits of one span. What is longer is cut.
@@ -22,91 +21,82 @@ const (
 	entrySize     = 96      // about what an attribute takes beside its texts
 )
 
-type (
-	traceID [16]byte
-	spanID  [8]byte
-)
-
-func (id traceID) String() string { return hex.EncodeToString(id[:]) }
-
-func (id spanID) String() string {
-	if id == (spanID{}) {
-		return ""
-	}
-	return hex.EncodeToString(id[:])
-}
-
-// span is one step of a trace.
+// span is one step of a trace. What the page is told about it has names in JSON.
 type span struct {
-	trace      traceID
-	id, parent spanID
-	service    string
-	name       string
-	kind       string
-	start, end int64  // Unix time in nanoseconds
-	status     string // ok, error or unset
-	message    string // of an error
-	attributes map[string]any
+	trace      string
+	start, end int64 // Unix time in nanoseconds
 	events     []event
 	size       int // about how many bytes it takes
+
+	ID         string         `json:"span_id"`
+	Parent     string         `json:"parent_id"` // "": none
+	Service    string         `json:"service"`
+	Name       string         `json:"name"`
+	Kind       string         `json:"kind"`
+	Status     string         `json:"status"`  // ok, error or unset
+	Message    string         `json:"message"` // of an error
+	Attributes map[string]any `json:"attributes"`
 }
 
 // event is something that happened during a span.
 type event struct {
-	name       string
-	time       int64
-	attributes map[string]any
+	time int64
+
+	Name       string         `json:"name"`
+	Attributes map[string]any `json:"attributes"`
 }
 
-var kinds = map[tracepb.Span_SpanKind]string{
-	tracepb.Span_SPAN_KIND_INTERNAL: "internal",
-	tracepb.Span_SPAN_KIND_SERVER:   "server",
-	tracepb.Span_SPAN_KIND_CLIENT:   "client",
-	tracepb.Span_SPAN_KIND_PRODUCER: "producer",
-	tracepb.Span_SPAN_KIND_CONSUMER: "consumer",
+// Names of the numbers of OTLP. The first is that of a number which is unknown.
+var (
+	kinds    = []string{"internal", "internal", "server", "client", "producer", "consumer"}
+	statuses = []string{"unset", "ok", "error"}
+)
+
+func nameOf(names []string, number int32) string {
+	if number < 0 || int(number) >= len(names) {
+		return names[0]
+	}
+	return names[number]
 }
 
-var statuses = map[tracepb.Status_StatusCode]string{
-	tracepb.Status_STATUS_CODE_OK:    "ok",
-	tracepb.Status_STATUS_CODE_ERROR: "error",
-}
-
-// newSpan returns a decoded span with everything in it bounded. An ID of the wrong length is zero.
+// newSpan returns a decoded span with everything in it bounded.
 func newSpan(service string, decoded *tracepb.Span) *span {
 	s := &span{
-		service: service,
-		name:    cut(decoded.GetName(), maxName),
-		kind:    kinds[decoded.GetKind()],
+		trace:   idOf(decoded.GetTraceId(), traceIDSize),
 		start:   nanoseconds(decoded.GetStartTimeUnixNano()),
-		status:  statuses[decoded.GetStatus().GetCode()],
-		message: cut(decoded.GetStatus().GetMessage(), maxText),
+		ID:      idOf(decoded.GetSpanId(), spanIDSize),
+		Parent:  idOf(decoded.GetParentSpanId(), spanIDSize),
+		Service: service,
+		Name:    cut(decoded.GetName(), maxName),
+		Kind:    nameOf(kinds, int32(decoded.GetKind())),
+		Status:  nameOf(statuses, int32(decoded.GetStatus().GetCode())),
+		Message: cut(decoded.GetStatus().GetMessage(), maxText),
 	}
 	s.end = max(s.start, nanoseconds(decoded.GetEndTimeUnixNano()))
-	setID(s.trace[:], decoded.GetTraceId())
-	setID(s.id[:], decoded.GetSpanId())
-	setID(s.parent[:], decoded.GetParentSpanId())
-	if s.kind == "" {
-		s.kind = "internal"
-	}
-	if s.status == "" {
-		s.status = "unset"
-	}
-	s.attributes, s.size = attributesOf(decoded.GetAttributes(), 0)
-	s.size += spanSize + len(s.name) + len(s.message)
+	s.Attributes, s.size = attributesOf(decoded.GetAttributes(), 0)
+	s.size += spanSize + len(s.Name) + len(s.Message)
 	events := decoded.GetEvents()
 	for _, e := range events[:min(len(events), maxEvents)] {
 		attributes, size := attributesOf(e.GetAttributes(), 0)
-		added := event{name: cut(e.GetName(), maxName), time: nanoseconds(e.GetTimeUnixNano()), attributes: attributes}
+		added := event{time: nanoseconds(e.GetTimeUnixNano()), Name: cut(e.GetName(), maxName), Attributes: attributes}
 		s.events = append(s.events, added)
-		s.size += entrySize + len(added.name) + size
+		s.size += entrySize + len(added.Name) + size
 	}
 	return s
 }
 
-func setID(id, value []byte) {
-	if len(value) == len(id) {
-		copy(id, value)
+// Bytes of IDs before they are written in hex.
+const (
+	traceIDSize = 16
+	spanIDSize  = 8
+)
+
+// idOf returns an ID in hex, or "" if it has not that size.
+func idOf(b []byte, size int) string {
+	if len(b) != size {
+		return ""
 	}
+	return hex.EncodeToString(b)
 }
 
 func nanoseconds(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
@@ -120,14 +110,14 @@ func cut(s string, limit int) string {
 }
 
 // text returns an attribute that is a string, or "".
-func (s *span) text(name string) string {
-	text, _ := s.attributes[name].(string)
+func (s *span) text(key attribute.Key) string {
+	text, _ := s.Attributes[string(key)].(string)
 	return text
 }
 
 // number returns an attribute that is a number, or 0.
-func (s *span) number(name string) (value float64, ok bool) {
-	switch n := s.attributes[name].(type) {
+func (s *span) number(key attribute.Key) (value float64, ok bool) {
+	switch n := s.Attributes[string(key)].(type) {
 	case int64:
 		return float64(n), true
 	case float64:
@@ -141,22 +131,3 @@ func (s *span) number(name string) (value float64, ok bool) {
 func (s *span) duration() float64 { return milliseconds(s.end - s.start) }
 
 func milliseconds(nanoseconds int64) float64 { return float64(nanoseconds) / 1e6 }
-
-// Names of attributes.
-const (
-	httpMethodKey  = string(telemetry.HTTPRequestMethod)
-	httpRouteKey   = string(telemetry.HTTPRoute)
-	httpStatusKey  = string(telemetry.HTTPResponseStatusCode)
-	pathKey        = string(telemetry.URLPath)
-	correlationKey = string(telemetry.ConversationID)
-	rpcMethodKey   = string(telemetry.RPCMethod)
-	rpcStatusKey   = string(telemetry.RPCResponseStatusCode)
-	destinationKey = string(telemetry.MessagingDestination)
-	queueWaitKey   = string(telemetry.QueueWait)
-
-	// Of other instrumentations. A message to the default exchange has the queue as its routing key.
-	routingKey    = "messaging.rabbitmq.destination.routing_key"
-	oldRoutingKey = "messaging.rabbitmq.routing_key"
-	dbSystemKey   = "db.system.name"
-	oldDBKey      = "db.system"
-)

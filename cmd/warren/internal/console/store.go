@@ -1,11 +1,12 @@
 package console
 
 import (
-	"container/list"
 	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"example.com/warren/pkg/telemetry"
 )
 
 // limits bound a store.
@@ -20,7 +21,7 @@ var defaultLimits = limits{spans: 50_000, bytes: 64 << 20, traceSpans: 1000, per
 
 // trace is the spans of one trace, in the order of their arrival.
 type trace struct {
-	id          traceID
+	id          string
 	arrived     time.Time // when its first span did
 	changed     uint64    // the store's count of changes at the last one
 	weight      float64   // how many traces it stands for
@@ -29,16 +30,16 @@ type trace struct {
 	correlation string // its correlation ID, or ""
 }
 
-// store keeps the traces that changed last.
+// store keeps the newest traces. Those that it returns are copies; they share their spans, of which none changes, with it.
 type store struct {
 	limits limits
 	now    func() time.Time
 
 	mu            sync.Mutex // guards all below, and all of the traces but their spans' content, which never changes
 	sampler       *sampler
-	traces        map[traceID]*list.Element // of *trace
-	byCorrelation map[string]traceID
-	order         *list.List // by changed
+	traces        map[string]*trace
+	byCorrelation map[string]string // trace IDs
+	order         []*trace          // by arrived
 	spans, size   int
 	changes       uint64
 	received      uint64  // spans
@@ -59,24 +60,18 @@ func newStore(l limits) *store {
 		limits:        l,
 		now:           time.Now,
 		sampler:       newSampler(l.perSecond),
-		traces:        map[traceID]*list.Element{},
-		byCorrelation: map[string]traceID{},
-		order:         list.New(),
+		traces:        map[string]*trace{},
+		byCorrelation: map[string]string{},
 	}
 }
 
-func traceOf(e *list.Element) *trace {
-	t, _ := e.Value.(*trace)
-	return t
-}
-
 // admit counts a span and reports whether to add it.
-func (s *store) admit(id traceID) bool {
+func (s *store) admit(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.received++
 	_, known := s.traces[id]
-	if id != (traceID{}) && s.sampler.keep(id, known, s.now()) {
+	if id != "" && s.sampler.keep(id, known, s.now()) {
 		return true
 	}
 	s.dropped++
@@ -84,7 +79,7 @@ func (s *store) admit(id traceID) bool {
 }
 
 // keeps reports whether spans of a trace would be added now.
-func (s *store) keeps(id traceID) bool {
+func (s *store) keeps(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, known := s.traces[id]
@@ -95,15 +90,15 @@ func (s *store) keeps(id traceID) bool {
 func (s *store) add(added *span) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	element := s.traces[added.trace]
-	if element == nil {
-		t := &trace{id: added.trace, arrived: s.now(), weight: 1 / s.sampler.share}
-		element = s.order.PushBack(t)
-		s.traces[t.id] = element
+	t := s.traces[added.trace]
+	if t == nil {
+		t = &trace{id: added.trace, arrived: s.now(), weight: 1 / s.sampler.share}
+		s.order = append(s.order, t)
+		s.traces[t.id] = t
 		s.arrivals += t.weight
 	}
-	t := traceOf(element)
-	if len(t.spans) >= s.limits.traceSpans || t.has(added.id) {
+	sentTwice := slices.ContainsFunc(t.spans, func(s *span) bool { return s.ID == added.ID })
+	if len(t.spans) >= s.limits.traceSpans || sentTwice {
 		s.dropped++
 		return
 	}
@@ -113,8 +108,7 @@ func (s *store) add(added *span) {
 	s.size += added.size
 	s.changes++
 	t.changed = s.changes
-	s.order.MoveToBack(element)
-	if id := added.text(correlationKey); id != "" && t.correlation == "" {
+	if id := added.text(telemetry.ConversationID); id != "" && t.correlation == "" {
 		t.correlation = id
 		s.byCorrelation[id] = t.id
 	}
@@ -126,19 +120,11 @@ func (s *store) add(added *span) {
 	}
 }
 
-func (t *trace) has(id spanID) bool {
-	for _, s := range t.spans {
-		if s.id == id {
-			return true
-		}
-	}
-	return false
-}
-
 func (s *store) removeOldest() {
 	s.evicted = true
-	t := traceOf(s.order.Front())
-	s.order.Remove(s.order.Front())
+	t := s.order[0]
+	s.order[0] = nil
+	s.order = s.order[1:]
 	delete(s.traces, t.id)
 	if s.byCorrelation[t.correlation] == t.id {
 		delete(s.byCorrelation, t.correlation)
@@ -148,36 +134,28 @@ func (s *store) removeOldest() {
 }
 
 // find returns a copy of a trace, or false.
-func (s *store) find(id traceID) (trace, bool) {
+func (s *store) find(id string) (trace, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	element := s.traces[id]
-	if element == nil {
+	t, ok := s.traces[id]
+	if !ok {
 		return trace{}, false
 	}
-	return traceOf(element).snapshot(), true
+	return *t, true
 }
 
-// snapshot copies t. The spans' content needs no copy.
-func (t *trace) snapshot() trace {
-	out := *t
-	out.spans = slices.Clip(t.spans)
-	return out
-}
-
-// newest returns up to limit traces that f accepts and that have changed since a change, those that changed last first. It also
+// newest returns up to limit traces that f accepts and that have changed since a change, those that arrived last first. It also
 // returns the last change.
 func (s *store) newest(since uint64, limit int, f func(trace) bool) ([]trace, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []trace
-	for e := s.order.Back(); e != nil && len(out) < limit; e = e.Prev() {
-		t := traceOf(e)
-		if t.changed <= since {
+	for _, t := range slices.Backward(s.order) {
+		if len(out) == limit {
 			break
 		}
-		if f(*t) {
-			out = append(out, t.snapshot())
+		if t.changed > since && f(*t) {
+			out = append(out, *t)
 		}
 	}
 	return out, s.changes
@@ -214,13 +192,13 @@ func (s *store) queueNames() []string {
 func (s *store) coveredSince() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if oldest := s.order.Front(); s.evicted && oldest != nil {
-		return traceOf(oldest).arrived
+	if s.evicted && len(s.order) > 0 {
+		return s.order[0].arrived
 	}
 	return s.began
 }
 
-func (s *store) correlated(id string) (traceID, bool) {
+func (s *store) correlated(id string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, ok := s.byCorrelation[id]

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,15 +18,12 @@ func newTestStore(l limits) (*store, *clock) {
 	return s, c
 }
 
-func numbered(n int) (id traceID) {
-	binary.BigEndian.PutUint64(id[8:], uint64(n)+1)
-	return id
-}
+func numbered(n int) string { return fmt.Sprintf("%032x", n+1) }
 
 // offer offers a span as the receiver does.
 func (s *store) offer(trace, n, size int) (kept bool) {
-	added := &span{trace: numbered(trace), size: size, attributes: map[string]any{correlationKey: fmt.Sprint(trace)}}
-	binary.BigEndian.PutUint64(added.id[:], uint64(n)+1)
+	attributes := map[string]any{correlationKey: fmt.Sprint(trace)}
+	added := &span{trace: numbered(trace), size: size, ID: fmt.Sprintf("%016x", n+1), Attributes: attributes}
 	if !s.admit(added.trace) {
 		return false
 	}
@@ -51,13 +47,13 @@ func TestStoreIsBounded(t *testing.T) {
 				t.Errorf("%d spans, want about %d", s.spans, want)
 			}
 			spans, size := 0, 0
-			for e := s.order.Front(); e != nil; e = e.Next() {
-				spans += len(traceOf(e).spans)
-				size += traceOf(e).size
+			for _, t := range s.order {
+				spans += len(t.spans)
+				size += t.size
 			}
-			if spans != s.spans || size != s.size || len(s.traces) != s.order.Len() || len(s.byCorrelation) != len(s.traces) {
+			if spans != s.spans || size != s.size || len(s.traces) != len(s.order) || len(s.byCorrelation) != len(s.traces) {
 				t.Errorf("%d spans with %d bytes, but it counts %d with %d; %d traces, %d in order, %d by correlation ID",
-					spans, size, s.spans, s.size, len(s.traces), s.order.Len(), len(s.byCorrelation))
+					spans, size, s.spans, s.size, len(s.traces), len(s.order), len(s.byCorrelation))
 			}
 			if _, ok := s.find(numbered(19_999 / 4)); !ok {
 				t.Error("the newest trace is gone")
@@ -146,7 +142,7 @@ func TestLogBuffer(t *testing.T) {
 			t.Fatalf("%d lines with %d bytes", len(c.logs.lines), c.logs.size)
 		}
 	}
-	lines := c.logs.of(traceID{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1})
+	lines := c.logs.of(id)
 	if last := lines[len(lines)-1].Message; last != fmt.Sprint(3*maxLines-1) {
 		t.Errorf("the last line is %s", last)
 	}

@@ -108,8 +108,7 @@ func (c *Console) try(r *http.Request) (any, error) {
 		out.Headers[name] = strings.Join(values, ", ")
 	}
 	if id, ok := c.store.correlated(out.CorrelationID); ok {
-		text := id.String()
-		out.TraceID = &text
+		out.TraceID = &id
 	}
 	return out, nil
 }
