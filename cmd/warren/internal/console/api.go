@@ -32,20 +32,20 @@ func fail(status int, format string, args ...any) error {
 func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		result, err := f(r)
-		if err == nil {
-			writeJSON(w, http.StatusOK, result)
+		if err != nil {
+			writeError(w, err)
 			return
 		}
-		e, ok := errors.AsType[apiError](err)
-		if !ok {
-			e = apiError{http.StatusInternalServerError, err.Error()}
-		}
-		writeError(w, e.status, e.text)
+		writeJSON(w, http.StatusOK, result)
 	}
 }
 
-func writeError(w http.ResponseWriter, status int, text string) {
-	writeJSON(w, status, map[string]string{"error": text})
+func writeError(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	if e, ok := errors.AsType[apiError](err); ok {
+		status = e.status
+	}
+	writeJSON(w, status, map[string]string{"error": err.Error()})
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
@@ -162,7 +162,8 @@ func parseFilter(query url.Values) (matches func(request) bool, limit int, err e
 	limit, err = parseLimit(query, defaultRequests, maxRequests)
 	return func(r request) bool {
 		return strings.Contains(strings.ToLower(r.Name+" "+r.Path), route) && (service == "" || slices.Contains(r.Services, service)) &&
-			r.Duration >= least && hasStatus(r, status)
+			r.Duration >= least &&
+			(status == "" || status == "error" && r.Error || status == fmt.Sprint(r.Status) || status == fmt.Sprintf("%dxx", r.Status/100))
 	}, limit, err
 }
 
@@ -176,11 +177,6 @@ func parseLimit(query url.Values, usual, most int) (int, error) {
 		return 0, fail(http.StatusBadRequest, "limit is not a positive number")
 	}
 	return min(limit, most), nil
-}
-
-// hasStatus compares with a status such as 404, a class such as 4xx, "error", or "" for any.
-func hasStatus(r request, want string) bool {
-	return want == "" || want == "error" && r.Error || want == fmt.Sprint(r.Status) || want == fmt.Sprintf("%dxx", r.Status/100)
 }
 
 type (

@@ -60,10 +60,8 @@ type Console struct {
 
 	browsing sync.Mutex // held by the one browser
 
-	listener net.Listener
-	server   *http.Server
-	cancel   context.CancelFunc // ends the event streams
-	served   chan struct{}      // closed when the server has ended
+	server *http.Server
+	serve  sync.WaitGroup
 }
 
 const (
@@ -82,7 +80,6 @@ func Start(ctx context.Context, addr string, options Options) (*Console, error) 
 		cache:   queueCache{oldests: map[string]queueState{}, missing: map[string]time.Time{}},
 		decodes: make(chan struct{}, maxDecodes),
 		streams: make(chan struct{}, maxStreams),
-		served:  make(chan struct{}),
 	}
 	if options.Gateway != "" {
 		var err error
@@ -90,39 +87,39 @@ func Start(ctx context.Context, addr string, options Options) (*Console, error) 
 			return nil, fmt.Errorf("the gateway's URL %q is not of the form http://host:port", options.Gateway)
 		}
 	}
-	if err := c.listen(ctx, addr); err != nil {
+	listener, err := c.listen(ctx, addr)
+	if err != nil {
 		return nil, fmt.Errorf("listen for the console: %w", err)
 	}
-	ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.server = &http.Server{
 		Handler:     c.guard(c.routes()),
 		ReadTimeout: readTimeout,
 		IdleTimeout: readTimeout,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	go func() {
-		defer close(c.served)
-		_ = c.server.Serve(c.listener)
-	}()
+	c.server.RegisterOnShutdown(cancel) // ends the event streams
+	c.serve.Go(func() { _ = c.server.Serve(listener) })
 	return c, nil
 }
 
-func (c *Console) listen(ctx context.Context, addr string) error {
+func (c *Console) listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.host = strings.ToLower(host)
-	if c.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", addr); err != nil {
-		return err
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
 	}
-	at, ok := c.listener.Addr().(*net.TCPAddr)
+	at, ok := listener.Addr().(*net.TCPAddr)
 	if !ok || !at.IP.IsLoopback() && c.options.Token == "" {
-		_ = c.listener.Close()
-		return fmt.Errorf("%s is not an address of the loopback interface: other machines may reach it, so give a --token", addr)
+		_ = listener.Close()
+		return nil, fmt.Errorf("%s is not an address of the loopback interface: other machines may reach it, so give a --token", addr)
 	}
 	c.port = fmt.Sprint(at.Port)
-	return nil
+	return listener, nil
 }
 
 // URL returns the address of the page.
@@ -136,21 +133,20 @@ func (c *Console) URL() string {
 
 // Close ends the event streams and stops serving.
 func (c *Console) Close() error {
-	c.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	err := c.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = c.server.Close()
 	}
-	<-c.served
+	c.serve.Wait()
 	return err
 }
 
 // routes returns the console's handlers.
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/traces", c.receive)
+	mux.HandleFunc("POST "+tracesPath, c.receive)
 	mux.HandleFunc("GET /api/events", c.events)
 	for pattern, f := range map[string]func(*http.Request) (any, error){
 		"GET /api/info":             c.info,

@@ -20,7 +20,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	case c.streams <- struct{}{}:
 		defer func() { <-c.streams }()
 	default:
-		writeError(w, http.StatusServiceUnavailable, "too many pages are open")
+		writeError(w, fail(http.StatusServiceUnavailable, "too many pages are open"))
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

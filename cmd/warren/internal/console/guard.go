@@ -23,7 +23,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
 		if reason := c.foreign(r); reason != "" {
-			writeError(w, http.StatusForbidden, reason)
+			writeError(w, fail(http.StatusForbidden, "%s", reason))
 			return
 		}
 		if c.options.Token == "" || c.isToken(bearer(r)) {
@@ -37,7 +37,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 			http.Redirect(w, r, "/", http.StatusSeeOther) // takes the token out of the address
 			return
 		}
-		writeError(w, http.StatusUnauthorized, "open the page with ?token=…, or send the header Authorization: Bearer …")
+		writeError(w, fail(http.StatusUnauthorized, "open the page with ?token=…, or send the header Authorization: Bearer …"))
 	})
 }
 
@@ -48,17 +48,14 @@ func (c *Console) foreign(r *http.Request) string {
 		return "the header Host names another server"
 	}
 	api := strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/v1/")
-	origin, given := r.Header["Origin"]
-	switch {
-	case given:
-		u, err := url.Parse(origin[0])
-		if err != nil || len(origin) > 1 || u.Host == "" || u.Host != r.Host {
-			return "the header Origin names another website"
-		}
-	case api && r.Method != http.MethodGet && r.URL.Path != "/v1/traces":
+	origin := r.Header.Get("Origin")
+	_, host, _ := strings.Cut(origin, "://")
+	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case origin != "" && host != r.Host:
+		return "the header Origin names another website"
+	case origin == "" && api && r.Method != http.MethodGet && r.URL.Path != tracesPath:
 		return "the header Origin is missing"
-	}
-	if site := r.Header.Get("Sec-Fetch-Site"); api && site != "" && site != "same-origin" && site != "none" {
+	case api && site != "" && site != "same-origin" && site != "none":
 		return "the request is from another website"
 	}
 	return ""

@@ -28,6 +28,7 @@ const (
 )
 
 const (
+	tracesPath   = "/v1/traces"
 	protobufType = "application/x-protobuf"
 	jsonType     = "application/json"
 )
@@ -35,38 +36,39 @@ const (
 // receive implements the path /v1/traces of OTLP/HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp.
 func (c *Console) receive(w http.ResponseWriter, r *http.Request) {
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	take := c.store.takeProto
-	switch contentType {
-	case protobufType:
-	case jsonType:
-		take = c.store.takeJSON
-	default:
-		writeError(w, http.StatusUnsupportedMediaType, "want "+protobufType+" or "+jsonType)
+	if err := c.take(w, r, contentType); err != nil {
+		writeError(w, err)
 		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	if contentType == jsonType {
+		_, _ = io.WriteString(w, "{}") // in protobuf, an empty message has no bytes
+	}
+}
+
+// take stores the spans of a request.
+func (c *Console) take(w http.ResponseWriter, r *http.Request, contentType string) error {
+	decode, ok := map[string]func([]byte) error{protobufType: c.store.takeProto, jsonType: c.store.takeJSON}[contentType]
+	if !ok {
+		return fail(http.StatusUnsupportedMediaType, "want %s or %s", protobufType, jsonType)
 	}
 	select {
 	case c.decodes <- struct{}{}:
 		defer func() { <-c.decodes }()
 	case <-r.Context().Done():
-		return
+		return r.Context().Err()
 	}
 	body, err := readBody(w, r)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return fail(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", maxBody)
+	}
 	if err == nil {
-		err = take(body)
+		err = decode(body)
 	}
-	tooLarge, unsupported := (*http.MaxBytesError)(nil), errors.Is(err, errors.ErrUnsupported)
-	switch {
-	case errors.As(err, &tooLarge):
-		writeError(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))
-	case unsupported:
-		writeError(w, http.StatusUnsupportedMediaType, err.Error())
-	case err != nil:
-		writeError(w, http.StatusBadRequest, err.Error())
-	case contentType == jsonType:
-		writeJSON(w, http.StatusOK, struct{}{})
-	default:
-		w.Header().Set("Content-Type", protobufType) // an empty message has no bytes
+	if err != nil && !errors.As(err, new(apiError)) {
+		return fail(http.StatusBadRequest, "%v", err)
 	}
+	return err
 }
 
 // readBody returns the decompressed body. Its error is a *http.MaxBytesError if that is too large.
@@ -81,13 +83,9 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		}
 		body = http.MaxBytesReader(nil, plain, maxBody)
 	default:
-		return nil, fmt.Errorf("content coding %q: %w", coding, errors.ErrUnsupported)
+		return nil, fail(http.StatusUnsupportedMediaType, "the console has no content coding %q", coding)
 	}
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return nil, fmt.Errorf("read the body: %w", err)
-	}
-	return text, nil
+	return io.ReadAll(body)
 }
 
 // takeProto stores the spans of an ExportTraceServiceRequest. The numbers are those of its fields.

@@ -62,10 +62,7 @@ type queueCache struct {
 // queues lists the queues of the routes, of the spans, and their dead-letter queues.
 func (c *Console) queues(*http.Request) (any, error) {
 	states, err := c.queueStates()
-	if err != nil {
-		return nil, brokerError(err)
-	}
-	return map[string]any{"queues": states}, nil
+	return map[string]any{"queues": states}, brokerError(err)
 }
 
 // queueStates looks at the queues, unless another page did so just now.
@@ -132,7 +129,7 @@ func (c *Console) oldest(ctx context.Context, state queueState) *float64 {
 		return last.Oldest
 	}
 	if state.Messages > 0 {
-		_ = c.withBrowser(ctx, func(b deadletter.Browser) error { // an error leaves the time unknown
+		_ = c.browse(ctx, state.Name, func(ctx context.Context, b deadletter.Browser) error { // an error leaves the time unknown
 			return dead.List(ctx, b, state.Name, 1, func(_ string, m messaging.Message) {
 				at := deadletter.DeathOf(m).Time
 				if at.IsZero() {
@@ -154,20 +151,11 @@ func unixMilli(t time.Time) *float64 {
 	return &ms
 }
 
-// withBrowser calls f with a browser. There is one at a time, since two would hide messages from each other.
-func (c *Console) withBrowser(ctx context.Context, f func(deadletter.Browser) error) error {
-	c.browsing.Lock()
-	defer c.browsing.Unlock()
-	b, err := c.options.Broker.Browse(ctx)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	return f(b)
-}
-
 // brokerError gives an error of the broker the status of its response.
 func brokerError(err error) error {
+	if err == nil {
+		return nil
+	}
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	switch {
 	case errors.Is(err, deadletter.ErrNoQueue):
@@ -197,12 +185,9 @@ type deadView struct {
 func newDeadView(key string, m messaging.Message) deadView {
 	death := deadletter.DeathOf(m)
 	body := m.Body[:min(len(m.Body), maxShownBody)]
-	for len(body) < len(m.Body) && len(body) > 0 && !utf8.RuneStart(m.Body[len(body)]) {
-		body = body[:len(body)-1]
-	}
 	view := deadView{
 		Key: key, ID: m.ID, Reason: death.Reason, Died: unixMilli(death.Time), FromQueue: death.Queue, Size: len(m.Body),
-		ContentType: m.ContentType, Headers: map[string]any{}, BodyIsText: utf8.Valid(body), Truncated: len(body) < len(m.Body),
+		ContentType: m.ContentType, Headers: map[string]any{}, BodyIsText: utf8.Valid(m.Body), Truncated: len(body) < len(m.Body),
 	}
 	for name, value := range m.Headers {
 		if _, err := json.Marshal(value); err != nil {
@@ -210,7 +195,7 @@ func newDeadView(key string, m messaging.Message) deadView {
 		}
 		view.Headers[name] = value
 	}
-	if view.Body = string(body); !view.BodyIsText {
+	if view.Body = strings.ToValidUTF8(string(body), ""); !view.BodyIsText { // the last character may have been cut
 		view.Body = fmt.Sprintf("% x", body)
 	}
 	return view
@@ -228,10 +213,7 @@ func (c *Console) deadLetters(r *http.Request) (any, error) {
 			messages = append(messages, newDeadView(key, m))
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"queue": queue, "messages": messages}, nil
+	return map[string]any{"queue": queue, "messages": messages}, err
 }
 
 // browse calls f with a browser for a dead-letter queue. Other queues are not browsed: that would take messages from consumers.
@@ -244,10 +226,14 @@ func (c *Console) browse(ctx context.Context, queue string, f func(context.Conte
 	}
 	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
 	defer cancel()
-	if err := c.withBrowser(ctx, func(b deadletter.Browser) error { return f(ctx, b) }); err != nil {
+	c.browsing.Lock() // two browsers would hide messages from each other
+	defer c.browsing.Unlock()
+	b, err := c.options.Broker.Browse(ctx)
+	if err != nil {
 		return brokerError(err)
 	}
-	return nil
+	defer b.Close()
+	return brokerError(f(ctx, b))
 }
 
 // changeDead replays or drops the messages of a queue that the body of a request selects.

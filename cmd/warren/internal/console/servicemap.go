@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -25,9 +26,7 @@ type (
 		rates
 	}
 	edgeView struct {
-		From  string `json:"from"`
-		To    string `json:"to"`
-		Queue string `json:"queue"`
+		edge
 		rates
 		Messages  *int `json:"messages"`
 		Consumers *int `json:"consumers"`
@@ -38,7 +37,11 @@ type (
 		P95        float64 `json:"p95_ms"`
 	}
 	// edge is a way by which a service calls another.
-	edge struct{ from, to, queue string }
+	edge struct {
+		From  string `json:"from"`
+		To    string `json:"to"`
+		Queue string `json:"queue"`
+	}
 )
 
 // sample collects what is known about a service or an edge.
@@ -160,21 +163,20 @@ func (c *Console) showMap(*http.Request) (any, error) {
 		sampleOf(m.services, service)
 	}
 	services, edges := []serviceView{}, []edgeView{}
-	for name, s := range m.services {
-		view := serviceView{Name: name, rates: s.rates(window)}
+	for _, name := range slices.Sorted(maps.Keys(m.services)) {
+		view := serviceView{Name: name, rates: m.services[name].rates(window)}
 		if up, ok := consumed[name]; ok {
 			view.Up = &up
 		}
 		services = append(services, view)
 	}
 	for e, s := range m.edges {
-		view := edgeView{From: e.from, To: e.to, Queue: e.queue, rates: s.rates(window)}
-		if q, ok := queues[e.queue]; ok && q.Error == "" {
+		view := edgeView{edge: e, rates: s.rates(window)}
+		if q, ok := queues[e.Queue]; ok && q.Error == "" {
 			view.Messages, view.Consumers = &q.Messages, &q.Consumers
 		}
 		edges = append(edges, view)
 	}
-	slices.SortFunc(services, func(a, b serviceView) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(edges, func(a, b edgeView) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Queue, b.Queue))
 	})

@@ -49,9 +49,9 @@ func TestMap(t *testing.T) {
 	near := cmpopts.EquateApprox(0.001, 0)
 	per := func(n float64) float64 { return n / got.Window }
 	edges := []edgeView{
-		{From: "gateway", To: "things", Queue: "things.get", rates: rates{per(2), 0.5, 1000}},
-		{From: "node", To: "worker", Queue: "jobs", rates: rates{Rate: per(1)}},
-		{From: "web", To: "node", rates: rates{per(1), 0, 2}},
+		{edge: edge{"gateway", "things", "things.get"}, rates: rates{per(2), 0.5, 1000}},
+		{edge: edge{"node", "worker", "jobs"}, rates: rates{Rate: per(1)}},
+		{edge: edge{"web", "node", ""}, rates: rates{per(1), 0, 2}},
 	}
 	if diff := cmp.Diff(edges, got.Edges, near, cmp.AllowUnexported(edgeView{})); diff != "" {
 		t.Errorf("edges (-want +got):\n%s", diff)

@@ -73,15 +73,44 @@ func (c *Console) try(r *http.Request) (any, error) {
 	case t.As != "" && (c.options.User == nil || t.As != c.options.User.Username):
 		return nil, fail(http.StatusBadRequest, "the console cannot log in as %s", t.As)
 	}
-	request, err := c.newGatewayRequest(r.Context(), t)
+	token := ""
+	if t.As != "" {
+		var err error
+		if token, err = c.logIn(r.Context()); err != nil {
+			return nil, err
+		}
+	}
+	out, err := c.ask(r.Context(), t, token)
 	if err != nil {
 		return nil, err
 	}
-	if t.As != "" {
-		token, err := c.logIn(r.Context())
-		if err != nil {
-			return nil, err
-		}
+	if token != "" && out.Status == http.StatusUnauthorized { // it was revoked
+		c.login.mu.Lock()
+		c.login.until = time.Time{}
+		c.login.mu.Unlock()
+	}
+	if id, ok := c.store.correlated(out.CorrelationID); ok {
+		out.TraceID = &id
+	}
+	return out, nil
+}
+
+// ask sends a request to the gateway, and to no other server.
+func (c *Console) ask(ctx context.Context, t tryRequest, token string) (*tryResponse, error) {
+	request, err := http.NewRequestWithContext(ctx, t.Method, c.gateway.Scheme+"://"+c.gateway.Host+t.Path, strings.NewReader(t.Body))
+	if err != nil {
+		return nil, fail(http.StatusBadRequest, "%v", err)
+	}
+	if request.URL.Host != c.gateway.Host {
+		return nil, fail(http.StatusBadRequest, "the path names another server")
+	}
+	if t.Body != "" {
+		request.Header.Set("Content-Type", jsonType)
+	}
+	for name, value := range t.Headers {
+		request.Header.Set(name, value)
+	}
+	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	began := time.Now()
@@ -90,45 +119,21 @@ func (c *Console) try(r *http.Request) (any, error) {
 		return nil, fail(http.StatusBadGateway, "send the request to the gateway: %v", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err != nil {
 		return nil, fail(http.StatusBadGateway, "read the gateway's response: %v", err)
 	}
-	if t.As != "" && response.StatusCode == http.StatusUnauthorized {
-		c.login.forget() // it was revoked
-	}
-	out := tryResponse{
-		Status: response.StatusCode, Headers: map[string]string{}, Body: string(text), Duration: milliseconds(time.Since(began).Nanoseconds()),
+	out := &tryResponse{
+		Status: response.StatusCode, Headers: map[string]string{}, Body: string(body), Duration: milliseconds(time.Since(began).Nanoseconds()),
 		CorrelationID: response.Header.Get("X-Correlation-Id"),
 	}
-	if !utf8.Valid(text) {
-		out.Body = fmt.Sprintf("% x", text)
+	if !utf8.Valid(body) {
+		out.Body = fmt.Sprintf("% x", body)
 	}
 	for name, values := range response.Header {
 		out.Headers[name] = strings.Join(values, ", ")
 	}
-	if id, ok := c.store.correlated(out.CorrelationID); ok {
-		out.TraceID = &id
-	}
 	return out, nil
-}
-
-// newGatewayRequest builds a request that can only go to the gateway.
-func (c *Console) newGatewayRequest(ctx context.Context, t tryRequest) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, t.Method, c.gateway.Scheme+"://"+c.gateway.Host+t.Path, strings.NewReader(t.Body))
-	if err != nil {
-		return nil, fail(http.StatusBadRequest, "%v", err)
-	}
-	if request.URL.Host != c.gateway.Host {
-		return nil, fail(http.StatusBadRequest, "the path names another server")
-	}
-	for name, value := range t.Headers {
-		request.Header.Set(name, value)
-	}
-	if t.Body != "" && request.Header.Get("Content-Type") == "" {
-		request.Header.Set("Content-Type", jsonType)
-	}
-	return request, nil
 }
 
 // logIn returns the user's token, and logs in if there is none.
@@ -142,30 +147,19 @@ func (c *Console) logIn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	request, err := c.newGatewayRequest(ctx, tryRequest{Method: http.MethodPost, Path: prefix + "/login", Body: string(credentials)})
+	response, err := c.ask(ctx, tryRequest{Method: http.MethodPost, Path: prefix + "/login", Body: string(credentials)}, "")
 	if err != nil {
 		return "", err
 	}
-	response, err := gatewayClient.Do(request)
-	if err != nil {
-		return "", fail(http.StatusBadGateway, "log in to the gateway: %v", err)
-	}
-	defer func() { _ = response.Body.Close() }()
 	var issued struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int64  `json:"expires_in"` // seconds
 	}
-	err = json.NewDecoder(io.LimitReader(response.Body, maxResponse)).Decode(&issued)
-	if response.StatusCode != http.StatusOK || err != nil || issued.AccessToken == "" {
-		return "", fail(http.StatusBadGateway, "log in to the gateway as %s: status %d", c.options.User.Username, response.StatusCode)
+	err = json.Unmarshal([]byte(response.Body), &issued)
+	if response.Status != http.StatusOK || err != nil || issued.AccessToken == "" {
+		return "", fail(http.StatusBadGateway, "log in to the gateway as %s: status %d", c.options.User.Username, response.Status)
 	}
 	c.login.token = issued.AccessToken
 	c.login.until = time.Now().Add(time.Duration(issued.ExpiresIn)*time.Second - tokenReserve)
 	return c.login.token, nil
-}
-
-func (l *login) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.until = time.Time{}
 }
