@@ -38,8 +38,9 @@ func inSeconds(a slog.Attr) slog.Attr {
 
 const correlationIDKey = "correlation_id"
 
-// requestHandler adds to each entry what its context says of the request: correlation ID, trace and span. A correlation ID
-// that the entry has already stays. It also replaces attributes: slog's own handlers are much slower when they do that.
+// requestHandler adds to each entry what its context says of the request: correlation ID, trace and span. They are part of
+// the group that slog.Logger.WithGroup has opened, if any. A correlation ID that the entry has already stays. The handler also
+// replaces attributes: slog's own handlers are much slower when they do that.
 type requestHandler struct {
 	slog.Handler
 	replace func(slog.Attr) slog.Attr

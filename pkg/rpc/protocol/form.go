@@ -18,7 +18,7 @@ func (f form) add(name, value string) form {
 	return append(f.escape(name), '=').escape(value)
 }
 
-// escape appends what url.QueryEscape returns, without a string of its own.
+// escape appends what url.QueryEscape returns, without allocating a string.
 func (f form) escape(s string) form {
 	for i := range len(s) {
 		switch c := s[i]; {

@@ -79,7 +79,7 @@ func sorted(words string) string {
 	return strings.Join(list, " ")
 }
 
-// TestHTML: the API escapes what could be markup, whoever reads its responses.
+// TestHTML sends markup in every field and expects the API to escape it.
 func TestHTML(t *testing.T) {
 	c := start(t, Options{})
 	const html = "<script>alert(1)</script>&"

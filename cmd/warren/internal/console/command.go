@@ -17,7 +17,7 @@ import (
 // Command is warren console.
 type Command struct {
 	Addr     string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address of the page and of the OTLP receiver (${default}); port 0 chooses a free one."`
-	Token    string `env:"WARREN_CONSOLE_TOKEN" help:"Whoever uses the console must present it. Needed unless the address is of the loopback interface."`
+	Token    string `env:"WARREN_CONSOLE_TOKEN" help:"Secret that the console asks for. Required unless the address is on the loopback interface."`
 	Gateway  string `placeholder:"URL" help:"The gateway for requests that users try, such as http://127.0.0.1:8080."`
 	As       string `placeholder:"USER" help:"Lets users of the page log in to the gateway as this user."`
 	Password string `env:"WARREN_PASSWORD" help:"The user's password. Default: the user's name, as in the demo."`

@@ -419,7 +419,7 @@ func testTry(t *testing.T, browser *browsertest.Browser) {
 
 	p.Choose("#route", "POST /v1/parcels")
 	p.Await(`document.querySelector("[name=body]").value.includes('"sku": "book"')`)
-	p.Choose("[name=as]", "nobody, without a token")
+	p.Choose("[name=as]", "no user, without a token")
 	p.Click(".try .primary")
 	p.AwaitText(".result pre", `"status": "placed"`)
 	if got := f.lastPost(tryPath); got["as"] != "" || !strings.Contains(fmt.Sprint(got["headers"]), "application/json") {

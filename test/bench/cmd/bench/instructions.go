@@ -92,7 +92,7 @@ func checkOut(ctx context.Context, commit string) (v *variant, remove func(), er
 	return &variant{name: commit, source: folder, results: map[string][]measurement{}}, remove, nil
 }
 
-// measure adds the measurements of all variants, in turns, each in a lab of its own.
+// measure adds the measurements of all variants, in turns, each in its own lab.
 func (c *instructionsCommand) measure(ctx context.Context, variants []*variant, callgrind bool) error {
 	labs, rows := make([]*lab, len(variants)), make([][]*row, len(variants))
 	for i, v := range variants {

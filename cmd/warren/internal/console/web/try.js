@@ -42,7 +42,7 @@ export async function tryIt({ main, query, signal }) {
     const ids = h("datalist", { id: "ids" }, [...seen].map((value) => h("option", { value })));
     const parameter = (name) => h("input", { required: true, list: "ids", name: `param:${name}`, autocomplete: "off" });
     const users = user && h("select", { name: "as" },
-      h("option", { value: user.username }, `user ${user.username}`), h("option", { value: "" }, "nobody, without a token"));
+      h("option", { value: user.username }, `user ${user.username}`), h("option", { value: "" }, "no user, without a token"));
     fields.replaceChildren(ids,
       ...r.params.map((name) => field(r, name, parameter(name), lastId(name))),
       r.method === "GET" ? field(r, "Query", h("input", { name: "query", placeholder: "name=value&name=value", autocomplete: "off" }))
