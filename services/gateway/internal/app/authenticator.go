@@ -66,13 +66,22 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string, deadline
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	check := a.checks.DoChan(key, func() (any, error) { return a.check(ctx, key, token) })
-	select {
-	case result := <-check:
-		identity, _ := result.Val.(*rpc.Identity)
-		return identity, result.Err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for {
+		began := false
+		check := a.checks.DoChan(key, func() (any, error) {
+			began = true
+			return a.check(ctx, key, token)
+		})
+		select {
+		case result := <-check:
+			if !began && errors.Is(result.Err, rpc.ErrTimeout) && ctx.Err() == nil {
+				continue // the check of an earlier request, which had less time left
+			}
+			identity, _ := result.Val.(*rpc.Identity)
+			return identity, result.Err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 

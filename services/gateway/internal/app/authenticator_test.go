@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,6 +201,38 @@ func TestConcurrentChecksShareOneCall(t *testing.T) {
 		}
 		if v.calls != 1 {
 			t.Errorf("%d calls for %d callers", v.calls, others+1)
+		}
+	})
+}
+
+// TestLateCallerChecksAgain: a caller that joins a check shortly before its time limit still gets its own time.
+func TestLateCallerChecksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checked atomic.Bool // the second check succeeds
+		v := &validator{f: func(ctx context.Context, token string) (*rpc.Identity, error) {
+			if checked.Swap(true) {
+				return valid(time.Hour)(ctx, token)
+			}
+			<-ctx.Done()
+			return nil, fmt.Errorf("check token: %w", rpc.ErrTimeout)
+		}}
+		a := newAuthenticator(v, newCache(), time.Minute)
+		left := make(chan error)
+		go func() {
+			_, err := a.Authenticate(t.Context(), "token", later())
+			left <- err
+		}()
+		time.Sleep(timeout - time.Millisecond)
+		served := make(chan error)
+		go func() {
+			_, err := a.Authenticate(t.Context(), "token", later())
+			served <- err
+		}()
+		if err := <-left; !errors.Is(err, rpc.ErrTimeout) {
+			t.Errorf("the caller that began the check got %v, want ErrTimeout", err)
+		}
+		if err := <-served; err != nil || v.calls != 2 {
+			t.Errorf("the late caller got %v after %d checks, want an identity after 2", err, v.calls)
 		}
 	})
 }
