@@ -122,6 +122,7 @@ export function requests({ main, query, signal, previous }) {
 
   async function find(event) {
     event.preventDefault();
+    clearTimeout(timer); // or the filters would replace the address of the trace
     const wanted = route.value.trim();
     if (!id.test(wanted)) return list.querySelector(".item")?.focus();
     try {
