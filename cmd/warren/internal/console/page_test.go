@@ -406,7 +406,7 @@ func testDead(t *testing.T, browser *browsertest.Browser) {
 func testTry(t *testing.T, browser *browsertest.Browser) {
 	f := newFixture(t)
 	p := browser.Open(t, f.URL+"/#/try", browsertest.Desktop)
-	p.Choose("#route", "GET /v1/parcels")
+	p.Await(`document.querySelector("#route")?.selectedOptions[0].text === "GET /v1/parcels"`) // something to see at once
 	p.Type("[name=query]", "limit=2")
 	p.Type("[name=headers]", "X-Test: yes")
 	p.Click(".try .primary")

@@ -90,6 +90,7 @@ export function milliseconds(ms) {
 }
 
 export const number = (n) => (n == null ? "–" : n.toLocaleString("en", { maximumFractionDigits: n < 10 ? 1 : 0 }));
+export const rate = (n) => (n > 0 && n < 0.1 ? "<0.1/s" : `${number(n)}/s`);
 export const percent = (share) => (share == null ? "–" : (share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0) + " %");
 export const plural = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 

@@ -1,7 +1,7 @@
 // Map: which service calls which, over which queue.
 
 import { get } from "./api.js";
-import { colour, empty, h, headings, milliseconds, notice, number, percent, plural, poll, setText, sync } from "./dom.js";
+import { colour, empty, h, headings, milliseconds, notice, number, percent, plural, poll, rate as perSecond, setText, sync } from "./dom.js";
 
 const alarming = 0.05; // share of errors
 
@@ -117,10 +117,10 @@ function makeCard(name) {
     const down = service.up === false;
     card.classList.toggle("down", down);
     setText(state, down ? "down" : service.up ? "up" : "");
-    setText(rate, `${number(service.rate)}/s`);
-    setText(errors, percent(service.error_share));
+    setText(rate, perSecond(service.rate));
+    setText(errors, percent(service.rate > 0 ? service.error_share : null));
     errors.className = service.error_share > alarming ? "bad" : "";
-    setText(p95, milliseconds(service.p95_ms));
+    setText(p95, milliseconds(service.rate > 0 ? service.p95_ms : null));
   };
   return card;
 }
@@ -135,7 +135,7 @@ function makeCall() {
     setText(queue, edge.queue);
     setText(between, `${edge.from} → ${edge.to}`);
     const consumers = edge.consumers === 0 ? "none" : number(edge.consumers);
-    const texts = [`${number(edge.rate)}/s`, percent(edge.error_share), milliseconds(edge.p95_ms), number(edge.messages), consumers];
+    const texts = [perSecond(edge.rate), percent(edge.error_share), milliseconds(edge.p95_ms), number(edge.messages), consumers];
     texts.forEach((text, i) => setText(cells[i + 1], text));
     cells[2].classList.toggle("bad", edge.error_share > alarming);
     cells[5].classList.toggle("bad", edge.consumers === 0);

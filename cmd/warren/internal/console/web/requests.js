@@ -12,6 +12,7 @@ export function requests({ main, query, signal, previous }) {
   const shown = new Map(); // by trace ID
   const waiting = new Map(); // arrived while the list pauses
   const hold = { button: false, pointer: false, focus: false };
+  let loads = 0;
   let loaded = false;
   let kept = 1; // the share of the traces
 
@@ -89,10 +90,11 @@ export function requests({ main, query, signal, previous }) {
 
   async function load() {
     const wanted = values();
+    const current = ++loads;
     loaded = false; // what arrives meanwhile waits
     try {
       const { requests } = await get("requests", { ...wanted, limit }, signal);
-      if (JSON.stringify(wanted) !== JSON.stringify(values())) return; // another load follows
+      if (current !== loads) return; // another load follows
       shown.clear();
       requests.forEach((r) => {
         shown.set(r.trace_id, r);
@@ -100,7 +102,7 @@ export function requests({ main, query, signal, previous }) {
       });
       loaded = true;
       error.show();
-      none.replaceChildren(...nothing(Object.values(wanted).some(Boolean)));
+      none.replaceChildren(...nothing(wanted));
       render();
     } catch (e) {
       if (!signal.aborted) error.show(e.message);
@@ -216,8 +218,9 @@ function row(key) {
   return item;
 }
 
-function nothing(filtered) {
-  if (filtered) {
+function nothing(filters) {
+  if (id.test(filters.route)) return [h("p", {}, "Enter opens the trace with this ID.")];
+  if (Object.values(filters).some(Boolean)) {
     const link = h("a", { href: "#/requests", onclick: clear }, "Clear the filters");
     return [h("p", {}, "No request matches these filters."), h("p", {}, link)];
   }

@@ -33,7 +33,8 @@ export async function tryIt({ main, query, signal }) {
   const about = h("p", { class: "hint" });
   form.append(label("Route", choose), about, fields, h("div", { class: "toolbar" }, send));
   const wanted = routes.findIndex((r) => `${r.method} ${r.path}` === query.get("route"));
-  choose.value = Math.max(0, wanted);
+  const listing = routes.findIndex((r) => r.method === "GET" && !r.public && r.params.length === 0);
+  choose.value = [wanted, listing, 0].find((i) => i >= 0);
   fill();
 
   function fill() {
