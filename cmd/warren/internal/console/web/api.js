@@ -17,7 +17,10 @@ async function send(url, options) {
   } catch (error) {
     throw options.signal?.aborted ? error : new Error("The console does not respond. Is it still running?");
   }
-  const body = await response.json().catch(() => ({}));
+  const body = await response.json().catch((error) => {
+    if (options.signal?.aborted) throw error;
+    return {};
+  });
   if (response.ok) return body;
   throw Object.assign(new Error(body.error ?? `The console responded with status ${response.status}.`), { status: response.status });
 }

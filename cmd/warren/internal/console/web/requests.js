@@ -80,11 +80,11 @@ export function requests({ main, query, signal, previous }) {
     options();
   }
 
-  function options() {
-    const names = [...services].sort();
-    if (service.options.length === names.length + 1) return;
-    const value = service.value || query.get("service") || "";
-    service.replaceChildren(...["", ...names].map((name) => h("option", { value: name }, name || "any service")));
+  // options offers the services that were seen, and the chosen one.
+  function options(value = service.value) {
+    const names = ["", ...[...new Set([...services, value])].filter(Boolean).sort()];
+    if (names.join() === [...service.options].map((option) => option.value).join()) return;
+    service.replaceChildren(...names.map((name) => h("option", { value: name }, name || "any service")));
     service.value = value;
   }
 
@@ -156,12 +156,8 @@ export function requests({ main, query, signal, previous }) {
     h("div", { class: "title" }, h("h1", {}, "Requests"), h("div", { class: "live-rate" },
       h("svg", { class: "spark", viewBox: "0 0 60 16", preserveAspectRatio: "none", "aria-hidden": "true" }, spark), rate, pause)),
     form, error, head, list, none);
-  options();
+  options(query.get("service") ?? "");
   for (const field of filters) field.value = query.get(field.name) ?? "";
-  if (query.get("service") && !service.value) {
-    service.append(h("option", { value: query.get("service") }, query.get("service")));
-    service.value = query.get("service");
-  }
 
   live.addEventListener("request", ({ detail }) => arrive(detail), { signal });
   live.addEventListener("stats", ({ detail }) => {
