@@ -421,6 +421,7 @@ func testTry(t *testing.T, browser *browsertest.Browser) {
 	p.Await(`document.querySelector("[name=body]").value.includes('"sku": "book"')`)
 	p.Choose("[name=as]", "no user, without a token")
 	p.Click(".try .primary")
+	p.Await(`!document.querySelector(".try .primary").disabled`) // the response has come
 	p.AwaitText(".result pre", `"status": "placed"`)
 	if got := f.lastPost(tryPath); got["as"] != "" || !strings.Contains(fmt.Sprint(got["headers"]), "application/json") {
 		t.Errorf("sent %v", got)

@@ -222,7 +222,7 @@ func TestLateCallerChecksAgain(t *testing.T) {
 			_, err := a.Authenticate(t.Context(), "token", later())
 			left <- err
 		}()
-		time.Sleep(timeout - time.Millisecond)
+		<-time.After(timeout - time.Millisecond)
 		served := make(chan error)
 		go func() {
 			_, err := a.Authenticate(t.Context(), "token", later())
