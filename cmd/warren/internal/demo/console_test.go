@@ -42,7 +42,7 @@ func tryConsole(t *testing.T, guide, broker string) {
 	url := consoleURL(t, guide)
 	var info struct{ Broker, Gateway string }
 	getJSON(t, url+"/api/info", &info)
-	if info.Broker != broker || !strings.Contains(guide, "\nWarren is up at "+info.Gateway+"\n") {
+	if info.Broker != broker || !strings.Contains(guide, " is up at "+info.Gateway+"\n") {
 		t.Errorf("info %+v", info)
 	}
 	id := ""

@@ -136,7 +136,7 @@ func TestGuideText(t *testing.T) {
 			const stop = "  # stop things, call it, and start it again within 5s: the call waits\n  kill 12347\n" +
 				"  curl -iw '\\n' $URL'/things?limit=5' -H \"Authorization: Bearer $TOKEN\" &\n  env things\n"
 			for part, want := range map[string]bool{
-				"\nOpen the console in a browser: http://127.0.0.1:8090\nWarren is up": true,
+				"\nOpen the console in a browser: http://127.0.0.1:8090\n": true,
 				examples: true, aligned: true, "valid for 15 minutes:": true,
 				stop: name == "processes", "# stop": name == "processes", "# list the queues": node != nil, "\n  warren call\n": node != nil,
 			} {
