@@ -110,13 +110,15 @@ export function requests({ main, query, signal, previous }) {
   }
 
   // filter keeps the filters in the address, so that they survive a visit to a trace.
+  let address = location.hash;
   let timer;
   function filter() {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      if (signal.aborted) return;
+      if (signal.aborted || location.hash !== address) return; // a trace is about to be shown
       const set = new URLSearchParams(Object.entries(values()).filter(([, value]) => value)).toString();
       window.history.replaceState(null, "", "#/requests" + (set && "?" + set));
+      address = location.hash;
       waiting.clear();
       load();
     }, 150);
@@ -124,7 +126,6 @@ export function requests({ main, query, signal, previous }) {
 
   async function find(event) {
     event.preventDefault();
-    clearTimeout(timer); // or the filters would replace the address of the trace
     const wanted = route.value.trim();
     if (!id.test(wanted)) return list.querySelector(".item")?.focus();
     try {
