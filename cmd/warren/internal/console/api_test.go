@@ -140,7 +140,7 @@ func TestPage(t *testing.T) {
 // stream reads server-sent events.
 type stream struct{ lines *bufio.Scanner }
 
-func (c *Console) subscribe(ctx context.Context, t *testing.T) (stream, int) {
+func (c *Console) subscribe(ctx context.Context, t testing.TB) (stream, int) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL()+"/api/events", http.NoBody)
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *Console) subscribe(ctx context.Context, t *testing.T) (stream, int) {
 }
 
 // next returns the data of the next event of that name.
-func (s stream) next(t *testing.T, name string) string {
+func (s stream) next(t testing.TB, name string) string {
 	t.Helper()
 	found := false
 	for s.lines.Scan() {

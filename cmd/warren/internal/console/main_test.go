@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // client keeps no connection, which would outlive the console.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-func start(t *testing.T, options Options) *Console {
+func start(t testing.TB, options Options) *Console {
 	t.Helper()
 	c, err := Start(t.Context(), "127.0.0.1:0", options)
 	if err != nil {
