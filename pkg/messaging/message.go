@@ -29,7 +29,7 @@ type Message struct {
 	// delivers again.
 	UserID string
 
-	// Headers hold values of these types only: nil, string, bool, integers, floats, time.Time, []byte, []any and
+	// Headers hold values of these types only: nil, string, bool, integers, finite floats, time.Time, []byte, []any and
 	// map[string]any. In delivered messages integers are int64, floats float64, and times UTC, cut to the second. The names CC,
 	// BCC, x-delivery-count, x-acquired-count and x-classic-delivery-count are reserved for the broker; delivered messages do
 	// not have them.

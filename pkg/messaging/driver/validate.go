@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"example.com/warren/pkg/messaging"
 )
@@ -104,7 +105,14 @@ func valueSize(value any, depth int) (int, error) {
 		return prefix + len(v), nil
 	case []byte:
 		return prefix + len(v), nil
-	case float32, float64, time.Time:
+	case float32:
+		return valueSize(float64(v), depth)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return 0, invalid("the float %v is not finite", v)
+		}
+		return number, nil
+	case time.Time:
 		return number, nil
 	case []any:
 		n, err := listSize(v, depth+1)
@@ -145,23 +153,43 @@ func listSize(list []any, depth int) (int, error) {
 
 // ValidateQueue returns an error that wraps messaging.ErrInvalidQueue if no broker can declare q.
 func ValidateQueue(q messaging.Queue) error {
+	if err := validateName(q.Name); err != nil {
+		return err
+	}
 	switch {
-	case q.Name == "":
-		return fmt.Errorf("%w: no name", messaging.ErrInvalidQueue)
-	case len(q.Name) > messaging.MaxHeaderNameBytes:
-		return fmt.Errorf("%w: a name of %d bytes, %d are allowed", messaging.ErrInvalidQueue, len(q.Name), messaging.MaxHeaderNameBytes)
 	case !q.Durable:
-		return fmt.Errorf("%w: %s is not durable", messaging.ErrInvalidQueue, q.Name)
+		return invalidQueue("%s is not durable", q.Name)
 	case q.Type != "" && q.Type != messaging.Classic && q.Type != messaging.Quorum:
-		return fmt.Errorf("%w: %s has the unknown type %q", messaging.ErrInvalidQueue, q.Name, q.Type)
+		return invalidQueue("%s has the unknown type %q", q.Name, q.Type)
 	case q.Type == messaging.Quorum && q.AutoDelete:
-		return fmt.Errorf("%w: %s is a quorum queue and can't be auto-delete", messaging.ErrInvalidQueue, q.Name)
-	case strings.HasPrefix(q.Name, "amq."):
-		return fmt.Errorf("%w: %s has the prefix amq., which is reserved for the broker", messaging.ErrInvalidQueue, q.Name)
+		return invalidQueue("%s is a quorum queue and can't be auto-delete", q.Name)
 	case q.Expiry < 0 || q.Expiry > messaging.MaxLifetime:
-		return fmt.Errorf("%w: %s has the expiry %s, not between 0 and %s", messaging.ErrInvalidQueue, q.Name, q.Expiry, messaging.MaxLifetime)
+		return invalidQueue("%s has the expiry %s, not between 0 and %s", q.Name, q.Expiry, messaging.MaxLifetime)
 	case q.DeliveryLimit < 0:
-		return fmt.Errorf("%w: %s has the negative delivery limit %d", messaging.ErrInvalidQueue, q.Name, q.DeliveryLimit)
+		return invalidQueue("%s has the negative delivery limit %d", q.Name, q.DeliveryLimit)
+	case q.DeadLetter != "":
+		return validateName(q.DeadLetter)
 	}
 	return nil
+}
+
+// validateName refuses what RabbitMQ refuses, and line breaks, which it silently removes from the names that it declares.
+func validateName(name string) error {
+	switch {
+	case name == "":
+		return invalidQueue("no name")
+	case len(name) > messaging.MaxHeaderNameBytes:
+		return invalidQueue("a name of %d bytes, %d are allowed", len(name), messaging.MaxHeaderNameBytes)
+	case !utf8.ValidString(name):
+		return invalidQueue("the name %q is not UTF-8", name)
+	case strings.ContainsAny(name, "\r\n"):
+		return invalidQueue("the name %q has a line break", name)
+	case strings.HasPrefix(name, "amq."):
+		return invalidQueue("%s has the prefix amq., which is reserved for the broker", name)
+	}
+	return nil
+}
+
+func invalidQueue(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", messaging.ErrInvalidQueue, fmt.Errorf(format, args...))
 }

@@ -33,6 +33,8 @@ func invalidMessages() map[string]messaging.Message {
 		"struct":           headers(struct{}{}),
 		"inner channel":    headers([]any{map[string]any{"c": make(chan int)}}),
 		"64 bits":          headers(uint64(math.MaxUint64)),
+		"infinite":         headers(math.Inf(-1)),
+		"not a number":     headers([]any{float32(math.NaN())}),
 		"contains itself":  {Headers: own},
 	}
 }
@@ -46,6 +48,9 @@ func (t *tester) invalidQueues() map[string]messaging.Queue {
 	return map[string]messaging.Queue{
 		"no name":            change(func(q *messaging.Queue) { q.Name = "" }),
 		"long name":          change(func(q *messaging.Queue) { q.Name = strings.Repeat("q", messaging.MaxHeaderNameBytes+1) }),
+		"malformed name":     change(func(q *messaging.Queue) { q.Name += "\xff" }),
+		"line break":         change(func(q *messaging.Queue) { q.Name += "\n" }),
+		"long dead letter":   change(func(q *messaging.Queue) { q.DeadLetter = strings.Repeat("q", messaging.MaxHeaderNameBytes+1) }),
 		"not durable":        change(func(q *messaging.Queue) { q.Durable = false }),
 		"type":               change(func(q *messaging.Queue) { q.Type = "stream" }),
 		"auto-delete quorum": change(func(q *messaging.Queue) { q.Type, q.AutoDelete = messaging.Quorum, true }),
