@@ -97,16 +97,24 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// Register adds the metrics of both pools to r. Call it after Open.
+// Register adds the metrics of both pools to r, named after the file, or after its path if r has a database of that name. Call
+// it after Open.
 func (db *DB) Register(r prometheus.Registerer) error {
-	name := strings.TrimSuffix(filepath.Base(db.path), filepath.Ext(db.path))
-	if err := errors.Join(
-		r.Register(collectors.NewDBStatsCollector(db.writer, name+" writer")),
-		r.Register(collectors.NewDBStatsCollector(db.reader, name+" reader")),
-	); err != nil {
+	err := db.register(r, strings.TrimSuffix(filepath.Base(db.path), filepath.Ext(db.path)))
+	if _, taken := errors.AsType[prometheus.AlreadyRegisteredError](err); taken {
+		err = db.register(r, db.path)
+	}
+	if err != nil {
 		return fmt.Errorf("register metrics of database %s: %w", db.path, err)
 	}
 	return nil
+}
+
+func (db *DB) register(r prometheus.Registerer, name string) error {
+	return errors.Join(
+		r.Register(collectors.NewDBStatsCollector(db.writer, name+" writer")),
+		r.Register(collectors.NewDBStatsCollector(db.reader, name+" reader")),
+	)
 }
 
 // Writer returns the pool for statements that write, and for transactions. A transaction holds the write lock from its

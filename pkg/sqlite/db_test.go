@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"example.com/warren/pkg/sqlite"
 )
@@ -332,6 +333,29 @@ func TestConnections(t *testing.T) {
 				t.Errorf("settings of the %s (-want +got):\n%s", name, diff)
 			}
 		}
+	}
+}
+
+// Two databases of a service may have the same file name.
+func TestRegister(t *testing.T) {
+	first, second := newDB(t), newDB(t)
+	registry := prometheus.NewRegistry()
+	for _, db := range []*sqlite.DB{first, second} {
+		if err := db.Register(registry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if n := len(family.GetMetric()); n != 4 {
+			t.Errorf("%s of %d pools, want 4", family.GetName(), n)
+		}
+	}
+	if err := second.Register(registry); err == nil || !strings.Contains(err.Error(), "test.db") {
+		t.Errorf("the same database again: %v, want an error that names it", err)
 	}
 }
 
