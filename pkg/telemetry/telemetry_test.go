@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,21 +41,13 @@ func TestEnabled(t *testing.T) {
 	}
 }
 
-// freeAddr returns an address that nothing listens on yet.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // A receiver that is down costs a counter and one line of the log, and its return another line.
 func TestReceiverDown(t *testing.T) {
-	addr := freeAddr(t)
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+addr)
+	receiver := telemetrytest.NewReceiver(t)
+	receiver.SetDown(true)
+	for name, value := range receiver.Environment() {
+		t.Setenv(name, value)
+	}
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "5")
 	var log servicetest.Log
 	var failed atomic.Int64
@@ -72,7 +63,7 @@ func TestReceiverDown(t *testing.T) {
 		end()
 		awaittest.Until(t, "a failed span", func() bool { return failed.Load() > before })
 	}
-	receiver := telemetrytest.NewReceiverAt(t, addr)
+	receiver.SetDown(false)
 	end()
 	receiver.Await(t, "a span", func(s []telemetrytest.Span) bool { return len(s) == 1 })
 	traces.Stop(t.Context())

@@ -4,13 +4,13 @@ package telemetrytest
 import (
 	"encoding/hex"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +38,7 @@ type Span struct {
 // Receiver is an OTLP/HTTP receiver.
 type Receiver struct {
 	server *httptest.Server
+	down   atomic.Bool
 
 	mu    sync.Mutex
 	spans []Span
@@ -46,24 +47,14 @@ type Receiver struct {
 // NewReceiver returns a receiver that listens until the test ends.
 func NewReceiver(t testing.TB) *Receiver {
 	t.Helper()
-	return NewReceiverAt(t, "127.0.0.1:0")
-}
-
-// NewReceiverAt is NewReceiver at an address.
-func NewReceiverAt(t testing.TB, addr string) *Receiver {
-	t.Helper()
 	r := new(Receiver)
-	r.server = httptest.NewUnstartedServer(r)
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = r.server.Listener.Close()
-	r.server.Listener = listener
-	r.server.Start()
+	r.server = httptest.NewServer(r)
 	t.Cleanup(r.server.Close)
 	return r
 }
+
+// SetDown makes r close each connection without a response, or receive again.
+func (r *Receiver) SetDown(down bool) { r.down.Store(down) }
 
 // Environment returns the variables that make a service export its spans to r, soon after they end.
 func (r *Receiver) Environment() map[string]string {
@@ -81,6 +72,12 @@ func ClearEnvironment() {
 
 // ServeHTTP implements http.Handler.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if r.down.Load() {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+		return
+	}
 	body, err := io.ReadAll(request.Body)
 	var export collector.ExportTraceServiceRequest
 	if err == nil {
