@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestReadme: the comments in the README name the statuses of the responses.
+// TestReadme: the comments in the README name the statuses of the responses, also when the requests are pasted again.
 func TestReadme(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
@@ -41,15 +41,16 @@ func TestReadme(t *testing.T) {
 	if err := os.Symlink(os.Args[0], filepath.Join(folder, "curl")); err != nil {
 		t.Fatal(err)
 	}
-	sh := exec.CommandContext(ctx, "sh", "-c", "URL="+url+"/v1\n"+lines)
+	const earlier, later = "\ndate() { echo 1; }\n", "\ndate() { echo 2; }\n"
+	sh := exec.CommandContext(ctx, "sh", "-c", "URL="+url+"/v1"+earlier+lines+later+lines)
 	sh.Env = append(os.Environ(), "PATH="+folder+string(os.PathListSeparator)+os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0")
 	sh.Stderr = t.Output()
 	out, err := sh.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Fields(string(out)); !slices.Equal(got, want) || len(want) < 8 {
-		t.Errorf("statuses %v, the README says %v", got, want)
+	if got := strings.Fields(string(out)); !slices.Equal(got, slices.Repeat(want, 2)) || len(want) < 8 {
+		t.Errorf("statuses of two runs %v, the README says %v", got, want)
 	}
 }
 
