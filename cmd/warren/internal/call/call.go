@@ -25,7 +25,7 @@ import (
 
 // Command is warren call.
 type Command struct {
-	Method   string        `arg:"" completion-predictor:"method" help:"The method, such as orders.getAll."`
+	Method   string        `arg:"" completion-predictor:"method" help:"The method, such as access-control.login."`
 	Query    pairs         `placeholder:"NAME=VALUE" help:"A parameter of the query; may be repeated."`
 	Param    pairs         `placeholder:"NAME=VALUE" help:"A parameter of the path; may be repeated."`
 	Header   pairs         `placeholder:"NAME=VALUE" help:"A header; may be repeated."`
@@ -42,7 +42,7 @@ type Command struct {
 // Help implements kong.HelpProvider.
 func (*Command) Help() string {
 	return "The body is printed as it arrived. The exit status is 0 after a reply of status 2xx. Example, with BROKER_URL set:\n\n" +
-		"  warren call orders.getAll --query limit=5 --as demo"
+		"  warren call billing.getAll --query limit=5 --as demo"
 }
 
 // Validate reports what kong does not.
@@ -89,13 +89,31 @@ func (c *Command) Run(ctx context.Context, k *kong.Context) error {
 	reply, err := c.call(ctx, client)
 	switch {
 	case errors.Is(err, rpc.ErrTimeout):
-		return fmt.Errorf("%w: waited for %s: is the service running? See also --timeout", err, c.Timeout)
+		return fmt.Errorf("%w: waited for %s: %s", err, c.Timeout, c.whyNoReply(ctx, b))
 	case errors.Is(err, messaging.ErrUnroutable):
 		return fmt.Errorf("%w: the broker has no such queue: is the name right, and has the service run?", err)
 	case err != nil:
 		return err
 	}
 	return c.print(k.Stdout, reply)
+}
+
+// whyNoReply tells a service that is down from a slow one. The messages of both wait in their queue.
+func (c *Command) whyNoReply(ctx context.Context, b messaging.Inspector) string {
+	queues := []string{c.Method}
+	if c.As != "" {
+		queues = []string{loginMethod, validateMethod, c.Method}
+	}
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	for _, queue := range queues {
+		if _, consumers, err := b.Inspect(ctx, queue); err != nil {
+			return "is the service running? See also --timeout"
+		} else if consumers == 0 {
+			return fmt.Sprintf("queue %s has no consumer: the service is not running", queue)
+		}
+	}
+	return "the service is running: see its log, and --timeout"
 }
 
 // existing does not declare the queues of methods: a misspelled one must not stay on the broker.
@@ -149,13 +167,15 @@ type (
 	}
 )
 
+const loginMethod, validateMethod = "access-control.login", "access-control.validateToken"
+
 // logIn returns the identity of a user, which access-control has signed.
 func logIn(ctx context.Context, client *rpc.Client, user, password string) (*rpc.Identity, error) {
-	issued, err := rpc.Call[credentials, accessToken](ctx, client, "access-control.login", credentials{user, password})
+	issued, err := rpc.Call[credentials, accessToken](ctx, client, loginMethod, credentials{user, password})
 	if err != nil {
 		return nil, err
 	}
-	return rpc.Call[token, *rpc.Identity](ctx, client, "access-control.validateToken", token{issued.AccessToken})
+	return rpc.Call[token, *rpc.Identity](ctx, client, validateMethod, token{issued.AccessToken})
 }
 
 func (c *Command) print(out io.Writer, reply *rpc.Reply) error {

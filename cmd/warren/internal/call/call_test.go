@@ -260,7 +260,7 @@ func TestCallbackQueue(t *testing.T) {
 	wantGone(<-replies)
 
 	_, err := warren(awaittest.Context(t), t, queue.Name, "--body=hang", "--timeout=100ms", "--broker-url="+brokerURL)
-	if !errors.Is(err, rpc.ErrTimeout) || !strings.Contains(err.Error(), "no reply in time: waited for 100ms: is the service running?") {
+	if !errors.Is(err, rpc.ErrTimeout) || !strings.Contains(err.Error(), "no reply in time: waited for 100ms: the service is running") {
 		t.Errorf("got %v", err)
 	}
 	wantGone(<-replies)
@@ -314,7 +314,7 @@ func TestRefusals(t *testing.T) {
 		"no broker":       {[]string{"a.b", "--broker-url=amqp://127.0.0.1:1,amqp://127.0.0.1:1"}, false, "connection refused"},
 		"silent broker":   {[]string{"a.b", "--broker-url=amqp://u:secret@" + silent.Addr().String()}, false, "connect to BROKER_URL"},
 		"no such method":  {[]string{missing, "--broker-url=" + brokerURL}, false, missing + ": message unroutable: the broker has no"},
-		"service is down": {[]string{idle.Name, "--broker-url=" + brokerURL, "--timeout=1ms"}, false, "is the service running?"},
+		"service is down": {[]string{idle.Name, "--broker-url=" + brokerURL, "--timeout=1ms"}, false, idle.Name + " has no consumer: the"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := warren(awaittest.Context(t), t, test.args...)

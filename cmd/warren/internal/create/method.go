@@ -19,10 +19,10 @@ import (
 type methodCommand struct {
 	change.Flags
 
-	Method   string   `arg:"" help:"The method, such as orders.refund."`
-	Route    string   `placeholder:"'POST /orders/:id/refund'" help:"HTTP method, and path below /v1. Its parameters are fields of the input."`
+	Method   string   `arg:"" help:"The method, such as billing.refund."`
+	Route    string   `placeholder:"'POST /invoices/:id/refund'" help:"HTTP method, and path below /v1. Its parameters are fields of the input."`
 	Input    []string `placeholder:"reason:string,amount:int" help:"More fields, in the body; with GET and DELETE in the query."`
-	Scope    string   `placeholder:"orders:write" help:"Scope that a token must have. Default: orders:read for GET, else orders:write, if a route of the service has it."`
+	Scope    string   `placeholder:"billing:write" help:"Scope that a token must have. Default: billing:read for GET, else billing:write, if a route of the service has it."`
 	Public   bool     `help:"Let requests in without a token."`
 	Internal bool     `help:"Add no route: only other services call the method."`
 }
@@ -33,7 +33,7 @@ func (*methodCommand) Help() string {
 the registration, and the route. The types of input fields are string, int, float, bool, time, []string and []int.
 
 Example:
-  warren new method orders.refund --route 'POST /orders/:id/refund' --input reason:string,amount:int`
+  warren new method billing.refund --route 'POST /invoices/:id/refund' --input reason:string,amount:int`
 }
 
 // maxMethod is such that no line is longer than the linter allows.
@@ -73,7 +73,7 @@ func (c *methodCommand) parse() (*method, error) {
 	name := methodForm.FindStringSubmatch(c.Method)
 	switch {
 	case name == nil || len(c.Method) > maxMethod:
-		return nil, change.Refuse("method %q: want a service and a name in camel case, such as orders.refund, and no more than %d letters",
+		return nil, change.Refuse("method %q: want a service and a name in camel case, such as billing.refund, and no more than %d letters",
 			c.Method, maxMethod)
 	case token.IsKeyword(name[2]):
 		return nil, change.Refuse("method %q: %s is a keyword of Go", c.Method, name[2])
@@ -82,13 +82,13 @@ func (c *methodCommand) parse() (*method, error) {
 	case !c.Internal && c.Route == "":
 		return nil, change.Refuse("set --route, such as --route 'POST /%s/:id/%s', or --internal", name[1], strcase.ToKebab(name[2]))
 	case !c.Internal && !routeForm.MatchString(c.Route):
-		return nil, change.Refuse("route %q: want GET, POST, PUT, PATCH or DELETE and a path, such as 'POST /orders/:id/refund'", c.Route)
+		return nil, change.Refuse("route %q: want GET, POST, PUT, PATCH or DELETE and a path, such as 'POST /invoices/:id/refund'", c.Route)
 	case strings.Contains(c.Route+"/", " /v1/"):
 		return nil, change.Refuse("route %q: leave out /v1, which all routes begin with", c.Route)
 	case c.Public && c.Scope != "":
 		return nil, change.Refuse("a public route takes requests without a token, and so without a scope: leave out --public or --scope")
 	case c.Scope != "" && !scopeForm.MatchString(c.Scope):
-		return nil, change.Refuse("scope %q: want a form such as orders:write", c.Scope)
+		return nil, change.Refuse("scope %q: want a form such as billing:write", c.Scope)
 	}
 	m := &method{Service: name[1], Queue: c.Method, Name: goName(name[2], strcase.ToGoCamel), Type: goName(name[2], strcase.ToGoPascal)}
 	for _, parameter := range parameterForm.FindAllString(c.Route, -1) {

@@ -18,7 +18,7 @@ type dropCommand struct {
 }
 
 // Help implements kong.HelpProvider.
-func (*dropCommand) Help() string { return "Example:\n\n  warren dead drop orders.create --all" }
+func (*dropCommand) Help() string { return "Example:\n\n  warren dead drop access-control.login --all" }
 
 // Run drops messages.
 func (d *dropCommand) Run(ctx context.Context, k *kong.Context, c *Command) error {

@@ -21,7 +21,7 @@ type listCommand struct {
 
 // Help implements kong.HelpProvider.
 func (*listCommand) Help() string {
-	return "Example:\n\n  warren dead list orders.create orders.cancel --limit=20"
+	return "Example:\n\n  warren dead list access-control.login billing.create --limit=20"
 }
 
 // Run lists the queues one after the other.
@@ -47,8 +47,7 @@ func (l *listCommand) run(ctx context.Context, b deadletter.Browser, c console) 
 func (l *listCommand) list(ctx context.Context, b deadletter.Browser, c console, queue string) error {
 	cursor, err := b.Open(ctx, queue)
 	if errors.Is(err, deadletter.ErrNoQueue) {
-		c.say("%s: no such queue\n", queue)
-		return nil
+		return noDeadLetters(ctx, b, c, queue)
 	}
 	if err != nil {
 		return err
@@ -71,6 +70,20 @@ func (l *listCommand) list(ctx context.Context, b deadletter.Browser, c console,
 		c.say("%s: %s\n", queue, count(total))
 	}
 	return writeTable(c, messages)
+}
+
+// noDeadLetters tells a method whose dead-letter queue does not exist yet from an unknown one, which is an error.
+func noDeadLetters(ctx context.Context, b deadletter.Browser, c console, queue string) error {
+	method := strings.TrimSuffix(queue, suffix)
+	cursor, err := b.Open(ctx, method)
+	if errors.Is(err, deadletter.ErrNoQueue) {
+		return fmt.Errorf("neither queue %s nor %s exists: is the name right, and has the service run?", method, queue)
+	}
+	if err != nil {
+		return err
+	}
+	c.say("%s: no dead letters: the queue does not exist yet\n", queue)
+	return cursor.Close(ctx)
 }
 
 // writeTable writes a heading and a line for each message.

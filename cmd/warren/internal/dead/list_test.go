@@ -76,10 +76,13 @@ func TestListLimit(t *testing.T) {
 
 func TestListNothing(t *testing.T) {
 	b := newBroker(t)
-	q := newQueue(t, b, messaging.Classic)
+	q, other := newQueue(t, b, messaging.Classic), newQueue(t, b, messaging.Classic)
 	newDeadLetterQueue(t, b, q)
-	got := warren(t, "dead", "list", q.Name, "no."+q.Name)
-	want := result{out: q.Name + ".dead: empty\n\nno." + q.Name + ".dead: no such queue\n"}
+	got := warren(t, "dead", "list", q.Name, other.Name, "no."+q.Name)
+	want := result{
+		out: q.Name + ".dead: empty\n\n" + other.Name + ".dead: no dead letters: the queue does not exist yet\n\n",
+		err: "neither queue no." + q.Name + " nor no." + q.Name + ".dead exists: is the name right, and has the service run?",
+	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}

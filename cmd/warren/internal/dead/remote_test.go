@@ -59,7 +59,8 @@ func TestInMemory(t *testing.T) {
 	want(demo("drop", q.Name, "--all"), "", "--yes")
 	want(demo("drop", q.Name, "2"), "dropped 2\n", "")
 	want(demo("list", q.Name), q.Name+".dead: 1 message\n", "")
-	want(demo("list", "unknown"), "unknown.dead: no such queue\n", "")
+	want(demo("list", newQueue(t, b, messaging.Classic).Name), ".dead: no dead letters", "")
+	want(demo("list", "unknown"), "", "neither queue unknown nor unknown.dead exists")
 	want(demo("list", q.Name, "--limit=0"), "", "--limit must be 1 or more")
 }
 

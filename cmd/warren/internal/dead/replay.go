@@ -16,7 +16,9 @@ import (
 type replayCommand struct{ selection }
 
 // Help implements kong.HelpProvider.
-func (*replayCommand) Help() string { return "Example:\n\n  warren dead replay orders.create --all" }
+func (*replayCommand) Help() string {
+	return "Example:\n\n  warren dead replay access-control.login --all"
+}
 
 // Run puts messages back. It removes each message after the broker has confirmed its replay, so that a crash between the two
 // leaves both.

@@ -23,7 +23,7 @@ type showCommand struct {
 
 // Help implements kong.HelpProvider.
 func (*showCommand) Help() string {
-	return "Example, with an id of warren dead list:\n\n  warren dead show orders.create 5e1f"
+	return "Example, with an id of warren dead list:\n\n  warren dead show access-control.login 5e1f"
 }
 
 // Run shows one message.

@@ -84,7 +84,7 @@ func TestInProcess(t *testing.T) {
 	if _, command, found := strings.Cut(guide, " dead list "); found { // else no service has a fit method
 		command, _, _ = strings.Cut(command, "\n")
 		method := command[strings.LastIndex(command, " ")+1:]
-		wantListing(t, command, method+".dead: no such queue\n")
+		wantListing(t, command, method+".dead: no dead letters: the queue does not exist yet\n")
 	}
 	cancel()
 	if err := r.await(t); err != nil {

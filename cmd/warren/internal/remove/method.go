@@ -16,7 +16,7 @@ import (
 type methodCommand struct {
 	change.Flags
 
-	Method string `arg:"" help:"The method, such as orders.refund."`
+	Method string `arg:"" help:"The method, such as billing.refund."`
 }
 
 // Help follows the flags of warren remove method --help.
@@ -26,7 +26,7 @@ method with its handler in another file, it removes the handler alone.
 If other code needs the method, it lists where and removes nothing without --force.
 
 Example:
-  warren remove method orders.refund`
+  warren remove method billing.refund`
 }
 
 // Run removes the method.

@@ -17,7 +17,7 @@ import (
 type serviceCommand struct {
 	change.Flags
 
-	Service string `arg:"" help:"The service, such as orders."`
+	Service string `arg:"" help:"The service, such as billing."`
 }
 
 // Help follows the flags of warren remove service --help.
@@ -26,7 +26,7 @@ func (*serviceCommand) Help() string {
 If other code refers to the service, it lists where and removes nothing without --force.
 
 Example:
-  warren remove service orders`
+  warren remove service billing`
 }
 
 // Run removes the service.
