@@ -36,7 +36,7 @@ func BenchmarkTypedHandler(b *testing.B) {
 	Handle(s, "orders.create", func(_ context.Context, in input) (line, error) { return line{SKU: in.Name}, nil })
 	request := shopRequest()
 	request.Deadline = time.Now().Add(time.Hour)
-	m := driver.Normalize(protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, "secret", time.Now()))
+	m := driver.Normalize(protocol.Encoder{ReplyTo: "gateway.rpc.response"}.Request(request, "secret", time.Now()))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := s.all[0].receive(b.Context(), m); err != nil {

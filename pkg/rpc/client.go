@@ -109,7 +109,7 @@ type Client struct {
 func NewClient(broker Transport, options ClientOptions) *Client {
 	options = options.withDefaults()
 	c := &Client{broker: broker, options: options, replies: options.callbackQueue(), pending: newRegistry(options)}
-	c.encoder = protocol.Encoder{AppID: options.Name, ReplyTo: c.replies.Name, Persistent: options.Persistent}
+	c.encoder = protocol.Encoder{ReplyTo: c.replies.Name, Persistent: options.Persistent}
 	c.do = chain(c.roundTrip, options.Interceptors)
 	return c
 }
@@ -285,7 +285,7 @@ func (c *Client) receive(ctx context.Context, m messaging.Message) error {
 }
 
 func (c *Client) receiveReturn(r messaging.Return) {
-	if protocol.IsRequest(r.Message) && r.Message.ReplyTo == c.replies.Name {
+	if r.Message.ReplyTo == c.replies.Name {
 		c.pending.returned(r.Message.CorrelationID)
 	}
 }

@@ -79,7 +79,7 @@ func TestRequestMessage(t *testing.T) {
 	_, err := c.Do(t.Context(), &Request{Queue: "orders.get"})
 	noError(t, err)
 	m := awaittest.Receive(t, requests, "the request")
-	if !protocol.IsRequest(m) || m.AppID != "gateway" || m.ReplyTo != "gateway.rpc.response" || !m.Persistent {
+	if !protocol.IsRequest(m) || m.Type != "" || m.AppID != "" || m.ReplyTo != "gateway.rpc.response" || !m.Persistent {
 		t.Errorf("got %+v", m)
 	}
 	for _, s := range []string{m.ID, m.CorrelationID} {

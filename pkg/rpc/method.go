@@ -78,7 +78,7 @@ func (m *method) refuse(ctx context.Context, to *messaging.Message, request *Req
 		return messaging.Reject(err)
 	}
 	m.options.Logger.WarnContext(ctx, "refused a request",
-		"queue", m.queue, "correlation_id", request.CorrelationID, "from", to.AppID, "error", err)
+		"queue", m.queue, "correlation_id", request.CorrelationID, "from", cmp.Or(to.AppID, to.ReplyTo), "error", err)
 	return m.reply(ctx, to, request, problem.Reply(request.CorrelationID))
 }
 
@@ -193,7 +193,7 @@ func (m *method) send(ctx context.Context, to *messaging.Message, request *Reque
 	if expired(request.Deadline) {
 		return context.DeadlineExceeded
 	}
-	return m.broker.Send(ctx, to.ReplyTo, m.encoder.Reply(reply, request, to.CorrelationID, time.Now()))
+	return m.broker.Send(ctx, to.ReplyTo, m.encoder.Reply(reply, request, to.CorrelationID))
 }
 
 // resend sends until the request's deadline, or for replyPatience if it has none.

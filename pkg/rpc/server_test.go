@@ -254,7 +254,7 @@ func TestExpiredRequestIsNotHandled(t *testing.T) {
 			synctest.Wait()
 		}
 		third := &Request{ID: "3", Deadline: time.Now().Add(-time.Second)}
-		past := protocol.Encoder{AppID: "caller", ReplyTo: "caller.rpc.response"}.Request(third, "secret", time.Now())
+		past := protocol.Encoder{ReplyTo: "caller.rpc.response"}.Request(third, "secret", time.Now())
 		past.TTL = 0
 		noError(t, b.Send(t.Context(), "slow", past))
 		<-time.After(5 * time.Second)
@@ -453,7 +453,7 @@ func TestReplyWhileBrokerIsAway(t *testing.T) {
 				request := messaging.Message{CorrelationID: "7", ReplyTo: "replies"}
 				if test.deadline > 0 {
 					r := &Request{ID: "7", Deadline: time.Now().Add(test.deadline)}
-					request = protocol.Encoder{AppID: "caller", ReplyTo: "replies"}.Request(r, "secret", time.Now())
+					request = protocol.Encoder{ReplyTo: "replies"}.Request(r, "secret", time.Now())
 				}
 				noError(t, b.Send(t.Context(), "works", request))
 				synctest.Wait()
@@ -843,7 +843,7 @@ func TestReplayIsHandled(t *testing.T) {
 	serve(t, b, ServerOptions{Observer: Observer{ExpiredRequest: func() { expired <- struct{}{} }}}, "orders.create", f)
 	request := shopRequest()
 	request.Deadline = time.Now().Add(-time.Minute)
-	m := protocol.Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(request, "secret", time.Now())
+	m := protocol.Encoder{ReplyTo: "gateway.rpc.response", Persistent: true}.Request(request, "secret", time.Now())
 	m.TTL = 0
 	noError(t, b.Publish(t.Context(), "orders.create", m))
 	awaittest.Receive(t, expired, "the request to be dropped")
@@ -868,7 +868,7 @@ func TestMessageFrom(t *testing.T) {
 		_, err := startClient(t, b, ClientOptions{Name: "gateway"}).Do(t.Context(), &Request{Queue: "orders.get", ID: "1"})
 		noError(t, err)
 		m := awaittest.Receive(t, messages, "the message")
-		if kept := m.ID == "1" && m.AppID == "gateway" && m.ReplyTo != ""; kept != keep || m.CorrelationID != "" {
+		if kept := m.ID == "1" && m.ReplyTo == "gateway.rpc.response"; kept != keep || m.CorrelationID != "" {
 			t.Errorf("with KeepMessages %t, the message is %+v", keep, m)
 		}
 	}

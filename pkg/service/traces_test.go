@@ -83,9 +83,9 @@ func TestTrace(t *testing.T) {
 		"messaging.system": "rabbitmq", "messaging.destination.name": "shop.buy",
 		"messaging.operation.name": "process", "messaging.operation.type": "process",
 		"messaging.message.id": "id-1", "messaging.message.conversation_id": "c-1", "messaging.message.body.size": int64(2),
-		"amqp.app_id": "test", "amqp.content_type": "application/json", "amqp.delivery_mode": int64(1),
+		"amqp.content_type": "application/json", "amqp.delivery_mode": int64(1),
 		"amqp.headers":  []any{"rpc-correlation-id", "rpc-deadline", "timestamp_in_ms", "traceparent", "tracestate"},
-		"amqp.reply_to": "test.rpc.response", "amqp.type": "rpc.request", "amqp.user_id": "test",
+		"amqp.reply_to": "test.rpc.response", "amqp.user_id": "test",
 	})
 	checkAttributes(t, spans[1], map[string]any{
 		"rpc.system.name": "amqp", "rpc.method": "orders.create", "rpc.response.status_code": "204",

@@ -10,12 +10,12 @@ func BenchmarkEncodeRequest(b *testing.B) {
 	request := fullRequest()
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(request, testSecret, testNow)
+		_ = Encoder{ReplyTo: "gateway.rpc.response"}.Request(request, testSecret, testNow)
 	}
 }
 
 func BenchmarkDecodeRequest(b *testing.B) {
-	m := driver.Normalize(Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}.Request(fullRequest(), testSecret, testNow))
+	m := driver.Normalize(Encoder{ReplyTo: "gateway.rpc.response"}.Request(fullRequest(), testSecret, testNow))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := DecodeRequest("orders.create", m); err != nil {
@@ -26,7 +26,7 @@ func BenchmarkDecodeRequest(b *testing.B) {
 
 func BenchmarkDecodeReply(b *testing.B) {
 	reply := &Reply{Status: 200, ContentType: contentTypeJSON, Body: []byte(`{}`)}
-	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(reply, fullRequest(), testSecret, testNow))
+	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(reply, fullRequest(), testSecret))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := DecodeReply(&m); err != nil {

@@ -36,8 +36,7 @@ import (
 const (
 	version = 1
 
-	typeRequest = "rpc.request"
-	typeReply   = "rpc.reply"
+	typeRequest = "rpc.request" // requests of earlier versions have it
 
 	headerVersion       = "rpc-version"
 	headerRequest       = "rpc-request"
@@ -58,17 +57,29 @@ const (
 
 // Encoder makes the messages of one process.
 type Encoder struct {
-	AppID      string // the name of the service
+	AppID      string // the name of the service, for replies
 	ReplyTo    string // the callback queue, for requests
 	Persistent bool   // messages survive a restart of the broker
 }
 
 // IsRequest reports whether m is a request of an [Encoder]. It does not recognize the requests of plain clients, which
-// have no type.
-func IsRequest(m messaging.Message) bool { return m.Type == typeRequest }
+// have no headers.
+func IsRequest(m messaging.Message) bool {
+	if m.Type == typeRequest {
+		return true
+	}
+	for _, name := range [...]string{headerDeadline, headerRequest, headerIdentity} {
+		if _, ok := m.Headers[name]; ok {
+			return true
+		}
+	}
+	return false
+}
 
-// IsReply reports whether m is a reply of an [Encoder].
-func IsReply(m messaging.Message) bool { return m.Type == typeReply }
+// IsReply reports whether m, which this process has sent, is a reply of an [Encoder].
+func IsReply(m messaging.Message) bool {
+	return m.AppID != "" && m.CorrelationID != "" && m.ReplyTo == ""
+}
 
 // ValidStatus reports whether a reply can have the status. 1xx is not valid, since HTTP sends it before a response and
 // never as one.

@@ -64,13 +64,13 @@ type golden struct {
 }
 
 type goldenProperties struct {
-	Type          string `json:"type"`
+	Type          string `json:"type,omitempty"`
 	MessageID     string `json:"message_id"`
 	CorrelationID string `json:"correlation_id"`
 	ReplyTo       string `json:"reply_to,omitempty"`
-	AppID         string `json:"app_id"`
+	AppID         string `json:"app_id,omitempty"`
 	ContentType   string `json:"content_type,omitempty"`
-	Timestamp     int64  `json:"timestamp"`
+	Timestamp     int64  `json:"timestamp,omitempty"`
 	Expiration    string `json:"expiration,omitempty"`
 	DeliveryMode  int    `json:"delivery_mode"`
 }
@@ -79,10 +79,13 @@ func newGolden(m messaging.Message) golden {
 	g := golden{
 		Properties: goldenProperties{
 			Type: m.Type, MessageID: m.ID, CorrelationID: m.CorrelationID, ReplyTo: m.ReplyTo, AppID: m.AppID,
-			ContentType: m.ContentType, Timestamp: m.Timestamp.Unix(), DeliveryMode: 1,
+			ContentType: m.ContentType, DeliveryMode: 1,
 		},
 		Headers: m.Headers,
 		Body:    string(m.Body),
+	}
+	if !m.Timestamp.IsZero() {
+		g.Properties.Timestamp = m.Timestamp.Unix()
 	}
 	if m.TTL > 0 {
 		g.Properties.Expiration = strconv.FormatInt(m.TTL.Milliseconds(), 10)
@@ -105,7 +108,7 @@ func TestGolden(t *testing.T) {
 	traced := &Request{ID: testID, Deadline: testDeadline, Header: http.Header{
 		"Accept": {"application/json"}, "Traceparent": {testTraceparent}, "Tracestate": {"a=1", "b=2"},
 	}}
-	gateway := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response"}
+	gateway := Encoder{ReplyTo: "gateway.rpc.response"}
 	persistent := gateway
 	persistent.Persistent = true
 	tests := []struct {
@@ -115,8 +118,8 @@ func TestGolden(t *testing.T) {
 		{"full_request", persistent.Request(fullRequest(), testSecret, testNow)},
 		{"minimal_request", gateway.Request(minimal, testSecret, testNow)},
 		{"traced_request", gateway.Request(traced, testSecret, testNow)},
-		{"reply", Encoder{AppID: "orders"}.Reply(created, minimal, testSecret, testNow)},
-		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), minimal, testSecret, testNow)},
+		{"reply", Encoder{AppID: "orders"}.Reply(created, minimal, testSecret)},
+		{"error_reply", Encoder{AppID: "orders"}.Reply(failure.Reply(testID), minimal, testSecret)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -149,7 +152,7 @@ func TestGolden(t *testing.T) {
 
 func TestRequestRoundTrip(t *testing.T) {
 	want := fullRequest()
-	m := driver.Normalize(Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(want, testSecret, testNow))
+	m := driver.Normalize(Encoder{ReplyTo: "gateway.rpc.response", Persistent: true}.Request(want, testSecret, testNow))
 	if m.TTL != 5*time.Second {
 		t.Errorf("TTL is %s", m.TTL)
 	}
@@ -164,7 +167,7 @@ func TestRequestRoundTrip(t *testing.T) {
 
 func TestReplyRoundTrip(t *testing.T) {
 	want := &Reply{Status: 207, Header: http.Header{"X-A": {"1", "2"}}, ContentType: "text/plain", Body: []byte("x")}
-	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(want, &Request{ID: testID}, testSecret, testNow))
+	m := driver.Normalize(Encoder{AppID: "orders"}.Reply(want, &Request{ID: testID}, testSecret))
 	got, err := DecodeReply(&m)
 	if err != nil {
 		t.Fatal(err)
@@ -274,7 +277,7 @@ func TestHeadersStayHeaders(t *testing.T) {
 	for _, name := range names {
 		r.Header[name] = []string{"admin"}
 	}
-	got, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "app", ReplyTo: "reply"}.Request(r, testSecret, testNow)))
+	got, err := DecodeRequest("q", driver.Normalize(Encoder{ReplyTo: "reply"}.Request(r, testSecret, testNow)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +440,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		second, err := DecodeRequest("q", driver.Normalize(Encoder{AppID: "a", ReplyTo: "r"}.Request(first, first.ID, testNow)))
+		second, err := DecodeRequest("q", driver.Normalize(Encoder{ReplyTo: "r"}.Request(first, first.ID, testNow)))
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)
 		}
@@ -460,7 +463,7 @@ func FuzzDecodeReply(f *testing.F) {
 			return
 		}
 		_ = first.Err()
-		again := driver.Normalize(Encoder{AppID: "a"}.Reply(first, &Request{}, id, testNow))
+		again := driver.Normalize(Encoder{AppID: "a"}.Reply(first, &Request{}, id))
 		second, err := DecodeReply(&again)
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)

@@ -17,12 +17,11 @@ func deadLetter(m messaging.Message) messaging.Message {
 }
 
 func TestReplay(t *testing.T) {
-	request := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)
+	request := Encoder{ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)
 	forever := fullRequest()
 	forever.Deadline = time.Time{}
-	replayed := Encoder{AppID: "gateway", Persistent: true}.Request(forever, testSecret, testNow)
-	reply := Encoder{AppID: "orders", Persistent: true}.Reply(&Reply{Status: 200}, fullRequest(), testSecret, testNow)
-	reply.TTL = 0 // as of any dead-lettered message
+	replayed := Encoder{Persistent: true}.Request(forever, testSecret, testNow)
+	reply := Encoder{AppID: "orders", Persistent: true}.Reply(&Reply{Status: 200}, fullRequest(), testSecret)
 	plain := messaging.Message{CorrelationID: "7", ReplyTo: "plain.replies", Body: []byte("body"), Persistent: true}
 	for name, test := range map[string]struct{ m, want messaging.Message }{
 		"a request":       {request, replayed},
@@ -44,7 +43,7 @@ func TestReplay(t *testing.T) {
 }
 
 func TestIsRequest(t *testing.T) {
-	request := Encoder{AppID: "gateway", ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)
+	request := Encoder{ReplyTo: "gateway.rpc.response", Persistent: true}.Request(fullRequest(), testSecret, testNow)
 	if !IsRequest(deadLetter(request)) {
 		t.Fatal("a dead-lettered request was not recognized")
 	}
@@ -57,9 +56,12 @@ func TestIsRequest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
+	if !IsRequest(messaging.Message{Type: "rpc.request"}) {
+		t.Error("a request of an earlier version was not recognized")
+	}
 	for name, m := range map[string]messaging.Message{
 		"a plain message": {Body: []byte("body")},
-		"a reply":         Encoder{AppID: "orders"}.Reply(&Reply{Status: 200}, fullRequest(), testSecret, testNow),
+		"a reply":         Encoder{AppID: "orders"}.Reply(&Reply{Status: 200}, fullRequest(), testSecret),
 	} {
 		if IsRequest(m) {
 			t.Errorf("%s was taken for a request", name)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"example.com/warren/pkg/messaging"
 )
@@ -20,9 +19,9 @@ type Reply struct {
 // ErrMalformedReply means that a reply arrived and can't be decoded.
 var ErrMalformedReply = errors.New("malformed reply")
 
-// Reply returns the message that carries the reply to a request, whose message had the secret as its correlation ID. It
-// expires at the request's deadline.
-func (e Encoder) Reply(r *Reply, to *Request, secret string, now time.Time) messaging.Message {
+// Reply returns the message that carries the reply to a request, whose message had the secret as its correlation ID. It does
+// not expire: a caller that no longer waits drops it.
+func (e Encoder) Reply(r *Reply, to *Request, secret string) messaging.Message {
 	var headers map[string]any
 	if r.Status != http.StatusOK || len(r.Header) > 0 {
 		headers = map[string]any{headerStatus: int64(r.Status)}
@@ -30,14 +29,11 @@ func (e Encoder) Reply(r *Reply, to *Request, secret string, now time.Time) mess
 	}
 	return messaging.Message{
 		ID:            to.ID,
-		Type:          typeReply,
 		AppID:         e.AppID,
 		ContentType:   r.ContentType,
 		CorrelationID: secret,
 		Headers:       headers,
 		Body:          r.Body,
-		Timestamp:     now,
-		TTL:           ttlUntil(to.Deadline, now),
 		Persistent:    e.Persistent,
 	}
 }

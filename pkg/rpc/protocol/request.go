@@ -80,8 +80,6 @@ func (e Encoder) Request(r *Request, secret string, now time.Time) messaging.Mes
 	}
 	return messaging.Message{
 		ID:            r.ID,
-		Type:          typeRequest,
-		AppID:         e.AppID,
 		ContentType:   r.ContentType,
 		CorrelationID: secret,
 		ReplyTo:       e.ReplyTo,

@@ -36,7 +36,7 @@ func TestTraceRoundTrip(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := driver.Normalize(Encoder{AppID: "gateway"}.Request(&Request{ID: testID, Header: test.sent}, testSecret, later))
+			m := driver.Normalize(Encoder{}.Request(&Request{ID: testID, Header: test.sent}, testSecret, later))
 			got, err := DecodeRequest("orders.get", m)
 			if err != nil {
 				t.Fatal(err)

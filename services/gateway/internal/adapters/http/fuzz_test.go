@@ -84,8 +84,8 @@ func checkRequestMessage(t *testing.T, queues []string, d delivery, correlationI
 		t.Error(err)
 	}
 	wantIDs(t, m, correlationID)
-	if m.ReplyTo != "gateway.rpc.response" || m.AppID != "gateway" || m.UserID != "gateway" || m.Type != "rpc.request" {
-		t.Errorf("reply to %q, app id %q, user id %q, type %q: want the gateway's", m.ReplyTo, m.AppID, m.UserID, m.Type)
+	if m.ReplyTo != "gateway.rpc.response" || m.AppID != "" || m.UserID != "gateway" || m.Type != "" {
+		t.Errorf("reply to %q, app id %q, user id %q, type %q: want the gateway's, no app id, no type", m.ReplyTo, m.AppID, m.UserID, m.Type)
 	}
 	identity := formOf(t, m, "rpc-identity")
 	switch {
