@@ -64,6 +64,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string, deadline
 	if identity := a.cache.Get(key); identity != nil && a.now().Before(identity.ExpiresAt) {
 		return identity, nil
 	}
+	return a.await(ctx, key, token, deadline)
+}
+
+// await returns the result of a check, of which there is one at a time for each token.
+func (a *Authenticator) await(ctx context.Context, key, token string, deadline time.Time) (*rpc.Identity, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for {
@@ -122,6 +127,6 @@ func (a *Authenticator) Forget(token string) {
 }
 
 func fingerprint(token string) string {
-	sum := sha256.Sum256([]byte(token))
+	sum := sha256.Sum256(append(make([]byte, 0, 1024), token...)) // most tokens fit the stack
 	return string(sum[:])
 }

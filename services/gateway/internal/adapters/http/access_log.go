@@ -18,12 +18,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		active := s.metrics.active.WithLabelValues(methodLabel(c.Request().Method))
 		active.Inc()
 		defer active.Dec()
-		info := &requestInfo{id: uuid.NewString(), began: time.Now(), remoteIP: c.RealIP()}
-		c.Set(requestInfoKey, info)
+		info := &requestInfo{Context: c, id: uuid.NewString(), began: time.Now(), remoteIP: c.RealIP()}
 		r := c.Request()
 		c.SetRequest(r.WithContext(rpc.WithCorrelationID(r.Context(), info.id)))
 		setDefaults(c.Response().Header(), r, info.id)
-		if err := next(c); err != nil {
+		if err := next(info); err != nil {
 			s.writeError(c, info, err)
 		}
 		c.Response().Flush() // the client need not wait for the log
@@ -40,7 +39,7 @@ func (s *Server) log(c echo.Context, info *requestInfo, duration time.Duration) 
 	if !s.logger.Enabled(r.Context(), level) {
 		return
 	}
-	attributes := []slog.Attr{
+	attributes := append(make([]slog.Attr, 0, 10), // on the stack
 		slog.String("method", r.Method),
 		slog.String("route", routeLabel(c)),
 		slog.String("path", r.URL.Path),
@@ -49,7 +48,7 @@ func (s *Server) log(c echo.Context, info *requestInfo, duration time.Duration) 
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("correlation_id", info.id),
 		slog.String("remote_ip", info.remoteIP),
-	}
+	)
 	if info.identity != nil {
 		attributes = append(attributes, slog.String("subject", info.identity.Subject))
 	}

@@ -46,7 +46,7 @@ func BenchmarkRequest(b *testing.B) {
 	h := s.newRouteHandler(Route{Method: http.MethodGet, Path: "/v1/things/:id", Queue: "things.get", RequireToken: true})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := h.request(c, info, &requestBody{quota: h.bodies}); err != nil {
+		if _, err := h.request(c, info); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,18 +14,20 @@ import (
 )
 
 // request maps an HTTP request to a call. The client decides what it contains, but neither its queue nor its identity.
-func (h *routeHandler) request(c echo.Context, info *requestInfo, body *requestBody) (*rpc.Request, error) {
+func (h *routeHandler) request(c echo.Context, info *requestInfo) (*rpc.Request, error) {
 	r := c.Request()
 	params, err := params(c)
 	if err != nil {
 		return nil, err
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, problems.queryMalformed.WithCause(err)
+	var query url.Values
+	if r.URL.RawQuery != "" {
+		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			return nil, problems.queryMalformed.WithCause(err)
+		}
 	}
 	began := time.Now()
-	bytes, err := h.readBody(r, body)
+	bytes, err := h.readBody(r, &info.body)
 	if err != nil {
 		return nil, err
 	}

@@ -58,9 +58,9 @@ func (h *routeHandler) serve(c echo.Context) error {
 // A client that disconnects does not end the call: the broker holds the request until it is answered or expires, and until then
 // the call counts against the limits.
 func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, error) {
-	body := &requestBody{quota: h.bodies}
-	defer body.release()
-	request, err := h.request(c, info, body)
+	info.body.quota = h.bodies
+	defer info.body.release()
+	request, err := h.request(c, info)
 	if err != nil {
 		return nil, err
 	}
@@ -78,20 +78,21 @@ func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, erro
 	return reply, nil
 }
 
-// requestInfo is what the gateway knows about one request, beside the request itself.
+// requestInfo is what the gateway knows about one request. It is the context of all handlers behind observe.
 type requestInfo struct {
+	echo.Context
+
 	id       string    // the correlation ID, in the response and in every message
 	began    time.Time // when the headers had arrived
 	remoteIP string    // the client's
 	deadline time.Time // for the token check and the call together
+	body     requestBody
 	token    string
 	identity *rpc.Identity // nil: public route, or not checked yet
 	err      error         // the cause of the response's status, for the log
 }
 
-const requestInfoKey = "requestInfo"
-
 func infoOf(c echo.Context) *requestInfo {
-	info, _ := c.Get(requestInfoKey).(*requestInfo)
+	info, _ := c.(*requestInfo)
 	return info
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -130,11 +131,11 @@ func (s *Server) handler(routes []Route, traces trace.TracerProvider) http.Handl
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.config.TrustedProxies)
-	e.Use(s.dropClaimedTrace)
+	chain := []echo.MiddlewareFunc{s.dropClaimedTrace}
 	if telemetry.IsOn(traces) {
-		e.Use(traceRequests(traces))
+		chain = append(chain, traceRequests(traces))
 	}
-	e.Use(s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
+	chain = append(chain, s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{
 		DisableStackAll:     true,
 		DisableErrorHandler: true,
 		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
@@ -142,13 +143,18 @@ func (s *Server) handler(routes []Route, traces trace.TracerProvider) http.Handl
 		},
 	}))
 	if len(s.config.CORSOrigins) > 0 {
-		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
+		chain = append(chain, middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.config.CORSOrigins,
 			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, headerIdempotencyKey},
 			ExposeHeaders: []string{headerCorrelationID, echo.HeaderLocation, echo.HeaderRetryAfter},
 		}))
 	}
-	e.Use(s.limitHeaders)
+	chain = append(chain, s.limitHeaders)
+	serve := func(c echo.Context) error { return c.Handler()(c) } // which the router has found
+	for _, m := range slices.Backward(chain) {
+		serve = m(serve)
+	}
+	e.Use(func(echo.HandlerFunc) echo.HandlerFunc { return serve }) // echo would make the chain anew for each request
 	for _, r := range routes {
 		handler := s.newRouteHandler(r)
 		e.Add(r.Method, r.Path, handler.serve)

@@ -40,7 +40,7 @@ func describe(span trace.Span, c echo.Context) {
 		telemetry.HTTPResponseStatusCode.Int(status),
 		telemetry.Text(telemetry.URLPath, r.URL.Path),
 		telemetry.URLScheme.String("http"),
-		telemetry.ConversationID.String(infoOf(c).id),
+		telemetry.ConversationID.String(c.Response().Header().Get(headerCorrelationID)),
 	)
 	if c.Path() != "" {
 		span.SetAttributes(telemetry.HTTPRoute.String(c.Path()))
