@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // See https://www.rabbitmq.com/docs/validated-user-id.
 func encode(m *messaging.Message, user string) amqp.Publishing {
 	p := amqp.Publishing{
-		Headers:         driver.ConvertHeaders[amqp.Table](m.Headers, encodeScalar),
+		Headers:         encodeHeaders(m.Headers),
 		ContentType:     m.ContentType,
 		ContentEncoding: m.ContentEncoding,
 		CorrelationId:   m.CorrelationID,
@@ -38,6 +39,25 @@ func encode(m *messaging.Message, user string) amqp.Publishing {
 	return p
 }
 
+func encodeHeaders(headers map[string]any) amqp.Table {
+	if arePlain(headers) {
+		return headers
+	}
+	return driver.ConvertHeaders[amqp.Table](headers, encodeScalar)
+}
+
+// arePlain reports whether headers are the same for senders, receivers and the library, so that they need not be copied.
+func arePlain(headers map[string]any) bool {
+	for _, value := range headers {
+		switch value.(type) {
+		case nil, bool, string, int64, float64:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // encodeScalar widens integers of the types that the library cannot encode or encodes in 32 bits.
 func encodeScalar(value any) any {
 	switch value.(type) {
@@ -49,7 +69,7 @@ func encodeScalar(value any) any {
 	}
 }
 
-// decode returns the message that was sent.
+// decode returns the message that was sent. It may share the headers of d, which both sides then only read.
 func decode(d *amqp.Delivery) messaging.Message {
 	m := messaging.Message{
 		ID:              d.MessageId,
@@ -101,12 +121,21 @@ func decodeReturn(r *amqp.Return) messaging.Return {
 	})}
 }
 
+var reservedHeaders = [...]string{countHeader, deliveryCountHeader, acquiredCountHeader, "CC", "BCC"}
+
 // decodeHeaders leaves out the headers that are reserved for the broker: those that count deliveries, and CC and BCC, with
 // which a message that is dead-lettered or renewed would go to other queues again.
 // See https://www.rabbitmq.com/docs/sender-selected.
 func decodeHeaders(table amqp.Table) map[string]any {
+	isThere := func(name string) bool { _, ok := table[name]; return ok }
+	switch {
+	case len(table) == 0:
+		return nil
+	case arePlain(table) && !slices.ContainsFunc(reservedHeaders[:], isThere):
+		return table
+	}
 	headers := driver.ConvertHeaders[map[string]any](table, decodeScalar)
-	for _, name := range [...]string{countHeader, deliveryCountHeader, acquiredCountHeader, "CC", "BCC"} {
+	for _, name := range reservedHeaders {
 		delete(headers, name)
 	}
 	if len(headers) == 0 {
