@@ -182,7 +182,9 @@ func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	if r.ID == "" {
 		r.ID = uuid.NewString()
 	}
-	r.CorrelationID = cmp.Or(r.CorrelationID, CorrelationIDFrom(ctx), r.ID)
+	if r.CorrelationID == "" {
+		r.CorrelationID = cmp.Or(CorrelationIDFrom(ctx), r.ID)
+	}
 	inheritTrace(ctx, &r)
 	if r.Deadline.IsZero() {
 		r.Deadline = time.Now().Add(c.options.Timeout)

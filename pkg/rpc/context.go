@@ -66,11 +66,14 @@ func CorrelationIDFrom(ctx context.Context) string {
 // later deadline than the request: such a call may outlive it.
 func callDeadline(ctx context.Context) (time.Time, bool) {
 	deadline, ok := ctx.Deadline()
+	if !ok {
+		return deadline, false
+	}
 	h, nested := ctx.Value(handlingKey{}).(*handling)
-	if ok && nested && h.callsEnd.Before(deadline) && !deadline.After(h.request.Deadline) {
+	if nested && h.callsEnd.Before(deadline) && !deadline.After(h.request.Deadline) {
 		return h.callsEnd, true
 	}
-	return deadline, ok
+	return deadline, true
 }
 
 // traceHeaders name a trace and the place of a call in it (https://www.w3.org/TR/trace-context/).

@@ -52,7 +52,7 @@ func (f form) addIf(name, value string) form {
 
 // addLists adds all values of all names, in the order of the names, each name after a prefix.
 func (f form) addLists(prefix string, lists map[string][]string) form {
-	for _, name := range sortedKeys(lists) {
+	for _, name := range sortedKeys(make([]string, 0, 16), lists) {
 		for _, value := range lists[name] {
 			f = f.add(prefix+name, value)
 		}
@@ -60,12 +60,9 @@ func (f form) addLists(prefix string, lists map[string][]string) form {
 	return f
 }
 
-// sortedKeys allocates at most once. slices.Sorted(maps.Keys(m)) allocates several times, even for an empty map.
-func sortedKeys[V any](m map[string]V) []string {
-	if len(m) == 0 {
-		return nil
-	}
-	keys := make([]string, 0, len(m))
+// sortedKeys appends the keys of m to keys, which may be on the caller's stack. slices.Sorted(maps.Keys(m)) allocates several
+// times, even for an empty map.
+func sortedKeys[V any](keys []string, m map[string]V) []string {
 	for key := range m {
 		keys = append(keys, key)
 	}

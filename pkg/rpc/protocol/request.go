@@ -64,7 +64,7 @@ func (e Encoder) Request(r *Request, secret string, now time.Time) messaging.Mes
 	if r.CorrelationID != "" && r.CorrelationID != r.ID {
 		headers[headerCorrelationID] = r.CorrelationID
 	}
-	encodeHTTP(r).set(headers, headerRequest)
+	encodeHTTP(make(form, 0, 512), r).set(headers, headerRequest)
 	if r.Header[httpTraceparent] != nil {
 		encodeTrace(r.Header, now, headers)
 	}
@@ -91,15 +91,14 @@ func (e Encoder) Request(r *Request, secret string, now time.Time) messaging.Mes
 	}
 }
 
-// encodeHTTP encodes the fields that describe the HTTP request behind r.
-func encodeHTTP(r *Request) form {
-	f := make(form, 0, 512)
+// encodeHTTP appends the fields that describe the HTTP request behind r.
+func encodeHTTP(f form, r *Request) form {
 	f = f.addIf(requestMethod, r.Method).addIf(requestPath, r.Path).addIf(requestRoute, r.Route)
-	for _, name := range sortedKeys(r.Params) {
+	for _, name := range sortedKeys(make([]string, 0, 8), r.Params) {
 		f = f.add(requestParam+name, r.Params[name])
 	}
 	f = f.addLists(requestQuery, r.Query)
-	for _, name := range sortedKeys(r.Header) {
+	for _, name := range sortedKeys(make([]string, 0, 16), r.Header) {
 		if name == httpTraceparent || name == httpTracestate {
 			continue // see encodeTrace
 		}

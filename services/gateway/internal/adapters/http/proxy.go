@@ -33,19 +33,20 @@ func (h *routeHandler) request(c echo.Context, info *requestInfo) (*rpc.Request,
 	}
 	info.deadline = info.deadline.Add(time.Since(began)) // a slow upload leaves the service its time
 	return &rpc.Request{
-		Queue:       h.Queue,
-		ID:          info.id,
-		Method:      h.Method, // also of a HEAD request
-		Path:        r.URL.Path,
-		Route:       h.Path,
-		Params:      params,
-		Query:       query,
-		Header:      forwardable(r.Header, h.forward, info.remoteIP),
-		Identity:    info.identity,
-		ContentType: r.Header.Get(echo.HeaderContentType),
-		Body:        bytes,
-		Deadline:    info.deadline,
-		Idempotent:  h.Idempotent,
+		Queue:         h.Queue,
+		ID:            info.id,
+		CorrelationID: info.id,
+		Method:        h.Method, // also of a HEAD request
+		Path:          r.URL.Path,
+		Route:         h.Path,
+		Params:        params,
+		Query:         query,
+		Header:        forwardable(r.Header, h.forward, info.remoteIP),
+		Identity:      info.identity,
+		ContentType:   r.Header.Get(echo.HeaderContentType),
+		Body:          bytes,
+		Deadline:      info.deadline,
+		Idempotent:    h.Idempotent,
 	}, nil
 }
 

@@ -31,7 +31,10 @@ func TestRequestMapping(t *testing.T) {
 	}
 	got := f.caller.last
 	want := &rpc.Request{
-		Queue:       "things.cancel",
+		Queue: "things.cancel",
+
+		CorrelationID: got.ID,
+
 		Method:      "POST",
 		Path:        "/v1/things/a/b c/cancel",
 		Route:       "/v1/things/:id/cancel",
