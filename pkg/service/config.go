@@ -18,10 +18,11 @@ type Config struct {
 	Broker          BrokerConfig  `embed:""`
 	BrokerHeartbeat time.Duration `default:"10s" validate:"min=1s,max=1h" help:"How often an idle connection to the broker is probed. A dead peer is noticed within two heartbeats."`
 
-	AdminAddr      string `default:"${admin_addr}" validate:"omitempty,hostport" help:"Address of /livez, /readyz and /metrics; empty turns them off."`
-	AdminProfiling bool   `default:"false" help:"Serve Go profiles at /debug/pprof/ of ADMIN_ADDR. They show code and names, not data, and cost time while they are taken."`
-	LogLevel       string `default:"info" validate:"oneof=debug info warn error" help:"Least severe log entries that are written."`
-	LogFormat      string `default:"json" validate:"oneof=json text" help:"Format of log entries."`
+	AdminAddr        string        `default:"${admin_addr}" validate:"omitempty,hostport" help:"Address of /livez, /readyz and /metrics; empty turns them off."`
+	AdminProfiling   bool          `default:"false" help:"Serve Go profiles at /debug/pprof/ of ADMIN_ADDR. They show code and names, not data, and cost time while they are taken."`
+	LogLevel         string        `default:"info" validate:"oneof=debug info warn error" help:"Least severe log entries that are written."`
+	LogFormat        string        `default:"json" validate:"oneof=json text" help:"Format of log entries."`
+	LogFlushInterval time.Duration `default:"100ms" validate:"min=0s,max=1m" help:"How long log entries wait to be written together, up to 64 KiB; warnings and errors do not wait. A process that is killed loses those that wait. 0s: each is written at once."`
 
 	RPCTimeout            time.Duration       `default:"5s" validate:"min=1ms,max=24h" help:"How long a call waits for its reply."`
 	RPCConcurrency        int                 `default:"64" validate:"min=1,max=65535" help:"Requests that are handled at once, for each queue."`

@@ -43,6 +43,7 @@ func defaults() Config {
 		AdminAddr:             "127.0.0.1:9091",
 		LogLevel:              "info",
 		LogFormat:             "json",
+		LogFlushInterval:      100 * time.Millisecond,
 		RPCTimeout:            5 * time.Second,
 		RPCConcurrency:        64,
 		RPCQueueType:          "classic",
@@ -114,7 +115,7 @@ func TestParse(t *testing.T) {
 			want: func(c *Config, own *ordersConfig) {
 				*c = Config{
 					Broker: c.Broker, BrokerHeartbeat: 5 * time.Second, AdminAddr: ":9000", LogLevel: "info",
-					LogFormat: "text", RPCTimeout: c.RPCTimeout, RPCConcurrency: 1, RPCPrefetch: 10,
+					LogFormat: "text", LogFlushInterval: c.LogFlushInterval, RPCTimeout: c.RPCTimeout, RPCConcurrency: 1, RPCPrefetch: 10,
 					RPCQueueType: "quorum", RPCCallbackQueueType: "quorum", RPCInstance: "a",
 					RPCPersistent: true, RPCDeliveryLimit: 3, RPCMaxPending: 7, RPCMaxPendingPerQueue: 6, RPCVerifyReplies: true,
 					RPCIdentityLeeway: time.Minute,

@@ -11,16 +11,17 @@ import (
 )
 
 // newLogger returns the logger of a service: one line per entry, JSON or text, each with the service's name and, if it is
-// logged with a context, with the request that the context belongs to.
-func newLogger(w io.Writer, name string, config *Config) *slog.Logger {
+// logged with a context, with the request that the context belongs to. Call flush when the service has ended.
+func newLogger(w io.Writer, name string, config *Config) (logger *slog.Logger, flush func()) {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(config.LogLevel)) // the value is validated
 	options := &slog.HandlerOptions{Level: level}
-	handler := requestHandler{slog.NewJSONHandler(w, options), inSeconds}
+	buffer := &logBuffer{w: w, interval: config.LogFlushInterval}
+	handler := requestHandler{slog.NewJSONHandler(buffer, options), inSeconds, buffer.flush}
 	if config.LogFormat == "text" {
-		handler = requestHandler{slog.NewTextHandler(w, options), unchanged}
+		handler = requestHandler{slog.NewTextHandler(buffer, options), unchanged, buffer.flush}
 	}
-	return slog.New(handler).With("service", name)
+	return slog.New(handler).With("service", name), buffer.flush
 }
 
 func unchanged(a slog.Attr) slog.Attr { return a }
@@ -44,6 +45,7 @@ const correlationIDKey = "correlation_id"
 type requestHandler struct {
 	slog.Handler
 	replace func(slog.Attr) slog.Attr
+	flush   func() // after warnings and errors
 }
 
 func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -62,15 +64,19 @@ func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
 		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	out.AddAttrs(attrs...)
-	return h.Handler.Handle(ctx, out)
+	err := h.Handler.Handle(ctx, out)
+	if r.Level >= slog.LevelWarn {
+		h.flush()
+	}
+	return err
 }
 
 func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return requestHandler{h.Handler.WithAttrs(replaced(attrs, h.replace)), h.replace}
+	return requestHandler{h.Handler.WithAttrs(replaced(attrs, h.replace)), h.replace, h.flush}
 }
 
 func (h requestHandler) WithGroup(name string) slog.Handler {
-	return requestHandler{h.Handler.WithGroup(name), h.replace}
+	return requestHandler{h.Handler.WithGroup(name), h.replace, h.flush}
 }
 
 func replaced(attrs []slog.Attr, replace func(slog.Attr) slog.Attr) []slog.Attr {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +26,7 @@ func TestLogger(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			logger := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: test.format})
+			logger, _ := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: test.format})
 			logger.Info("done", "took", 1500*time.Millisecond)
 			logger.Debug("not shown")
 			for _, want := range test.want {
@@ -41,7 +43,8 @@ func TestLogger(t *testing.T) {
 
 func TestDurationsAreSeconds(t *testing.T) {
 	var out bytes.Buffer
-	logger := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: "json"}).With("limit", time.Minute)
+	logger, _ := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: "json"})
+	logger = logger.With("limit", time.Minute)
 	logger.Info("done", slog.Group("took", "reading", 250*time.Millisecond, slog.Group("of", "it", time.Second)))
 	if want := `"limit":60,"took":{"reading":0.25,"of":{"it":1}}}`; !strings.HasSuffix(strings.TrimSpace(out.String()), want) {
 		t.Errorf("line %s, want its end %s", out.String(), want)
@@ -68,7 +71,8 @@ func TestLoggerNamesTheRequest(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			logger := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: "json"}).With("queue", "q")
+			logger, _ := newLogger(&out, "orders", &Config{LogLevel: "info", LogFormat: "json"})
+			logger = logger.With("queue", "q")
 			logger.InfoContext(test.ctx, "done", test.args...)
 			if line := strings.TrimSpace(out.String()); !strings.HasSuffix(line, test.want) {
 				t.Errorf("line %s, want its end %s", line, test.want)
@@ -77,26 +81,31 @@ func TestLoggerNamesTheRequest(t *testing.T) {
 	}
 }
 
-// BenchmarkLogger logs a line as the gateway does for each request.
+// BenchmarkLogger logs a line as the gateway does for each request, to a file.
 func BenchmarkLogger(b *testing.B) {
-	logger := newLogger(unwritten{}, "gateway", &Config{LogLevel: "info", LogFormat: "json"})
-	ctx := rpc.WithCorrelationID(b.Context(), "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f")
-	b.ReportAllocs()
-	for b.Loop() {
-		logger.LogAttrs(ctx, slog.LevelInfo, "request",
-			slog.String("method", "GET"),
-			slog.String("route", "/v1/orders/:id"),
-			slog.String("path", "/v1/orders/0190a6d0-0000-7000-8000-000000000042"),
-			slog.Int("status", 200),
-			slog.Duration("duration", 1234567),
-			slog.Int64("bytes", 1024),
-			slog.String("correlation_id", "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f"),
-			slog.String("remote_ip", "127.0.0.1"),
-			slog.String("subject", "42"))
+	for name, interval := range map[string]time.Duration{"at once": 0, "together": 100 * time.Millisecond} {
+		b.Run(name, func(b *testing.B) {
+			file, err := os.Create(filepath.Join(b.TempDir(), "log"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer file.Close()
+			logger, flush := newLogger(file, "gateway", &Config{LogLevel: "info", LogFormat: "json", LogFlushInterval: interval})
+			defer flush()
+			ctx := rpc.WithCorrelationID(b.Context(), "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f")
+			b.ReportAllocs()
+			for b.Loop() {
+				logger.LogAttrs(ctx, slog.LevelInfo, "request",
+					slog.String("method", "GET"),
+					slog.String("route", "/v1/orders/:id"),
+					slog.String("path", "/v1/orders/0190a6d0-0000-7000-8000-000000000042"),
+					slog.Int("status", 200),
+					slog.Duration("duration", 1234567),
+					slog.Int64("bytes", 1024),
+					slog.String("correlation_id", "0b0e1a5e-6f4c-4d0a-9a51-5c8a3c1d2e3f"),
+					slog.String("remote_ip", "127.0.0.1"),
+					slog.String("subject", "42"))
+			}
+		})
 	}
 }
-
-// unwritten discards lines after they are formatted, unlike slog.DiscardHandler.
-type unwritten struct{}
-
-func (unwritten) Write(p []byte) (int, error) { return len(p), nil }

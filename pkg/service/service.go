@@ -104,7 +104,8 @@ func exitStatus(ctx context.Context, s Service, args []string, o options) int {
 		}
 		return exitUsage
 	}
-	logger := newLogger(o.stderr, s.Name, config)
+	logger, flush := newLogger(o.stderr, s.Name, config)
+	defer flush()
 	if err := run(ctx, s, config, logger, o); err != nil {
 		logger.ErrorContext(ctx, "service failed", "error", err)
 		return exitFailure
@@ -119,7 +120,9 @@ func Run(ctx context.Context, s Service, args []string, list ...Option) error {
 	o := newOptions(list)
 	config, err := parse(s, args, o.stdout)
 	if err == nil {
-		err = run(ctx, s, config, newLogger(o.stderr, s.Name, config), o)
+		logger, flush := newLogger(o.stderr, s.Name, config)
+		err = run(ctx, s, config, logger, o)
+		flush()
 	} else if o.broker != nil {
 		err = errors.Join(err, closeBroker(ctx, o.broker))
 	}

@@ -50,7 +50,7 @@ func Run(t testing.TB, s service.Service, broker messaging.Broker, args ...strin
 }
 
 // Start runs s with the flags in args and returns at once. Unless args say otherwise, the service listens for operators on
-// a free port and takes identities that are not signed. It closes broker when it ends.
+// a free port, takes identities that are not signed, and writes each log entry at once. It closes broker when it ends.
 func Start(t testing.TB, s service.Service, broker messaging.Broker, args ...string) *Instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -61,7 +61,7 @@ func Start(t testing.TB, s service.Service, broker messaging.Broker, args ...str
 	go func() {
 		defer close(i.ended)
 		defer announce()
-		i.err = service.Run(ctx, s, append([]string{"--admin-addr=127.0.0.1:0", "--rpc-identity-keys="}, args...),
+		i.err = service.Run(ctx, s, append([]string{"--admin-addr=127.0.0.1:0", "--rpc-identity-keys=", "--log-flush-interval=0s"}, args...),
 			service.WithBroker(broker),
 			service.WithOutput(i.Log, i.Log),
 			service.WithReady(func(info service.Info) { i.info = &info; announce() }))

@@ -59,6 +59,7 @@ func (s *Suite) Start(t *testing.T, service, dir string, env ...string) *Process
 		"BROKER_URL=" + s.BrokerURL(service),
 		"ADMIN_ADDR=" + p.Admin,
 		"LOG_FORMAT=text",
+		"LOG_FLUSH_INTERVAL=0s", // tests kill processes, and read what they logged
 		"RPC_IDENTITY_KEYS=" + filepath.Join(dir, "identity-keys"),
 	}
 	for variable, value := range demoSettings[service] {

@@ -16,7 +16,7 @@ import (
 // TestFollowRequest follows one request by a search of all logs for its correlation ID, as docs/operations.md says. With traces on,
 // the lines also have the same trace.
 func TestFollowRequest(t *testing.T) {
-	env := []string{"LOG_LEVEL=debug", "LOG_FORMAT=json", "GATEWAY_TOKEN_CACHE=0s"}
+	env := []string{"LOG_LEVEL=debug", "LOG_FORMAT=json", "LOG_FLUSH_INTERVAL=100ms", "GATEWAY_TOKEN_CACHE=0s"}
 	for name, value := range telemetrytest.NewReceiver(t).Environment() {
 		env = append(env, name+"="+value)
 	}
