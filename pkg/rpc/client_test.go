@@ -769,11 +769,13 @@ func TestCallbackQueueInUse(t *testing.T) {
 func TestInstances(t *testing.T) {
 	server := inmem.NewServer()
 	serve(t, connect(t, server), ServerOptions{}, "echo", echo)
-	noOrphan := func() { t.Error("orphan reply") }
-	clients := []*Client{
-		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "a", Observer: Observer{OrphanReply: noOrphan}}),
-		startClient(t, connect(t, server), ClientOptions{Name: "gateway", Instance: "b", Observer: Observer{OrphanReply: noOrphan}}),
+	start := func(instance string) *Client {
+		return startClient(t, connect(t, server), ClientOptions{
+			Name: "gateway", Instance: instance, Timeout: testTimeout,
+			Observer: Observer{OrphanReply: func() { t.Error("orphan reply") }},
+		})
 	}
+	clients := []*Client{start("a"), start("b")}
 	var wg sync.WaitGroup
 	for i := range 1000 {
 		wg.Go(func() {
