@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc/protocol"
 )
@@ -180,7 +178,7 @@ func (c *Client) Pending() int { return c.pending.len() }
 func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	r := *request
 	if r.ID == "" {
-		r.ID = uuid.NewString()
+		r.ID = NewID()
 	}
 	if r.CorrelationID == "" {
 		r.CorrelationID = cmp.Or(CorrelationIDFrom(ctx), r.ID)
@@ -205,7 +203,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 	case ctx.Err() != nil:
 		return nil, callError(ctx, r, ctx.Err())
 	}
-	secret, call := uuid.NewString(), newPendingCall(r)
+	secret, call := NewID(), newPendingCall(r)
 	if err := c.pending.add(secret, call); err != nil {
 		return nil, callError(ctx, r, err)
 	}
