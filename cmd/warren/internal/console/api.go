@@ -63,16 +63,12 @@ func notFound(r *http.Request) (any, error) {
 }
 
 func (c *Console) info(*http.Request) (any, error) {
-	broker := "none"
-	if c.options.Broker != nil {
-		broker = c.options.Broker.Kind
+	user := "" // none
+	if c.options.User != nil {
+		user = c.options.User.Username
 	}
-	return map[string]any{
-		"version": c.options.Version,
-		"broker":  broker,
-		"gateway": c.options.Gateway,
-		"user":    c.options.User,
-		"spans":   c.store.counts(),
+	return map[string]string{
+		"version": c.options.Version, "broker": c.options.Broker.Kind, "gateway": c.options.Gateway, "user": user,
 	}, nil
 }
 
@@ -83,62 +79,53 @@ type request struct {
 	Method   string   `json:"method"`
 	Route    string   `json:"route"`
 	Path     string   `json:"path"`
-	Status   int      `json:"status"` // of HTTP; 0: unknown
-	Service  string   `json:"service"`
-	Services []string `json:"services"`
+	Status   int      `json:"status"`   // of HTTP; 0: unknown
+	Services []string `json:"services"` // in the order of their first spans
 	Started  float64  `json:"started"`
 	Duration float64  `json:"duration_ms"`
 	Spans    int      `json:"spans"`
-	Error    bool     `json:"error"` // a span of it failed
+	Error    bool     `json:"error"` // it failed, and not for the client's fault
 }
 
 // newRequest describes a trace by its first step: the span without a parent, or the earliest one whose parent is missing.
 func newRequest(t trace) request {
-	root := t.root()
-	status, _ := root.number(telemetry.HTTPResponseStatusCode)
+	spans := slices.SortedFunc(slices.Values(t.spans), func(a, b *span) int {
+		if (a.Parent == "") != (b.Parent == "") {
+			return cmp.Compare(len(a.Parent), len(b.Parent))
+		}
+		return cmp.Compare(a.start, b.start)
+	})
+	root := spans[0]
 	out := request{
 		TraceID:  t.id,
 		Name:     root.Name,
 		Method:   root.text(telemetry.HTTPRequestMethod),
 		Route:    root.text(telemetry.HTTPRoute),
 		Path:     root.text(telemetry.URLPath),
-		Status:   int(status),
-		Service:  root.Service,
+		Status:   root.status(),
 		Started:  milliseconds(root.start),
 		Duration: root.duration(),
-		Spans:    len(t.spans),
+		Spans:    len(spans),
 	}
-	for _, s := range t.spans {
+	for _, s := range spans {
 		if !slices.Contains(out.Services, s.Service) {
 			out.Services = append(out.Services, s.Service)
 		}
-		out.Error = out.Error || s.Status == "error"
+		out.Error = out.Error || s.failed() && !root.isRefusal()
 	}
-	slices.Sort(out.Services)
 	return out
 }
 
-func (t trace) root() *span {
-	return slices.MinFunc(t.spans, func(a, b *span) int {
-		if (a.Parent == "") != (b.Parent == "") {
-			return cmp.Compare(len(a.Parent), len(b.Parent))
-		}
-		return cmp.Compare(a.start, b.start)
-	})
-}
-
-const (
-	defaultRequests = 100
-	maxRequests     = 1000
-)
+// maxRequests is how many rows the page shows.
+const maxRequests = 200
 
 // requests lists traces, those that began last first.
 func (c *Console) requests(r *http.Request) (any, error) {
-	matches, limit, err := parseFilter(r.URL.Query())
+	matches, err := parseFilter(r.URL.Query())
 	if err != nil {
 		return nil, err
 	}
-	list, _ := c.store.newest(0, limit, func(t trace) bool { return matches(newRequest(t)) })
+	list, _ := c.store.newest(0, maxRequests, func(t trace) bool { return matches(newRequest(t)) })
 	return map[string]any{"requests": newRequests(list)}, nil
 }
 
@@ -151,32 +138,19 @@ func newRequests(traces []trace) []request {
 	return out
 }
 
-func parseFilter(query url.Values) (matches func(request) bool, limit int, err error) {
+func parseFilter(query url.Values) (matches func(request) bool, err error) {
 	route, status, service := strings.ToLower(query.Get("route")), query.Get("status"), query.Get("service")
 	least := 0.0
 	if text := query.Get("min_ms"); text != "" {
 		if least, err = strconv.ParseFloat(text, 64); err != nil {
-			return nil, 0, fail(http.StatusBadRequest, "min_ms is not a number")
+			return nil, fail(http.StatusBadRequest, "min_ms is not a number")
 		}
 	}
-	limit, err = parseLimit(query, defaultRequests, maxRequests)
 	return func(r request) bool {
 		return strings.Contains(strings.ToLower(r.Name+" "+r.Path), route) && (service == "" || slices.Contains(r.Services, service)) &&
 			r.Duration >= least &&
-			(status == "" || status == "error" && r.Error || status == fmt.Sprint(r.Status) || status == fmt.Sprintf("%dxx", r.Status/100))
-	}, limit, err
-}
-
-func parseLimit(query url.Values, usual, most int) (int, error) {
-	text := query.Get("limit")
-	if text == "" {
-		return usual, nil
-	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 {
-		return 0, fail(http.StatusBadRequest, "limit is not a positive number")
-	}
-	return min(limit, most), nil
+			(status == "" || status == "error" && r.Error || status == fmt.Sprintf("%dxx", r.Status/100))
+	}, nil
 }
 
 type (
@@ -277,7 +251,6 @@ type route struct {
 	Public      bool     `json:"public"`
 	Scope       string   `json:"scope"`
 	Params      []string `json:"params"`
-	ExamplePath *string  `json:"example_path"`
 	ExampleBody *string  `json:"example_body"`
 }
 
@@ -307,8 +280,6 @@ func (r *route) addExample() {
 			if e.Method != r.Method || e.Status >= http.StatusBadRequest || !matchesRoute(prefix+path, r.Path) {
 				continue
 			}
-			path = prefix + e.Path
-			r.ExamplePath = &path
 			if e.Body != "" {
 				r.ExampleBody = &e.Body
 			}

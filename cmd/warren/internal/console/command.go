@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -30,6 +31,9 @@ func (*Command) Help() string {
 	return "Services send their traces to it with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:8090. Example:\n\n" +
 		"  warren console --gateway http://127.0.0.1:8080"
 }
+
+// connectTimeout is when the user is told that the broker is not there.
+const connectTimeout = 2 * time.Second
 
 // Run serves the console until ctx ends.
 func (c *Command) Run(ctx context.Context, k *kong.Context) (err error) {
@@ -60,6 +64,16 @@ func (c *Command) Run(ctx context.Context, k *kong.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, console.Close()) }()
 	_, _ = fmt.Fprintf(k.Stdout, "The console is at %s\nCtrl-C stops it.\n", console.URL())
+	if c.Token != "" {
+		_, _ = fmt.Fprintf(k.Stdout, "Open %s/?token=… once, with the token in place of the dots.\n", console.URL())
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(connectTimeout):
+		if err := b.Ready(); err != nil {
+			_, _ = fmt.Fprintf(k.Stderr, "The page has no queues and no dead letters until the broker is there: %v\n", broker.OneLine(err))
+		}
+	}
 	<-ctx.Done()
 	return nil
 }

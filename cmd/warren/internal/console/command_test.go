@@ -23,7 +23,7 @@ func TestCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := parser.Parse([]string{"console", "--addr=127.0.0.1:0", "--as=demo", "--broker-url=amqp://127.0.0.1:1/"})
+	parsed, err := parser.Parse([]string{"console", "--addr=127.0.0.1:0", "--as=demo", "--token=x", "--broker-url=amqp://127.0.0.1:1/"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,13 +37,13 @@ func TestCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _, _ = io.Copy(io.Discard, lines) }()
 	url := strings.TrimSpace(strings.TrimPrefix(first, "The console is at "))
 	for path, want := range map[string]int{"/": http.StatusOK, "/api/map": http.StatusOK, "/api/queues": http.StatusServiceUnavailable} {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
+		request.Header.Set("Authorization", "Bearer x")
 		response, err := client.Do(request)
 		if err != nil {
 			t.Fatal(err)
@@ -51,6 +51,11 @@ func TestCommand(t *testing.T) {
 		response.Body.Close()
 		if response.StatusCode != want {
 			t.Errorf("%s: status %d, want %d", path, response.StatusCode, want)
+		}
+	}
+	for _, want := range []string{"Ctrl-C", "Open " + url + "/?token=… once", "until the broker is there: broker unavailable: "} {
+		if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, want) {
+			t.Errorf("printed %q, error %v, want %q", line, err, want)
 		}
 	}
 	cancel()

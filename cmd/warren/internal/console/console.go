@@ -34,9 +34,9 @@ var web embed.FS
 type Options struct {
 	Token   string // who uses the console must present it; "": any program of this machine may
 	Version string
-	Gateway string  // the URL for requests that users try; "": none
-	User    *User   // whom users may log in as; nil: they can't
-	Broker  *Broker // nil: none
+	Gateway string // the URL for requests that users try; "": none
+	User    *User  // whom users may log in as; nil: they can't
+	Broker  *Broker
 }
 
 // User is a user of the gateway.

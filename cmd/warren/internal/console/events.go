@@ -38,7 +38,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 		if n%statsInterval == 0 {
 			now := c.store.counts()
 			writeEvent(w, "stats", map[string]any{
-				"per_second": now.arrivals - before.arrivals, "kept_share": now.KeptShare, "spans": now.spans, "traces": now.traces,
+				"per_second": now.arrivals - before.arrivals, "kept_share": now.keptShare, "spans": now.spans, "traces": now.traces,
 			})
 			before = now
 		}

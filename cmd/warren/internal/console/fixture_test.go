@@ -180,9 +180,13 @@ func requests(first, last int) array {
 		if n == 0 {
 			id = traceID
 		}
+		services := array{"gateway", kind.service}
+		if n%len(kinds) == 1 {
+			services = array{"gateway", "access-control", kind.service} // the token was checked
+		}
 		list = append(list, object{
 			"trace_id": id, "name": kind.method + " " + kind.route, "method": kind.method, "route": kind.route, "path": kind.path,
-			"status": kind.status, "service": "gateway", "services": array{"gateway", kind.service}, "spans": 4, "error": kind.status >= 500,
+			"status": kind.status, "services": services, "spans": 4, "error": kind.status >= 500,
 			"started": began.Add(time.Duration(n) * 731 * time.Millisecond).UnixMilli(), "duration_ms": kind.duration,
 		})
 	}

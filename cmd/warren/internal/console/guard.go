@@ -26,7 +26,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 			writeError(w, fail(http.StatusForbidden, "%s", reason))
 			return
 		}
-		if c.options.Token == "" || c.isToken(bearer(r)) {
+		if c.options.Token == "" || c.isToken(bearer(r)) || r.URL.Path == "/console.css" { // the style of token.html
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -35,6 +35,13 @@ func (c *Console) guard(next http.Handler) http.Handler {
 				Name: tokenCookie, Value: url.QueryEscape(c.options.Token), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 			})
 			http.Redirect(w, r, "/", http.StatusSeeOther) // takes the token out of the address
+			return
+		}
+		if strings.Contains(r.Header.Get("Accept"), "text/html") { // a browser
+			page, _ := web.ReadFile("web/token.html") // is embedded
+			header.Set("Content-Type", "text/html; charset=utf-8")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write(page) // an error means that the client has gone
 			return
 		}
 		writeError(w, fail(http.StatusUnauthorized, "open the page with ?token=…, or send the header Authorization: Bearer …"))

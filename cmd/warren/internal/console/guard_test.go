@@ -63,6 +63,14 @@ func TestToken(t *testing.T) {
 			t.Errorf("spans, %s: status %d, want 401", name, got.status)
 		}
 	}
+	page := c.send(t, http.MethodGet, "/", "", map[string]string{"Accept": "text/html,*/*;q=0.8"})
+	if page.status != http.StatusUnauthorized || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") ||
+		!strings.Contains(page.body, "?token=") {
+		t.Errorf("a browser without the token: %d %s", page.status, page.body)
+	}
+	if got := c.send(t, http.MethodGet, "/console.css", "", nil); got.status != http.StatusOK {
+		t.Errorf("the style of that page: status %d", got.status)
+	}
 	if got := c.send(t, http.MethodGet, "/api/info", "", map[string]string{"Authorization": "Bearer s3cret é"}); got.status != http.StatusOK {
 		t.Errorf("with the token: status %d", got.status)
 	}

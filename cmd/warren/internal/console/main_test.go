@@ -19,6 +19,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"example.com/warren/pkg/awaittest"
+	"example.com/warren/pkg/messaging/deadletter"
+	"example.com/warren/pkg/messaging/inmem"
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 	"example.com/warren/pkg/telemetry"
 )
@@ -38,6 +40,14 @@ var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 func start(t testing.TB, options Options) *Console {
 	t.Helper()
+	if options.Broker == nil {
+		server := inmem.NewServer()
+		connection := server.Connect()
+		t.Cleanup(func() { _ = connection.Close(context.Background()) })
+		options.Broker = &Broker{Kind: "inmem", Inspector: connection, Browse: func(context.Context) (deadletter.Browser, error) {
+			return server.Browse(), nil
+		}}
+	}
 	c, err := Start(t.Context(), "127.0.0.1:0", options)
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ func TestWeb(t *testing.T) {
 		{"shows a service that is down", testDown},
 		{"replays and drops dead letters", testDead},
 		{"sends requests", testTry},
+		{"gives a service the same colour everywhere", testColours},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, browser) })
 	}
@@ -121,6 +122,7 @@ func testEmpty(t *testing.T, browser *browsertest.Browser) {
 		"#/queues":                 "No queues yet",
 		"#/dead/parcels.get.dead":  "No messages here",
 		"#/try":                    "no routes",
+		"#/nosuch":                 "There is nothing at #/nosuch",
 	} {
 		p.Go(fragment)
 		p.AwaitText(".empty", text)
@@ -255,7 +257,7 @@ func testLive(t *testing.T, browser *browsertest.Browser) {
 	p.AwaitText(".rate", "paused")
 	before := browsertest.Eval[string](p, firstRow)
 	f.send("request", requests(26, 29))
-	p.AwaitText(".rate", "paused, 3 new")
+	p.AwaitText(".rate", "paused: pointer on the list, 3 new")
 	if after := browsertest.Eval[string](p, firstRow); after != before {
 		t.Error("rows moved below the pointer")
 	}
@@ -341,12 +343,18 @@ func testTrace(t *testing.T, browser *browsertest.Browser) {
 	if logs := p.Texts(".logs tbody tr"); len(logs) != 3 || !strings.Contains(logs[1], "WARN retry the transaction error=database is locked") {
 		t.Errorf("the log lines are %q", logs)
 	}
+	// A refusal has its status, and is no failure.
+	f.replace(tracePath, `"rpc.response.status_code": 200`, `"rpc.response.status_code": "404"`)
+	f.replace(tracePath, `"offset_ms": 0.4, "queue_ms": null, "status": "unset"`, `"offset_ms": 0.4, "queue_ms": null, "status": "error"`)
 	// Spans that arrive later are added. What is open stays open.
 	f.replace(tracePath, `"parent_id": "00000000000000a3"`, `"parent_id": "00000000000000a2"`)
 	f.replace(tracePath, `"spans": [`, `"spans": [{"span_id": "b1", "parent_id": "", "name": "late", "service": "parcels", "attributes": {},
 		"duration_ms": 1, "events": [], "kind": "internal", "message": "", "offset_ms": 0, "queue_ms": null, "status": "unset"},`)
 	f.send("request", requests(0, 1))
 	p.AwaitText(".waterfall .name", "late")
+	if diff := cmp.Diff([]string{"404", "error"}, p.Texts(".waterfall .status")); diff != "" {
+		t.Errorf("statuses of spans (-want +got):\n%s", diff)
+	}
 	if n := browsertest.Eval[int](p, "document.querySelectorAll('.span[aria-expanded=true]').length"); n != 2 {
 		t.Errorf("%d spans are open, want 2", n)
 	}
@@ -363,13 +371,34 @@ func testDown(t *testing.T, browser *browsertest.Browser) {
 	f.replace(mapPath, `"queue": "parcels.getAll", "consumers": 1`, `"queue": "parcels.getAll", "consumers": 0`)
 	p.AwaitText(".card.down", "parcels")
 	p.AwaitText(".alarms li", "parcels is down. No consumer: parcels.getAll.")
+	f.replace(mapPath, `"queues_error": ""`, `"queues_error": "broker unavailable"`)
+	p.AwaitText(".error", "Depths and consumers of queues are unknown: broker unavailable")
+	f.replace(mapPath, `"queues_error": "broker unavailable"`, `"queues_error": ""`)
+	p.Await("document.querySelector('.error').hidden")
 	p.Click(".card.down")
 	p.Await("location.hash === '#/requests?service=parcels'")
+}
+
+// testColours: the colour of a service follows from its name, so that it is the same whatever the page saw first.
+func testColours(t *testing.T, browser *browsertest.Browser) {
+	p := browser.Open(t, newFixture(t).URL, browsertest.Desktop)
+	got := browsertest.Eval[[]string](p,
+		`import("./dom.js").then(({ colour }) => ["orders", "access-control", "gateway", "parcels", "", "é😀"].map(colour))`)
+	if diff := cmp.Diff([]string{"s4", "s6", "s0", "s1", "s0"}, got[:5]); diff != "" {
+		t.Errorf("colours (-want +got):\n%s", diff)
+	}
 }
 
 func testDead(t *testing.T, browser *browsertest.Browser) {
 	f := newFixture(t)
 	p := browser.Open(t, f.URL+"/#/queues", browsertest.Desktop)
+	p.AwaitText(".hint", "2 dead-lettered messages")
+	if diff := cmp.Diff([]string{"parcels.cancel.dead"}, p.Texts("section:nth-of-type(1) td:first-child")); diff != "" {
+		t.Errorf("dead-letter queues (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"gateway.rpc.response"}, p.Texts("section:nth-of-type(3) td:first-child")); diff != "" {
+		t.Errorf("queues of replies (-want +got):\n%s", diff)
+	}
 	p.Click(".queues a")
 	p.AwaitText("h1", "parcels.cancel.dead")
 	p.Click(".letters summary")

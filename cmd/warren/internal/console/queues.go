@@ -36,7 +36,7 @@ const (
 	missingMaxAge = 5 * time.Second // RabbitMQ logs an error at each look for a queue that does not exist
 	maxKeys       = 1000
 	maxShownBody  = 16 << 10
-	maxDeadList   = 500
+	maxDeadList   = 50
 )
 
 // queueState is a queue as the page shows it.
@@ -67,9 +67,6 @@ func (c *Console) queues(*http.Request) (any, error) {
 
 // queueStates looks at the queues, unless another page did so just now.
 func (c *Console) queueStates() ([]queueState, error) {
-	if c.options.Broker == nil {
-		return []queueState{}, nil
-	}
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
 	if time.Since(c.cache.looked) >= queuesMaxAge {
@@ -195,8 +192,8 @@ func newDeadView(key string, m messaging.Message) deadView {
 		}
 		view.Headers[name] = value
 	}
-	if view.Body = strings.ToValidUTF8(string(body), ""); !view.BodyIsText { // the last character may have been cut
-		view.Body = fmt.Sprintf("% x", body)
+	if view.BodyIsText {
+		view.Body = strings.ToValidUTF8(string(body), "") // the last character may have been cut
 	}
 	return view
 }
@@ -204,12 +201,8 @@ func newDeadView(key string, m messaging.Message) deadView {
 // deadLetters lists the oldest messages of a dead-letter queue.
 func (c *Console) deadLetters(r *http.Request) (any, error) {
 	queue, messages := r.URL.Query().Get("queue"), []deadView{}
-	limit, err := parseLimit(r.URL.Query(), 50, maxDeadList)
-	if err != nil {
-		return nil, err
-	}
-	err = c.browse(r.Context(), queue, func(ctx context.Context, b deadletter.Browser) error {
-		return dead.List(ctx, b, queue, limit, func(key string, m messaging.Message) {
+	err := c.browse(r.Context(), queue, func(ctx context.Context, b deadletter.Browser) error {
+		return dead.List(ctx, b, queue, maxDeadList, func(key string, m messaging.Message) {
 			messages = append(messages, newDeadView(key, m))
 		})
 	})
@@ -218,10 +211,7 @@ func (c *Console) deadLetters(r *http.Request) (any, error) {
 
 // browse calls f with a browser for a dead-letter queue. Other queues are not browsed: that would take messages from consumers.
 func (c *Console) browse(ctx context.Context, queue string, f func(context.Context, deadletter.Browser) error) error {
-	switch {
-	case c.options.Broker == nil:
-		return fail(http.StatusNotFound, "the console has no broker")
-	case !strings.HasSuffix(queue, deadSuffix):
+	if !strings.HasSuffix(queue, deadSuffix) {
 		return fail(http.StatusBadRequest, "the name of a dead-letter queue ends with %s", deadSuffix)
 	}
 	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)

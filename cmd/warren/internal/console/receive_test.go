@@ -75,7 +75,7 @@ func BenchmarkReceive(b *testing.B) {
 	b.ReportMetric(100*cpu.Seconds()/float64(b.N)*perSecond, "core-%")
 	b.ReportMetric((float64(after)-float64(empty))/(1<<20), "heap-MiB")
 	b.ReportMetric(4*float64(sent.Load())/1e6, "Mspans-in-all")
-	b.ReportMetric(100*c.store.counts().KeptShare, "kept-%")
+	b.ReportMetric(100*c.store.counts().keptShare, "kept-%")
 }
 
 // described adds attributes to steps, about as many as a service's spans have.

@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -52,16 +51,10 @@ type sample struct {
 
 func (s *sample) add(of *span, weight float64) {
 	s.weight += weight
-	if of.Status == "error" && !of.isRefusal() {
+	if of.failed() {
 		s.failed += weight
 	}
 	s.durations = append(s.durations, of.duration())
-}
-
-// isRefusal reports whether a service has refused a call for the caller's fault. It works as it should.
-func (s *span) isRefusal() bool {
-	status, err := strconv.Atoi(s.text(telemetry.RPCResponseStatusCode))
-	return err == nil && status >= http.StatusBadRequest && status < http.StatusInternalServerError
 }
 
 func (s *sample) rates(window time.Duration) rates {
@@ -148,7 +141,7 @@ func (c *Console) showMap(*http.Request) (any, error) {
 		m.add(t)
 	}
 	sampleOf(m.services, gatewayName)
-	states, _ := c.queueStates() // without a broker, the map has what the spans say
+	states, lookError := c.queueStates() // without a broker, the map has what the spans say
 	queues, consumed := map[string]queueState{}, map[string]bool{}
 	for _, q := range states {
 		queues[q.Name] = q
@@ -180,5 +173,9 @@ func (c *Console) showMap(*http.Request) (any, error) {
 	slices.SortFunc(edges, func(a, b edgeView) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Queue, b.Queue))
 	})
-	return map[string]any{"window_s": window.Seconds(), "services": services, "edges": edges}, nil
+	response := map[string]any{"window_s": window.Seconds(), "services": services, "edges": edges, "queues_error": ""}
+	if lookError != nil {
+		response["queues_error"] = brokerError(lookError).Error()
+	}
+	return response, nil
 }

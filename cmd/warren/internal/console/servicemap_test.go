@@ -11,9 +11,10 @@ import (
 )
 
 type mapResponse struct {
-	Window   float64       `json:"window_s"`
-	Services []serviceView `json:"services"`
-	Edges    []edgeView    `json:"edges"`
+	Window      float64       `json:"window_s"`
+	QueuesError string        `json:"queues_error"`
+	Services    []serviceView `json:"services"`
+	Edges       []edgeView    `json:"edges"`
 }
 
 func TestMap(t *testing.T) {

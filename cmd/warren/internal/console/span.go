@@ -3,10 +3,13 @@ package console
 import (
 	"encoding/hex"
 	"math"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"example.com/warren/pkg/telemetry"
 )
 
 // Limits of one span. What is longer is cut.
@@ -126,6 +129,20 @@ func (s *span) number(key attribute.Key) (value float64, ok bool) {
 		return 0, false
 	}
 }
+
+// status returns the status of HTTP or of a call, or 0.
+func (s *span) status() int {
+	if status, ok := s.number(telemetry.HTTPResponseStatusCode); ok {
+		return int(status)
+	}
+	status, _ := strconv.Atoi(s.text(telemetry.RPCResponseStatusCode)) // 0 if it is missing
+	return status
+}
+
+// isRefusal reports whether a service has refused a request for the caller's fault. It works as it should.
+func (s *span) isRefusal() bool { return s.status()/100 == 4 }
+
+func (s *span) failed() bool { return s.Status == "error" && !s.isRefusal() }
 
 // duration returns how long the span took, in milliseconds.
 func (s *span) duration() float64 { return milliseconds(s.end - s.start) }

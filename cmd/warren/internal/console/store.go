@@ -42,8 +42,6 @@ type store struct {
 	order         []*trace          // by arrived
 	spans, size   int
 	changes       uint64
-	received      uint64  // spans
-	dropped       uint64  // spans that were not kept
 	arrivals      float64 // traces, those that were not kept included
 	queues        map[string]bool
 	began         time.Time
@@ -65,17 +63,12 @@ func newStore(l limits) *store {
 	}
 }
 
-// admit counts a span and reports whether to add it.
+// admit reports whether to add a span.
 func (s *store) admit(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.received++
 	_, known := s.traces[id]
-	if id != "" && s.sampler.keep(id, known, s.now()) {
-		return true
-	}
-	s.dropped++
-	return false
+	return id != "" && s.sampler.keep(id, known, s.now())
 }
 
 // keeps reports whether spans of a trace would be added now.
@@ -99,7 +92,6 @@ func (s *store) add(added *span) {
 	}
 	sentTwice := slices.ContainsFunc(t.spans, func(s *span) bool { return s.ID == added.ID })
 	if len(t.spans) >= s.limits.traceSpans || sentTwice {
-		s.dropped++
 		return
 	}
 	t.spans = append(t.spans, added)
@@ -163,10 +155,7 @@ func (s *store) newest(since uint64, limit int, f func(trace) bool) ([]trace, ui
 
 // counts is what a store has seen.
 type counts struct {
-	Received  uint64  `json:"received"`
-	Dropped   uint64  `json:"dropped"`
-	KeptShare float64 `json:"kept_share"`
-
+	keptShare     float64
 	spans, traces int // in the store
 	arrivals      float64
 }
@@ -175,10 +164,7 @@ func (s *store) counts() counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sampler.adjust(s.now())
-	return counts{
-		Received: s.received, Dropped: s.dropped, KeptShare: s.sampler.share,
-		spans: s.spans, traces: len(s.traces), arrivals: s.arrivals,
-	}
+	return counts{keptShare: s.sampler.share, spans: s.spans, traces: len(s.traces), arrivals: s.arrivals}
 }
 
 // queueNames returns the queues that spans have named.

@@ -55,7 +55,6 @@ type (
 		Body          string            `json:"body"`
 		Duration      float64           `json:"duration_ms"`
 		CorrelationID string            `json:"correlation_id"`
-		TraceID       *string           `json:"trace_id"`
 	}
 )
 
@@ -88,9 +87,6 @@ func (c *Console) try(r *http.Request) (any, error) {
 		c.login.mu.Lock()
 		c.login.until = time.Time{}
 		c.login.mu.Unlock()
-	}
-	if id, ok := c.store.correlated(out.CorrelationID); ok {
-		out.TraceID = &id
 	}
 	return out, nil
 }

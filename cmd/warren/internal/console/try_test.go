@@ -65,14 +65,13 @@ func TestTry(t *testing.T) {
 	c := start(t, Options{Gateway: g.URL, User: &User{"demo", "secret"}})
 	got, _ := c.tryIt(t, tryRequest{Method: "GET", Path: "/v1/a?b=%2Fc"})
 	if got.Status != http.StatusOK || got.Body != "GET /v1/a?b=%2Fc    " ||
-		got.CorrelationID != "c-1" || got.TraceID != nil || got.Duration <= 0 {
+		got.CorrelationID != "c-1" || got.Duration <= 0 {
 		t.Errorf("got %+v", got)
 	}
-	c.receiveAll(t, listOrders...)
 	post := tryRequest{Method: "POST", Path: "/v1/a", Headers: map[string]string{"X-A": "<b>"}, Body: "{}", As: "demo"}
 	for _, want := range []string{"token-1", "token-1"} { // logs in once
 		got, raw := c.tryIt(t, post)
-		if got.Body != "POST /v1/a Bearer "+want+" <b> application/json {}" || got.TraceID == nil || *got.TraceID != strings.Repeat("01", 16) {
+		if got.Body != "POST /v1/a Bearer "+want+" <b> application/json {}" {
 			t.Errorf("got %+v", got)
 		}
 		if strings.ContainsAny(raw.body, "<>") {

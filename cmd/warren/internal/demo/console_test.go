@@ -56,7 +56,7 @@ func tryConsole(t *testing.T, guide, broker string) {
 		}
 		getJSON(t, url+"/api/requests?route=/v1/login", &list)
 		for _, r := range list.Requests {
-			if r.Name == "POST /v1/login" && slices.Equal(r.Services, []string{"access-control", "gateway"}) {
+			if r.Name == "POST /v1/login" && slices.Equal(r.Services, []string{"gateway", "access-control"}) {
 				id = r.TraceID
 			}
 		}

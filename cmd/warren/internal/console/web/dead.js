@@ -3,8 +3,6 @@
 import { get, post } from "./api.js";
 import { age, empty, h, notice, pairs, plural, pretty, setText, size, sync } from "./dom.js";
 
-const limit = 50; // messages
-
 export function dead({ main, id: queue, signal }) {
   let messages = [];
   const chosen = new Set(); // keys
@@ -35,7 +33,7 @@ export function dead({ main, id: queue, signal }) {
 
   async function load() {
     try {
-      ({ messages } = await get("dead", { queue, limit }, signal));
+      ({ messages } = await get("dead", { queue }, signal));
       const keys = new Set(messages.map((message) => message.key));
       chosen.forEach((key) => keys.has(key) || chosen.delete(key));
       error.show();

@@ -75,11 +75,10 @@ export function notice() {
 
 export const empty = (...children) => h("div", { class: "empty" }, ...children);
 
-// services have a colour each, in the order in which the page saw them.
-const services = new Map();
+// colour returns the class of a service's colour, which follows from its name: it is the same on each page and after each start.
 export function colour(service) {
-  if (!services.has(service) && services.size < 1000) services.set(service, services.size % 8);
-  return "s" + (services.get(service) ?? 0);
+  const hash = [...service].reduce((sum, c) => (Math.imul(sum, 31) + c.codePointAt(0)) | 0, 0);
+  return "s" + ((hash >>> 3) % 8);
 }
 
 export function milliseconds(ms) {

@@ -2,28 +2,28 @@
 
 import { get, live } from "./api.js";
 import { dead } from "./dead.js";
-import { number, percent, setText } from "./dom.js";
+import { empty, h, number, percent, setText } from "./dom.js";
 import { map } from "./map.js";
 import { queues } from "./queues.js";
 import { requests } from "./requests.js";
 import { trace } from "./trace.js";
 import { tryIt } from "./try.js";
 
-const views = { requests, trace, map, queues, dead, try: tryIt };
+const views = { requests, trace, map, queues, dead, try: tryIt, unknown };
 const main = document.getElementById("main");
 let left = new AbortController();
 
 // show shows the view of the address: #/requests?status=5xx, #/trace/ID …
 function show(event) {
   const previous = event?.oldURL ? new URL(event.oldURL).hash : "";
-  if (!location.hash.startsWith("#/")) {
+  if (!/^#\/./.test(location.hash)) {
     history.replaceState(null, "", "#/requests");
   }
   left.abort();
   left = new AbortController();
   const [path, query] = location.hash.slice(2).split("?");
   const [name, id = ""] = path.split("/");
-  const view = Object.hasOwn(views, name) ? name : "requests";
+  const view = Object.hasOwn(views, name) ? name : "unknown";
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view.split(" ").includes(view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -38,6 +38,11 @@ function show(event) {
     heading.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
+}
+
+function unknown({ main }) {
+  main.append(h("h1", {}, "No such view"), empty(h("p", {}, `There is nothing at ${location.hash}.`),
+    h("p", {}, h("a", { href: "#/requests" }, "All requests"))));
 }
 
 function decode(id) {
@@ -85,7 +90,7 @@ live.addEventListener("stats", ({ detail }) => {
 });
 
 get("info").then((info) => {
-  const broker = { inmem: "in-memory broker", rabbitmq: "RabbitMQ", none: "no broker" }[info.broker] ?? info.broker;
+  const broker = { inmem: "in-memory broker", rabbitmq: "RabbitMQ" }[info.broker] ?? info.broker;
   setText(document.getElementById("info"), [info.version, broker, info.gateway].filter(Boolean).join(" · "));
 }, (error) => setText(document.getElementById("info"), error.message));
 

@@ -62,8 +62,9 @@ export function map({ main, signal }) {
   signal.addEventListener("abort", () => observer.disconnect());
   poll(2000, signal, async () => {
     try {
-      render(await get("map", {}, signal));
-      error.show();
+      const data = await get("map", {}, signal);
+      render(data);
+      error.show(data.queues_error && `Depths and consumers of queues are unknown: ${data.queues_error}`);
     } catch (e) {
       if (!signal.aborted) error.show(e.message);
     }

@@ -38,12 +38,12 @@ export function requests({ main, query, signal, previous }) {
     ["Time", "Status", "Request", "Services", "Duration"].map((text) => h("span", {}, text)));
 
   const values = () => Object.fromEntries(filters.map((field) => [field.name, field.value.trim()]));
-  const paused = () => hold.button || hold.pointer || hold.focus;
+  const paused = () => (hold.button && "paused") || (hold.pointer && "paused: pointer on the list") || (hold.focus && "paused: row selected");
 
   function matches(r, { route, status, service, min_ms }) {
     const text = `${r.name} ${r.path}`.toLowerCase();
     return text.includes(route.toLowerCase()) && (!service || r.services.includes(service)) && r.duration_ms >= Number(min_ms) &&
-      (!status || (status === "error" ? Boolean(r.error) : String(r.status)[0] === status[0]));
+      (!status || (status === "error" ? r.error : String(r.status)[0] === status[0]));
   }
 
   function arrive(batch) {
@@ -74,9 +74,10 @@ export function requests({ main, query, signal, previous }) {
     setText(pause, hold.button ? "Resume" : "Pause");
     pause.setAttribute("aria-pressed", hold.button);
     const news = waiting.size > 0 ? `, ${waiting.size}${waiting.size === limit ? "+" : ""} new` : "";
-    setText(rate, paused() ? `paused${news}` : `${number(history.at(-1) ?? 0)}/s${kept < 1 ? `, ${percent(kept)} kept` : ""}`);
+    setText(rate, paused() ? paused() + news : `${number(history.at(-1) ?? 0)}/s${kept < 1 ? `, ${percent(kept)} kept` : ""}`);
     const highest = Math.max(1, ...history);
-    spark.setAttribute("points", history.map((n, i) => `${i + 60 - history.length},${(15 - (14 * n) / highest).toFixed(1)}`).join(" "));
+    const points = history.length < 5 ? [] : history; // fewer look like a dot
+    spark.setAttribute("points", points.map((n, i) => `${i + 60 - history.length},${(15 - (14 * n) / highest).toFixed(1)}`).join(" "));
     options();
   }
 
@@ -93,7 +94,7 @@ export function requests({ main, query, signal, previous }) {
     const current = ++loads;
     loaded = false; // what arrives meanwhile waits
     try {
-      const { requests } = await get("requests", { ...wanted, limit }, signal);
+      const { requests } = await get("requests", wanted, signal);
       if (current !== loads) return; // another load follows
       shown.clear();
       requests.forEach((r) => {
@@ -210,7 +211,7 @@ function row(key) {
     }
     setText(duration, milliseconds(r.duration_ms));
     setStyle(bar, { width: `${Math.min(100, 20 * Math.log10(1 + r.duration_ms * 10))}%` }); // logarithmic: 10 s fill it
-    item.firstChild.title = `${r.name}, ${plural(r.spans, "span")}${typeof r.error === "string" && r.error ? ": " + r.error : ""}`;
+    item.firstChild.title = `${r.name}, ${plural(r.spans, "span")}`;
   };
   return item;
 }

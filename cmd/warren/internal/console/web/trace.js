@@ -92,7 +92,9 @@ export function waterfall(t) {
 
 function spanRow(span, depth, share, first) {
   const queue = span.queue_ms ?? 0;
-  const failed = span.status === "error";
+  const status = Number(span.attributes["http.response.status_code"] ?? span.attributes["rpc.response.status_code"]);
+  const refused = status >= 400 && status < 500; // for the caller's fault: nothing has failed
+  const failed = span.status === "error" && !refused;
   const details = h("div", { class: "details", hidden: true });
   function toggle() {
     if (opened.has(span.span_id)) opened.delete(span.span_id);
@@ -109,7 +111,7 @@ function spanRow(span, depth, share, first) {
     h("span", { class: "label", style: { "padding-left": `${Math.min(depth, 8) * 0.9}rem` } },
       h("span", { class: `service ${colour(span.service)}` }, span.service), " ",
       h("span", { class: "name" }, span.name), span.kind && h("small", {}, " ", span.kind),
-      failed && h("span", { class: "status bad" }, " error")),
+      (failed || refused) && h("span", { class: `status ${failed ? "bad" : "poor"}` }, ` ${status >= 400 ? status : "error"}`)),
     h("span", { class: "took", style: { "--left": share(span.offset_ms - queue - first), "--room": queue > 0 ? "12rem" : "5rem" } },
       queue > 0 && h("small", {}, `${milliseconds(queue)} in queue + `), milliseconds(span.duration_ms)),
     h("span", { class: "track", "aria-hidden": "true" },

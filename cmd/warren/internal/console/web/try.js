@@ -43,12 +43,12 @@ export async function tryIt({ main, query, signal }) {
     const ids = h("datalist", { id: "ids" }, [...seen].map((value) => h("option", { value })));
     const parameter = (name) => h("input", { required: true, list: "ids", name: `param:${name}`, autocomplete: "off" });
     const users = user && h("select", { name: "as" },
-      h("option", { value: user.username }, `user ${user.username}`), h("option", { value: "" }, "no user, without a token"));
+      h("option", { value: user }, `user ${user}`), h("option", { value: "" }, "no user, without a token"));
     fields.replaceChildren(ids,
       ...r.params.map((name) => field(r, name, parameter(name), lastId(name))),
       r.method === "GET" ? field(r, "Query", h("input", { name: "query", placeholder: "name=value&name=value", autocomplete: "off" }))
         : field(r, "Body", h("textarea", { name: "body", rows: 7, spellcheck: "false" }), pretty(r.example_body ?? "")),
-      user ? field(r, "As", users, r.public ? "" : user.username) : "",
+      user ? field(r, "As", users, r.public ? "" : user) : "",
       field(r, "Headers", h("textarea", { name: "headers", rows: 2, spellcheck: "false", placeholder: "Name: value" })));
   }
 
@@ -86,7 +86,7 @@ export async function tryIt({ main, query, signal }) {
       h("pre", { tabindex: 0, "aria-label": "Response body" }, pretty(response.body) || "no body"),
       h("details", {}, h("summary", {}, "Headers"), pairs("Headers of the response", response.headers) ?? ""),
       h("h2", {}, "Trace"), link, spans);
-    const id = response.trace_id ?? (await traceOf(response.correlation_id));
+    const id = await traceOf(response.correlation_id);
     if (!id) return setText(spans, "No trace has arrived. Are the services sending theirs to this console?");
     link.append(h("a", { href: `#/trace/${encodeURIComponent(id)}` }, "Open this trace"));
     follow(id, signal, (t) => spans.replaceChildren(waterfall(t)), (e) =>
