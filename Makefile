@@ -81,15 +81,19 @@ test: rabbitmq $(if $(findstring cmd/warren,$(PACKAGES)),chromium) ## Run all te
 test-broker: rabbitmq ## Run the tests that depend on the version of RabbitMQ: contract suite, RPC, end to end
 	go test $(RACE) -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(BROKER_TESTS)
 
+.PHONY: test-faults
+test-faults: rabbitmq ## Run the long tests that depend on the version of RabbitMQ, the fault scenarios in their short form
+	go test $(RACE) -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... $(E2E) $(CHAOS)
+
 .PHONY: test-versions
-test-versions: ## Run test-broker and the short fault scenarios on each version of RabbitMQ in VERSIONS
+test-versions: ## Run test-broker and test-faults on each version of RabbitMQ in VERSIONS
 	@for version in $(VERSIONS); do \
-		$(MAKE) --no-print-directory test-broker RABBITMQ=$$version BROKER_TESTS='$(BROKER_TESTS) $(CHAOS)' || exit; \
+		$(MAKE) --no-print-directory test-broker test-faults RABBITMQ=$$version || exit; \
 	done
 
 .PHONY: test-long
-test-long: rabbitmq chromium ## Run the long tests, the fault scenarios in their short form; takes many minutes
-	go test $(RACE) -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./pkg/messaging/rabbitmq/... ./cmd/warren/internal/demo $(E2E) $(CHAOS)
+test-long: test-faults chromium ## Run the long tests, the fault scenarios in their short form; takes many minutes
+	go test $(RACE) -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./cmd/warren/internal/... ./test/bench/...
 	@# Alone, one after the other: each of these builds and tests a whole system.
 	go test -count=1 -run '^TestLong' -parallel 1 -timeout 60m $(TESTFLAGS) ./cmd/warren
 

@@ -12,9 +12,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestNoDeprecatedFeatures runs the system, with queues of both types, on nodes that deny each feature that a later RabbitMQ
+// TestLongNoDeprecatedFeatures runs the system, with queues of both types, on nodes that deny each feature that a later RabbitMQ
 // will not have. See https://www.rabbitmq.com/release-information/deprecated-features-list.
-func TestNoDeprecatedFeatures(t *testing.T) {
+func TestLongNoDeprecatedFeatures(t *testing.T) {
 	if version := suite.Node.Version(); strings.HasPrefix(version, "3.") {
 		t.Logf("RabbitMQ %s does not list deprecated features: the versions from 4.0 on cover this", version)
 		return

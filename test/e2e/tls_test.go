@@ -8,9 +8,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestMutualTLS connects all services to a broker that requires client certificates, by their environment alone. A service
+// TestLongMutualTLS connects all services to a broker that requires client certificates, by their environment alone. A service
 // that trusts another authority reports why it is not ready.
-func TestMutualTLS(t *testing.T) {
+func TestLongMutualTLS(t *testing.T) {
 	ca := rabbitmqtest.NewAuthority(t, "brokers")
 	node := startTLSNode(t, ca)
 	secure := &system.Suite{Programs: suite.Programs, Node: node}

@@ -123,9 +123,9 @@ func TestBlockedBroker(t *testing.T) {
 	}
 }
 
-// TestAlarmBeforePublish raises a memory alarm before a connection publishes, or while it is idle. RabbitMQ says nothing of it,
+// TestLongAlarmBeforePublish raises a memory alarm before a connection publishes, or while it is idle. RabbitMQ says nothing of it,
 // and yet the broker must not be ready, and must send no message that would wait for the end of the alarm.
-func TestAlarmBeforePublish(t *testing.T) {
+func TestLongAlarmBeforePublish(t *testing.T) {
 	t.Parallel()
 	node := lockFaultyNode(t)
 	idle := newTestBroker(t, Options{URLs: []string{node.URL()}})

@@ -9,7 +9,12 @@ import (
 )
 
 // TestManyConfirms has so many publishers that confirms arrive while others begin. Each must receive its confirm.
-func TestManyConfirms(t *testing.T) {
+func TestManyConfirms(t *testing.T) { publishFromMany(t, 20) }
+
+func TestLongManyConfirms(t *testing.T) { publishFromMany(t, 150) }
+
+func publishFromMany(t *testing.T, messages int) {
+	t.Helper()
 	b := newTestBroker(t, Options{})
 	classic, quorum := testQueue(t), testQueue(t)
 	quorum.Name += ".quorum"
@@ -19,7 +24,7 @@ func TestManyConfirms(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const publishers, messages = 500, 150
+	const publishers = 500
 	ctx := awaittest.Context(t)
 	var wg sync.WaitGroup
 	for i := range publishers {

@@ -14,9 +14,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestAbandonedRequests has clients close their connection while their call waits for its reply. The gateway counts the call
+// TestLongAbandonedRequests has clients close their connection while their call waits for its reply. The gateway counts the call
 // until its time limit, as the broker holds the request, and keeps nothing of it afterwards.
-func TestAbandonedRequests(t *testing.T) {
+func TestLongAbandonedRequests(t *testing.T) {
 	const timeout = 20 * time.Second
 	s := suite.StartSystem(t, "RPC_TIMEOUT="+timeout.String())
 	demo := s.API.Login(t, "demo")

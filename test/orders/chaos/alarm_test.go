@@ -11,9 +11,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestMemoryAlarm raises the broker's memory alarm, so that it takes no messages. The gateway refuses calls, a gateway and an
+// TestLongMemoryAlarm raises the broker's memory alarm, so that it takes no messages. The gateway refuses calls, a gateway and an
 // orders that are stopped meanwhile shut down gracefully, and the others go on once the alarm clears.
-func TestMemoryAlarm(t *testing.T) {
+func TestLongMemoryAlarm(t *testing.T) {
 	const stopTimeout = 10 * time.Second
 	settings := []string{limitSetting, "STOP_TIMEOUT=" + stopTimeout.String()}
 	s := suite.StartSystem(t, settings...)
@@ -55,9 +55,9 @@ func TestMemoryAlarm(t *testing.T) {
 	l.finish(t, fault, ordersDatabase(s.Dir), resumes())
 }
 
-// TestDiskAlarmAtStart starts the system while the broker has too little disk space to take messages. The gateway reports that it
+// TestLongDiskAlarmAtStart starts the system while the broker has too little disk space to take messages. The gateway reports that it
 // is not ready, and refuses calls at once. The system works once the alarm clears.
-func TestDiskAlarmAtStart(t *testing.T) {
+func TestLongDiskAlarmAtStart(t *testing.T) {
 	const usual = "50MB"
 	t.Cleanup(func() { suite.Ctl(t, "set_disk_free_limit", usual) })
 	began := time.Now()

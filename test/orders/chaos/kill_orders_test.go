@@ -13,9 +13,9 @@ import (
 
 const createQueue = "orders.create"
 
-// TestOrdersKilled repeatedly kills one of two orders while it handles requests. The broker redelivers them to the other one,
+// TestLongOrdersKilled repeatedly kills one of two orders while it handles requests. The broker redelivers them to the other one,
 // which replies within the time limit.
-func TestOrdersKilled(t *testing.T) {
+func TestLongOrdersKilled(t *testing.T) {
 	s := suite.StartSystem(t, patientSetting())
 	other := s.Process("orders")
 	s.Start(t, "orders").AwaitReady(t)

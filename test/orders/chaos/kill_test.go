@@ -20,8 +20,8 @@ func killNode(t *testing.T) (killed, up time.Time) {
 	return killed, nodeLog.AwaitFirst(t, killed, listening)
 }
 
-// TestBrokerKilled repeatedly kills the broker and starts it again.
-func TestBrokerKilled(t *testing.T) {
+// TestLongBrokerKilled repeatedly kills the broker and starts it again.
+func TestLongBrokerKilled(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting)
 	l := startLoad(t, s.API.Login(t, "demo"))
 	times := size(1, 5)

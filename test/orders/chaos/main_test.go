@@ -4,9 +4,8 @@
 // # Sizes
 //
 // "make chaos" runs all tests with -full: faults are hard and repeated, the promised times hold, and the run takes many
-// minutes. Without -full each fault is short, and time limits allow for a busy machine. "make test" runs these short forms,
-// except of the tests named TestLong…: they take long even so, because they start a node more than others do, or package e2e
-// has their short form.
+// minutes. Without -full each fault is short, and time limits allow for a busy machine. "make test-long" runs these short forms.
+// "make test" runs only those of the tests that are not named TestLong…: the cheapest two, which show that the harness works.
 package chaos
 
 import (

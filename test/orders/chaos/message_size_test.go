@@ -11,9 +11,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestMessageSizeLimit sends bodies that are too large for the broker, but not for the gateway, during a load. Their senders get
+// TestLongMessageSizeLimit sends bodies that are too large for the broker, but not for the gateway, during a load. Their senders get
 // 413, and no other call fails.
-func TestMessageSizeLimit(t *testing.T) {
+func TestLongMessageSizeLimit(t *testing.T) {
 	const limit = 32 << 10 // the gateway's of the route is higher
 	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{
 		Definitions: system.Definitions(), Config: fmt.Sprintf("max_message_size = %d", limit),

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestQueueLimit starts a gateway whose callback queue the broker refuses, because the virtual host has as many queues as it may.
+// TestLongQueueLimit starts a gateway whose callback queue the broker refuses, because the virtual host has as many queues as it may.
 // The new gateway says why it is not ready, and serves once the limit is raised. The others go on meanwhile.
-func TestQueueLimit(t *testing.T) {
+func TestLongQueueLimit(t *testing.T) {
 	s := suite.StartSystem(t, patientSetting())
 	demo := s.API.Login(t, "demo")
 	l := startLoad(t, demo)

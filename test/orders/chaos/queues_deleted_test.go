@@ -12,9 +12,9 @@ import (
 // when it deleted the queue.
 const deleteTakes = 5 * time.Second
 
-// TestQueuesDeleted deletes queues in use: request queues under their consumer, and the callback queue under the gateway. The
+// TestLongQueuesDeleted deletes queues in use: request queues under their consumer, and the callback queue under the gateway. The
 // services declare them again, and calls whose messages were in them fail at their time limit.
-func TestQueuesDeleted(t *testing.T) {
+func TestLongQueuesDeleted(t *testing.T) {
 	s := suite.StartSystem(t, limitSetting)
 	l := startLoad(t, s.API.Login(t, "demo"))
 	queues := []string{"orders.get", "orders.create", "gateway.rpc.response"}

@@ -9,9 +9,9 @@ import (
 	"example.com/warren/test/internal/system"
 )
 
-// TestReplyTooLargeForBroker lists more orders than fit into a message of the broker. The caller gets an error, and no other client
+// TestLongReplyTooLargeForBroker lists more orders than fit into a message of the broker. The caller gets an error, and no other client
 // pays for it. TestBrokerTakesSmallMessages of package test/e2e has requests that are too large.
-func TestReplyTooLargeForBroker(t *testing.T) {
+func TestLongReplyTooLargeForBroker(t *testing.T) {
 	node := rabbitmqtest.StartNode(t, rabbitmqtest.Options{Definitions: system.Definitions(), Config: "max_message_size = 16384\n"})
 	s := (&system.Suite{Programs: suite.Programs, Node: node}).StartSystem(t)
 	demo := s.API.Login(t, "demo")

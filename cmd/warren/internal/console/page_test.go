@@ -13,25 +13,37 @@ import (
 )
 
 func TestWeb(t *testing.T) {
-	browser := browsertest.Start(t)
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T, *browsertest.Browser)
-	}{
-		{"is readable on each screen", testScreens},
+	testInBrowser(t, []browserTest{
 		{"says what to do when there is nothing to show", testEmpty},
 		{"shows errors", testErrors},
 		{"shows markup as text", testMarkup},
 		{"obeys the keyboard", testKeyboard},
 		{"lists requests as they arrive", testLive},
 		{"filters requests", testFilters},
-		{"stays small under load", testLoad},
 		{"shows a trace", testTrace},
 		{"shows a service that is down", testDown},
 		{"replays and drops dead letters", testDead},
 		{"sends requests", testTry},
 		{"gives a service the same colour everywhere", testColours},
-	} {
+	})
+}
+
+func TestLongWeb(t *testing.T) {
+	testInBrowser(t, []browserTest{
+		{"is readable on each screen", testScreens},
+		{"stays small under load", testLoad},
+	})
+}
+
+type browserTest struct {
+	name string
+	run  func(*testing.T, *browsertest.Browser)
+}
+
+func testInBrowser(t *testing.T, tests []browserTest) {
+	t.Helper()
+	browser := browsertest.Start(t)
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, browser) })
 	}
 }

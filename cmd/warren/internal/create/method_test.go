@@ -54,8 +54,8 @@ func TestMethodText(t *testing.T) {
 	}
 }
 
-// TestLongestMethod makes files of the longest names. The linter allows lines of 140 bytes, and longer ones with tags.
-func TestLongestMethod(t *testing.T) {
+// TestMethodAtTheLimit makes files of the longest names. The linter allows lines of 140 bytes, and longer ones with tags.
+func TestMethodAtTheLimit(t *testing.T) {
 	c := &methodCommand{
 		Method: strings.Repeat("s", 19) + "." + strings.Repeat("m", 30), Internal: true,
 		Input: []string{"first:string", "second:time", "third:[]int", "fourth:float", "fifth:bool", "sixth:[]string"},

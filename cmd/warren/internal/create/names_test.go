@@ -123,8 +123,8 @@ func TestHardNames(t *testing.T) {
 	}
 }
 
-// TestLongNames checks that a linter finds nothing in the lines of a service.
-func TestLongNames(t *testing.T) {
+// TestNamesAtTheLimit checks that a linter finds nothing in the lines of a service.
+func TestNamesAtTheLimit(t *testing.T) {
 	long := strings.Repeat("w", maxNameLength)
 	files, err := Files(openTree(t), Names{Service: long, Entity: long[1:], Plural: long, AdminAddr: "127.0.0.1:65535"})
 	if err != nil {

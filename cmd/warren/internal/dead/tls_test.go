@@ -9,8 +9,8 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq/rabbitmqtest"
 )
 
-// TestMutualTLS lists a queue of a node that requires client certificates, and whose certificate does not name its address.
-func TestMutualTLS(t *testing.T) {
+// TestLongMutualTLS lists a queue of a node that requires client certificates, and whose certificate does not name its address.
+func TestLongMutualTLS(t *testing.T) {
 	ca, stranger := rabbitmqtest.NewAuthority(t, "brokers"), rabbitmqtest.NewAuthority(t, "strangers")
 	operator := ca.Issue(t, rabbitmqtest.Leaf{Name: "operator"})
 	node := startTLSNode(t, ca)

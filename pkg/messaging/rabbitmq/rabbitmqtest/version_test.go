@@ -47,8 +47,8 @@ func TestVersionIn(t *testing.T) {
 	}
 }
 
-// TestOtherVersion checks that no node of another version than RABBITMQ names starts, and that no broker of AMQP_URL is used.
-func TestOtherVersion(t *testing.T) {
+// TestLongOtherVersion checks that no node of another version than RABBITMQ names starts, and that no broker of AMQP_URL is used.
+func TestLongOtherVersion(t *testing.T) {
 	node := StartNode(t, Options{Dir: t.TempDir()})
 	t.Setenv("AMQP_URL", node.URL())
 	t.Setenv(versionVariable, node.Version())

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestGatewayWithBenchRoutes builds the gateway with the benchmark's routes.
-func TestGatewayWithBenchRoutes(t *testing.T) {
+// TestLongGatewayWithBenchRoutes builds the gateway with the benchmark's routes.
+func TestLongGatewayWithBenchRoutes(t *testing.T) {
 	root, err := filepath.Abs("../../../..")
 	if err != nil {
 		t.Fatal(err)

@@ -7,9 +7,9 @@ import (
 	"example.com/warren/test/bench/internal/load"
 )
 
-// TestWritesPerCall bounds the write(2) calls per RPC. They are the largest part of its cost, and depend little on the machine.
+// TestLongWritesPerCall bounds the write(2) calls per RPC. They are the largest part of its cost, and depend little on the machine.
 // No call may fail, and the broker may close no connection.
-func TestWritesPerCall(t *testing.T) {
+func TestLongWritesPerCall(t *testing.T) {
 	t.Chdir("../../../..") // the repository's root
 	lab, err := newLab(t.Context(), []string{"./test/bench/cmd/rpc"})
 	if err != nil {
