@@ -88,7 +88,7 @@ test-faults: rabbitmq ## Run the long tests that depend on the version of Rabbit
 .PHONY: test-versions
 test-versions: ## Run test-broker and test-faults on each version of RabbitMQ in VERSIONS
 	@for version in $(VERSIONS); do \
-		$(MAKE) --no-print-directory test-broker test-faults RABBITMQ=$$version || exit; \
+		$(MAKE) --no-print-directory test-broker test-faults RABBITMQ=$$version BROKER_TESTS='$(BROKER_TESTS) $(CHAOS)' || exit; \
 	done
 
 .PHONY: test-long
