@@ -18,7 +18,7 @@ const (
 // Message is what queues carry.
 type Message struct {
 	ID              string // unique; the sender chooses it
-	Type            string // what the message is, such as "rpc.request"
+	Type            string // what the message is, such as "order.placed"
 	AppID           string // the sending service
 	ContentType     string
 	ContentEncoding string
