@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -31,8 +32,17 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// What the role "print" prints at once.
+var longLine = strings.Repeat("x", 999) + "\n"
+
+const longLines = 500
+
 // play behaves like a service's process in a role and returns the exit status.
 func play(role string) int {
+	if role == "print" {
+		fmt.Print(strings.Repeat(longLine, longLines))
+		return 0
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	fmt.Println("starting")

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -20,9 +21,26 @@ type ownProcess struct {
 	killDelay time.Duration
 }
 
-// startOwnProcess starts the program at path with env as its whole environment.
+// wholeLines passes what a process prints on in whole lines, for a log that processes share: a pipe cuts what is written at once.
+type wholeLines struct {
+	next io.Writer
+	rest []byte // the beginning of a line
+}
+
+func (w *wholeLines) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	end := bytes.LastIndexByte(w.rest, '\n') + 1
+	if end == 0 {
+		return len(p), nil
+	}
+	_, err := w.next.Write(w.rest[:end])
+	w.rest = append(w.rest[:0], w.rest[end:]...)
+	return len(p), err
+}
+
+// startOwnProcess starts the program at path with env as its whole environment. logs gets what it prints, in whole lines.
 func startOwnProcess(name, path string, env []string, logs io.Writer) (*ownProcess, error) {
-	p, err := process.Start(path, env, logs)
+	p, err := process.Start(path, env, &wholeLines{next: logs})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

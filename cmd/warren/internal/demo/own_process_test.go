@@ -37,6 +37,35 @@ func TestOwnProcessFails(t *testing.T) {
 	}
 }
 
+// lineCheck is a log that fails a test at a write that is not of whole lines.
+type lineCheck struct {
+	t    *testing.T
+	size int
+}
+
+func (l *lineCheck) Write(p []byte) (int, error) {
+	l.size += len(p)
+	if !strings.HasSuffix(string(p), longLine) || len(p)%len(longLine) != 0 {
+		l.t.Errorf("a write of %d bytes ends within a line", len(p))
+	}
+	return len(p), nil
+}
+
+// A service writes up to 64 KiB of lines at once, of which a pipe's reader gets parts.
+func TestOwnProcessLogsWholeLines(t *testing.T) {
+	log := &lineCheck{t: t}
+	p, err := startOwnProcess("things", os.Args[0], []string{roleVariable + "=print", noExitDelay}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.err(); err != nil {
+		t.Fatal(err)
+	}
+	if want := longLines * len(longLine); log.size != want {
+		t.Errorf("%d bytes were logged, want %d", log.size, want)
+	}
+}
+
 func TestOwnProcessStops(t *testing.T) {
 	p, logs := startRole(t, "obey")
 	logs.await(t, "starting", p.ended())
