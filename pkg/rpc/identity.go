@@ -23,28 +23,20 @@ var (
 	errUnverified = Unauthorized("the identity of the caller is not valid: log in again").WithHeader("WWW-Authenticate", "Bearer")
 )
 
-// identityVerifier reads and checks the identities of requests. It remembers the assertions that it has verified, because
-// verifying a signature takes longer than everything else that a server does with a request.
+// identityVerifier checks the identities of requests. It remembers the assertions that it has verified, because verifying a
+// signature takes longer than everything else that a server does with a request.
 type identityVerifier struct {
 	key      func(id string) ed25519.PublicKey // nil: signatures are not verified
 	leeway   time.Duration
-	verified *ttlcache.Cache[string, *Identity] // by assertion
+	verified *ttlcache.Cache[string, struct{}]
 }
 
 func newIdentityVerifier(key func(id string) ed25519.PublicKey, leeway time.Duration) *identityVerifier {
 	return &identityVerifier{key, leeway, ttlcache.New(
-		ttlcache.WithTTL[string, *Identity](verifiedFor),
-		ttlcache.WithCapacity[string, *Identity](maxVerified),
-		ttlcache.WithDisableTouchOnHit[string, *Identity](), // a hit must not prolong the time
+		ttlcache.WithTTL[string, struct{}](verifiedFor),
+		ttlcache.WithCapacity[string, struct{}](maxVerified),
+		ttlcache.WithDisableTouchOnHit[string, struct{}](), // a hit must not prolong the time
 	)}
-}
-
-// parse reads an identity, but not again one that was verified: requests with the same assertion share it.
-func (v *identityVerifier) parse(s string) (*Identity, error) {
-	if known := v.verified.Get(s); known != nil {
-		return known.Value(), nil
-	}
-	return protocol.ParseIdentity(s)
 }
 
 // verify accepts requests without an identity: their caller is unknown, and the handler decides.
@@ -61,6 +53,6 @@ func (v *identityVerifier) verify(i *Identity) error {
 	if err := protocol.VerifyIdentity(i.Assertion, v.key); err != nil {
 		return err
 	}
-	v.verified.Set(i.Assertion, i, ttlcache.DefaultTTL)
+	v.verified.Set(i.Assertion, struct{}{}, ttlcache.DefaultTTL)
 	return nil
 }

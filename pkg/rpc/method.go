@@ -46,7 +46,7 @@ func (m *method) subscribe(ctx context.Context) (messaging.Subscription, error) 
 // receive handles one message. It sends the reply first, and then acknowledges the request by returning nil: a process that
 // dies in between replies twice rather than never.
 func (m *method) receive(ctx context.Context, message messaging.Message) error {
-	request, err := protocol.DecodeRequest(m.queue, message, m.identities.parse)
+	request, err := protocol.DecodeRequest(m.queue, message)
 	if err != nil {
 		err = fmt.Errorf("decode request on %s: %w", m.queue, err)
 		id := cmp.Or(message.ID, message.CorrelationID)

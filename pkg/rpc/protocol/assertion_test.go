@@ -53,7 +53,7 @@ func TestAssertion(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	r, err := DecodeRequest("q", Encoder{}.Request(&Request{Identity: got}, "secret", time.Now()), ParseIdentity)
+	r, err := DecodeRequest("q", Encoder{}.Request(&Request{Identity: got}, "secret", time.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func BenchmarkDecodeRequest(b *testing.B) {
 	m := driver.Normalize(Encoder{ReplyTo: "gateway.rpc.response"}.Request(fullRequest(), testSecret, testNow))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := DecodeRequest("orders.create", m, ParseIdentity); err != nil {
+		if _, err := DecodeRequest("orders.create", m); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -54,7 +54,7 @@ func encodeIdentity(i *Identity) form {
 
 var errNoSubject = errors.New("no " + identitySubject)
 
-func decodeIdentity(headers map[string]any, parse func(string) (*Identity, error)) (*Identity, error) {
+func decodeIdentity(headers map[string]any) (*Identity, error) {
 	value, ok := headers[headerIdentity]
 	if !ok {
 		return nil, nil //nolint:nilnil // the caller is unknown
@@ -63,7 +63,7 @@ func decodeIdentity(headers map[string]any, parse func(string) (*Identity, error
 	if !ok {
 		return nil, fmt.Errorf("%s is %T, not a string", headerIdentity, value)
 	}
-	i, err := parse(s)
+	i, err := ParseIdentity(s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", headerIdentity, err)
 	}

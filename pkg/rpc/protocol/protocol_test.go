@@ -156,7 +156,7 @@ func TestRequestRoundTrip(t *testing.T) {
 	if m.TTL != 5*time.Second {
 		t.Errorf("TTL is %s", m.TTL)
 	}
-	got, err := DecodeRequest("orders.create", m, ParseIdentity)
+	got, err := DecodeRequest("orders.create", m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestTTL(t *testing.T) {
 func TestDecodePlainRequest(t *testing.T) {
 	got, err := DecodeRequest("orders.get", messaging.Message{
 		CorrelationID: "7", ReplyTo: "q", ContentType: "text/plain", Body: []byte("hi"), Headers: map[string]any{"x": 1},
-	}, ParseIdentity)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestDecodeContentEncoding(t *testing.T) {
 		"": "", "utf-8": "", "UTF-8": "", "us-ascii": "", "binary": "", "identity": "identity",
 		"gzip": "gzip", "BR": "BR", "gzip:UTF-8": "gzip:UTF-8", "iso-8859-1": "iso-8859-1",
 	} {
-		r, err := DecodeRequest("q", messaging.Message{ContentEncoding: encoding}, ParseIdentity)
+		r, err := DecodeRequest("q", messaging.Message{ContentEncoding: encoding})
 		if err != nil || r.Header.Get("Content-Encoding") != want {
 			t.Errorf("%q: header %v, %v, want the coding %q", encoding, r.Header, err, want)
 		}
@@ -230,7 +230,7 @@ func TestDecodeRequestTypes(t *testing.T) {
 			"rpc-version": version,
 			"rpc-unknown": "of a later revision",
 			"rpc-request": "header.x-b=2&header.X-a=1&header.X-B=4&&header.x-B=3&later=1&later.a=2",
-		}}, ParseIdentity)
+		}})
 		if err != nil {
 			t.Fatalf("version as %T: %v", version, err)
 		}
@@ -257,7 +257,7 @@ func TestDecodeIDs(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := DecodeRequest("q", test.m, ParseIdentity)
+			got, err := DecodeRequest("q", test.m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -277,7 +277,7 @@ func TestHeadersStayHeaders(t *testing.T) {
 	for _, name := range names {
 		r.Header[name] = []string{"admin"}
 	}
-	got, err := DecodeRequest("q", driver.Normalize(Encoder{ReplyTo: "reply"}.Request(r, testSecret, testNow)), ParseIdentity)
+	got, err := DecodeRequest("q", driver.Normalize(Encoder{ReplyTo: "reply"}.Request(r, testSecret, testNow)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestDecodeMalformedRequest(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := DecodeRequest("q", messaging.Message{Headers: test.headers}, ParseIdentity)
+			_, err := DecodeRequest("q", messaging.Message{Headers: test.headers})
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -436,11 +436,11 @@ func FuzzDecodeRequest(f *testing.F) {
 	addGoldenSeeds(f)
 	f.Fuzz(func(t *testing.T, headers []byte, id, contentType string, body []byte) {
 		m := messaging.Message{CorrelationID: id, ReplyTo: "r", ContentType: contentType, Headers: headersFrom(headers), Body: body}
-		first, err := DecodeRequest("q", m, ParseIdentity)
+		first, err := DecodeRequest("q", m)
 		if err != nil {
 			return
 		}
-		second, err := DecodeRequest("q", driver.Normalize(Encoder{ReplyTo: "r"}.Request(first, first.ID, testNow)), ParseIdentity)
+		second, err := DecodeRequest("q", driver.Normalize(Encoder{ReplyTo: "r"}.Request(first, first.ID, testNow)))
 		if err != nil {
 			t.Fatalf("decode what was encoded: %v", err)
 		}

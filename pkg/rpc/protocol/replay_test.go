@@ -47,7 +47,7 @@ func TestIsRequest(t *testing.T) {
 	if !IsRequest(deadLetter(request)) {
 		t.Fatal("a dead-lettered request was not recognized")
 	}
-	got, err := DecodeRequest("orders.create", deadLetter(request), ParseIdentity)
+	got, err := DecodeRequest("orders.create", deadLetter(request))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestIsRequest(t *testing.T) {
 		}
 	}
 	malformed := messaging.Message{Type: typeRequest, Headers: map[string]any{headerRequest: 2}}
-	if r, err := DecodeRequest("orders.create", malformed, ParseIdentity); err == nil {
+	if r, err := DecodeRequest("orders.create", malformed); err == nil {
 		t.Errorf("a malformed request was decoded to %+v", r)
 	}
 }

@@ -32,7 +32,7 @@ type Request struct {
 	Header http.Header
 
 	// Identity is the caller, from a token that the gateway had checked. nil: the route is public, and the caller unknown.
-	// Nothing that a client of the gateway sends reaches this field. Other requests may share the value: do not change it.
+	// Nothing that a client of the gateway sends reaches this field.
 	Identity *Identity
 
 	ContentType string
@@ -110,9 +110,8 @@ func encodeHTTP(f form, r *Request) form {
 }
 
 // DecodeRequest reads a request that arrived on queue. Fields without a header are empty: the request of a plain client has
-// a body, and neither identity nor deadline. Its ID is the message's correlation ID if the message has none of its own. parse
-// reads the identity, as [ParseIdentity] does.
-func DecodeRequest(queue string, m messaging.Message, parse func(string) (*Identity, error)) (*Request, error) {
+// a body, and neither identity nor deadline. Its ID is the message's correlation ID if the message has none of its own.
+func DecodeRequest(queue string, m messaging.Message) (*Request, error) {
 	r := &Request{Queue: queue, ID: cmp.Or(m.ID, m.CorrelationID), ContentType: m.ContentType, Body: m.Body}
 	if err := checkVersion(m.Headers); err != nil {
 		return nil, err
@@ -129,7 +128,7 @@ func DecodeRequest(queue string, m messaging.Message, parse func(string) (*Ident
 	if coding := strings.ToLower(m.ContentEncoding); !isUTF8(coding) && coding != "binary" {
 		addHeader(&r.Header, "Content-Encoding", m.ContentEncoding)
 	}
-	if r.Identity, err = decodeIdentity(m.Headers, parse); err != nil {
+	if r.Identity, err = decodeIdentity(m.Headers); err != nil {
 		return nil, err
 	}
 	r.Deadline, err = decodeDeadline(m.Headers)

@@ -37,7 +37,7 @@ func TestTraceRoundTrip(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			m := driver.Normalize(Encoder{}.Request(&Request{ID: testID, Header: test.sent}, testSecret, later))
-			got, err := DecodeRequest("orders.get", m, ParseIdentity)
+			got, err := DecodeRequest("orders.get", m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestDecodeTrace(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			m := messaging.Message{Headers: test.headers}
-			got, err := DecodeRequest("orders.get", m, ParseIdentity)
+			got, err := DecodeRequest("orders.get", m)
 			if err != nil {
 				t.Fatal(err)
 			}

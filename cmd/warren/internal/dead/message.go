@@ -42,7 +42,7 @@ func (l deadMessage) withoutBody() deadMessage {
 
 // request returns the subject and the HTTP request of a remote procedure call, or "" where they are unknown.
 func (l deadMessage) request() (subject, request string) {
-	r, err := protocol.DecodeRequest(l.death.Queue, l.message, protocol.ParseIdentity)
+	r, err := protocol.DecodeRequest(l.death.Queue, l.message)
 	if err != nil || !protocol.IsRequest(l.message) {
 		return "", ""
 	}
