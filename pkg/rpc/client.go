@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/warren/pkg/messaging"
 	"example.com/warren/pkg/rpc/protocol"
 )
@@ -178,7 +180,7 @@ func (c *Client) Pending() int { return c.pending.len() }
 func (c *Client) Do(ctx context.Context, request *Request) (*Reply, error) {
 	r := *request
 	if r.ID == "" {
-		r.ID = NewID()
+		r.ID = uuid.NewString()
 	}
 	if r.CorrelationID == "" {
 		r.CorrelationID = cmp.Or(CorrelationIDFrom(ctx), r.ID)
@@ -203,7 +205,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request) (*Reply, error) {
 	case ctx.Err() != nil:
 		return nil, callError(ctx, r, ctx.Err())
 	}
-	secret, call := NewID(), newPendingCall(r)
+	secret, call := uuid.NewString(), newPendingCall(r)
 	if err := c.pending.add(secret, call); err != nil {
 		return nil, callError(ctx, r, err)
 	}

@@ -121,8 +121,8 @@ func Run(ctx context.Context, s Service, args []string, list ...Option) error {
 	config, err := parse(s, args, o.stdout)
 	if err == nil {
 		logger, flush := newLogger(o.stderr, s.Name, config)
+		defer flush()
 		err = run(ctx, s, config, logger, o)
-		flush()
 	} else if o.broker != nil {
 		err = errors.Join(err, closeBroker(ctx, o.broker))
 	}

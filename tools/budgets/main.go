@@ -25,7 +25,7 @@ type part struct {
 	limit  int // 0: it is counted and not bounded
 }
 
-// Second summands are for the faults of brokers, and of messages and clients that mean harm, on every RabbitMQ from 3.10 to 4.3.
+// A limit of two summands has an allowance, the second: lines that keep faults of RabbitMQ 3.10 to 4.3 and hostile messages out.
 //
 // parts may name services that were removed: a part without lines is not printed.
 var parts = []part{

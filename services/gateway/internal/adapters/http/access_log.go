@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"example.com/warren/pkg/rpc"
@@ -17,7 +18,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		active := s.metrics.active.WithLabelValues(methodLabel(c.Request().Method))
 		active.Inc()
 		defer active.Dec()
-		info := &requestInfo{Context: c, id: rpc.NewID(), began: time.Now(), remoteIP: c.RealIP()}
+		info := &requestInfo{Context: c, id: uuid.NewString(), began: time.Now(), remoteIP: c.RealIP()}
 		r := c.Request()
 		c.SetRequest(r.WithContext(rpc.WithCorrelationID(r.Context(), info.id)))
 		setDefaults(c.Response().Header(), r, info.id)

@@ -31,8 +31,7 @@ func TestRequestMapping(t *testing.T) {
 	}
 	got := f.caller.last
 	want := &rpc.Request{
-		Queue: "things.cancel",
-
+		Queue:         "things.cancel",
 		CorrelationID: got.ID,
 
 		Method:      "POST",
