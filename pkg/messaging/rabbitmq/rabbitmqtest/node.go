@@ -16,12 +16,8 @@ import (
 	"example.com/warren/pkg/process"
 )
 
-const (
-	// startTimeout bounds a start whose context has no nearer deadline. A node starts in about 5 s on an idle machine.
-	startTimeout = 5 * time.Minute
-	// closeTimeout bounds the clean stop of a node that is closed.
-	closeTimeout = 2 * time.Minute
-)
+// startTimeout bounds a start whose context has no nearer deadline. A node starts in about 5 s on an idle machine.
+const startTimeout = 5 * time.Minute
 
 // The errors of [Node.Restart].
 var (
@@ -170,13 +166,14 @@ func (n *Node) start(ctx context.Context) error {
 	if err := checkFree(ctx, n.ports.amqp); err != nil {
 		return err
 	}
-	server, err := process.Start(n.installation.server, n.env, n.options.Output)
+	startup := newStartup(n.options.Output)
+	server, err := process.Start(n.installation.server, n.env, startup)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := n.awaitStart(ctx, server); err != nil {
+	if err := n.awaitStart(ctx, server, startup); err != nil {
 		server.Kill()
 		err = fmt.Errorf("%w; its output ends with:\n%s", err, server.Tail())
 		if epmdComplaint.MatchString(err.Error()) {
@@ -189,7 +186,10 @@ func (n *Node) start(ctx context.Context) error {
 }
 
 // awaitStart is called with mu held.
-func (n *Node) awaitStart(ctx context.Context, server *process.Process) error {
+func (n *Node) awaitStart(ctx context.Context, server *process.Process, startup *startup) error {
+	if err := startup.await(ctx, server); err != nil {
+		return err
+	}
 	version, err := awaitAMQP(ctx, server, n.ports.amqp)
 	if err != nil {
 		return err
@@ -198,9 +198,7 @@ func (n *Node) awaitStart(ctx context.Context, server *process.Process) error {
 		return err
 	}
 	n.version = version
-	// The listeners open before the start is complete. This also detects that another server took the port.
-	_, err = n.Ctl(ctx, "await_startup")
-	return err
+	return nil
 }
 
 // running reports whether the server runs. Called with mu held.
@@ -220,6 +218,11 @@ func (n *Node) running() bool {
 func (n *Node) Kill() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.kill()
+}
+
+// kill is called with mu held.
+func (n *Node) kill() {
 	if n.server != nil {
 		n.server.Kill()
 		n.server = nil
@@ -230,11 +233,6 @@ func (n *Node) Kill() {
 func (n *Node) Stop(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.stop(ctx)
-}
-
-// stop is called with mu held.
-func (n *Node) stop(ctx context.Context) error {
 	if n.server == nil {
 		return nil
 	}
@@ -246,17 +244,13 @@ func (n *Node) stop(ctx context.Context) error {
 	return nil
 }
 
-// Close stops the node and removes its folder. A second call does nothing.
+// Close kills the node and removes its folder. A second call does nothing.
 func (n *Node) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed {
-		return nil
-	}
+	n.kill()
 	n.closed = true
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	return removeAfter(n.stop(ctx), n.folder)
+	return os.RemoveAll(n.folder)
 }
 
 // removeAfter removes folder and returns err, joined with the error of the removal.
