@@ -21,6 +21,9 @@ import (
 //	request STATUS METHOD PATH [BODY]    sends the demo a request of its user, and expects a response with the status
 func TestLongScripts(t *testing.T) { runScripts(t, "testdata/long") }
 
+// TestLongRace runs the scripts of TestScripts with the race detector in warren.
+func TestLongRace(t *testing.T) { runScripts(t, "testdata", "-race") }
+
 var guideLine = regexp.MustCompile(`^  (URL|TOKEN)=(.+)$`)
 
 func runDemo(ts *testscript.TestScript, neg bool, args []string) {

@@ -14,22 +14,24 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"warren": main}) }
-
 // TestScripts runs testdata/*.txtar: what the commands write and refuse. They are scripts of testscript
 // (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript) with more commands:
 //
 //	checkout FOLDER           copies this repository to FOLDER, as a git repository with one commit
 //	refused PATTERN ARGS...   runs warren, which must refuse its arguments with a text that matches PATTERN
+//
+// The race detector would take most of their time, so they run warren without it. TestLongRace runs them with it.
 func TestScripts(t *testing.T) { runScripts(t, "testdata") }
 
-func runScripts(t *testing.T, folder string) {
+// runScripts runs the scripts in a folder with a warren that is built with flags.
+func runScripts(t *testing.T, folder string, flags ...string) {
 	t.Helper()
 	fillModuleCache(t)
+	programs := buildWarren(t, flags...)
 	system := template(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 folder,
-		Setup:               setUp,
+		Setup:               func(env *testscript.Env) error { return setUp(env, programs) },
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -62,8 +64,23 @@ func fillModuleCache(t *testing.T) {
 	run(filepath.Join("..", "..", "tools"), "list", "-deps", "./generate")
 }
 
-// setUp gives a script the caches of the go command and of RabbitMQ, a user for git, and no network for the go command.
-func setUp(env *testscript.Env) error {
+// buildWarren builds warren and returns the folder that it is in. Without flags it compiles packages as make build does, and as
+// warren does in the scripts.
+func buildWarren(t *testing.T, flags ...string) string {
+	t.Helper()
+	folder := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"build", "-trimpath", "-ldflags=-w", "-o", folder}, flags...)...)
+	if len(flags) == 0 {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build warren: %v\n%s", err, out)
+	}
+	return folder
+}
+
+// setUp gives a script warren, the caches of the go command and of RabbitMQ, a user for git, and no network for the go command.
+func setUp(env *testscript.Env, programs string) error {
 	out, err := exec.CommandContext(env.T().(testing.TB).Context(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
 	if err != nil {
 		return err
@@ -74,6 +91,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars,
+		"PATH="+programs+string(os.PathListSeparator)+env.Getenv("PATH"),
 		"RABBITMQ="+os.Getenv("RABBITMQ"), "GOCACHE="+folders[0], "GOMODCACHE="+folders[1], "GOPROXY=off", "GOFLAGS=", "GOWORK=",
 		"XDG_CACHE_HOME="+cache,
 		"TMPDIR="+os.TempDir(), // that of testscript is too long for the sockets of tests
