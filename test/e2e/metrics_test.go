@@ -41,6 +41,6 @@ func TestQueueMetrics(t *testing.T) {
 	}
 	_ = raw.Close()
 	await(metric, dead, before+1)
-	suite.BuildTool(t, "access-control").Run(t, "dead", "drop", dead, "--all", "--yes")
+	suite.Tool("access-control").Run(t, "dead", "drop", dead, "--all", "--yes")
 	await(metric, dead, 0)
 }

@@ -66,7 +66,7 @@ func TestRawMessages(t *testing.T) {
 	for _, queue := range queues {
 		if strings.HasSuffix(queue, ".dead") { // the browser must cope with the messages, too
 			service, _, _ := strings.Cut(queue, ".")
-			suite.BuildTool(t, service).Run(t, "dead", "drop", queue, "--all", "--yes")
+			suite.Tool(service).Run(t, "dead", "drop", queue, "--all", "--yes")
 		}
 	}
 }

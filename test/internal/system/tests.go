@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -30,8 +29,8 @@ func Definitions() string { return File("deployments/rabbitmq/definitions/servic
 // setUpTimeout bounds building the programs and starting the node.
 const setUpTimeout = 5 * time.Minute
 
-// Tests runs a package's tests with built programs and a private node. It removes both before Run returns, so that a check
-// for leaks after the tests does not see them.
+// Tests runs a package's tests with built programs and a private node, which is closed before Run returns, so that a check
+// for leaks after the tests does not see it.
 //
 //	var suite system.Suite
 //
@@ -55,14 +54,8 @@ func (t Tests) Run() int {
 func (t Tests) run() (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), setUpTimeout)
 	defer cancel()
-	if t.Suite.Programs, err = os.MkdirTemp("", "system-"); err != nil {
+	if t.Suite.Programs, err = BuildPrograms(ctx); err != nil {
 		return 1, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(t.Suite.Programs)) }()
-	for _, service := range Services {
-		if err := build(ctx, t.Suite.Programs, "services/"+service, "./cmd/"+service); err != nil {
-			return 1, err
-		}
 	}
 	if t.Node.Definitions == "" {
 		t.Node.Definitions = Definitions()
@@ -72,15 +65,4 @@ func (t Tests) run() (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, t.Suite.Node.Close()) }()
 	return t.M.Run(), nil
-}
-
-// build builds a package of a module into folder, as make build does, so that the two share what is compiled.
-func build(ctx context.Context, folder, module, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-w", "-o", folder+string(filepath.Separator), pkg)
-	cmd.Dir = File(module)
-	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s of %s: %w\n%s", pkg, module, err, out)
-	}
-	return nil
 }

@@ -14,14 +14,8 @@ type Tool struct {
 	env  []string
 }
 
-// BuildTool builds the warren command, to be run with the broker user of a service.
-func (s *Suite) BuildTool(t *testing.T, service string) Tool {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), setUpTimeout)
-	defer cancel()
-	if err := build(ctx, s.Programs, "cmd/warren", "."); err != nil {
-		t.Fatal(err)
-	}
+// Tool returns the warren command, to be run with the broker user of a service.
+func (s *Suite) Tool(service string) Tool {
 	return Tool{path: filepath.Join(s.Programs, "warren"), env: []string{"BROKER_URL=" + s.BrokerURL(service)}}
 }
 

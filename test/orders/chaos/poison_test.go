@@ -104,7 +104,7 @@ func killUntilDead(t *testing.T, orders, alive []*system.Process, requests int) 
 // handleDeadLetters replays the request of poison-0 and drops that of poison-1 with "warren dead".
 func handleDeadLetters(t *testing.T, s *system.System) {
 	t.Helper()
-	warren := suite.BuildTool(t, "orders")
+	warren := suite.Tool("orders")
 	ids := deadIDs(t, warren, 2)
 	if !strings.Contains(warren.Run(t, "dead", "show", createQueue, ids[0]), orderOf("poison-0")) {
 		slices.Reverse(ids)

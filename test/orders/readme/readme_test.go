@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/warren/test/internal/system"
 )
 
 // timeout bounds the build, the demo and the requests. They take seconds on an idle machine, and the first build a minute.
@@ -74,17 +76,14 @@ func requests(t *testing.T) (lines string, statuses []string) {
 	return lines, statuses
 }
 
-// startDemo builds warren, runs its demo until the end of the test, and returns the URL that it prints.
+// startDemo builds warren and runs its demo until the end of the test, and returns the URL that it prints.
 func startDemo(ctx context.Context, t *testing.T) string {
 	t.Helper()
-	warren := filepath.Join(t.TempDir(), "warren")
-	build := exec.CommandContext(ctx, "go", "build", "-o", warren, ".")
-	build.Dir = filepath.Join(root, "cmd", "warren")
-	build.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build warren: %v\n%s", err, out)
+	programs, err := system.BuildPrograms(ctx)
+	if err != nil {
+		t.Fatal(err)
 	}
-	demo := exec.CommandContext(context.WithoutCancel(ctx), warren, "demo", "--addr=127.0.0.1:0")
+	demo := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(programs, "warren"), "demo", "--addr=127.0.0.1:0")
 	demo.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	demo.Stderr = t.Output()
 	out, err := demo.StdoutPipe()
