@@ -125,19 +125,16 @@ func elements(values []string) []string {
 	return strings.FieldsFunc(strings.Join(values, ","), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 }
 
-// limitHeaders refuses large headers before any other work is done for the request.
-func (s *Server) limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		size := len(r.Method) + len(r.RequestURI) + len(r.Host)
-		for name, values := range r.Header {
-			for _, value := range values {
-				size += len(name) + len(": \r\n") + len(value)
-			}
+// checkHeaders refuses large headers.
+func (s *Server) checkHeaders(r *http.Request) error {
+	size := len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(": \r\n") + len(value)
 		}
-		if limit := s.config.MaxHeaderBytes; size > limit {
-			return withDetail(problems.headersTooLarge, "request line and headers have %d bytes, %d are allowed", size, limit)
-		}
-		return next(c)
 	}
+	if limit := s.config.MaxHeaderBytes; size > limit {
+		return withDetail(problems.headersTooLarge, "request line and headers have %d bytes, %d are allowed", size, limit)
+	}
+	return nil
 }

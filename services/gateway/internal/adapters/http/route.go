@@ -70,12 +70,17 @@ func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, erro
 		return nil, err
 	}
 	if reply.Status >= http.StatusBadRequest && len(reply.Body) == 0 {
-		// A service that is not written with package rpc may send a status alone. Clients always get a problem.
-		problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(info.id)
-		problem.Header = reply.Header
-		reply = problem
+		return problemFor(reply, info.id), nil
 	}
 	return reply, nil
+}
+
+// problemFor returns a problem for a status alone, which a service that is not written with package rpc may send. Clients always
+// get a problem.
+func problemFor(reply *rpc.Reply, id string) *rpc.Reply {
+	problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(id)
+	problem.Header = reply.Header
+	return problem
 }
 
 // requestInfo is what the gateway knows about one request. It is the context of all handlers behind observe.

@@ -149,8 +149,12 @@ func (s *Server) handler(routes []Route, traces trace.TracerProvider) http.Handl
 			ExposeHeaders: []string{headerCorrelationID, echo.HeaderLocation, echo.HeaderRetryAfter},
 		}))
 	}
-	chain = append(chain, s.limitHeaders)
-	serve := func(c echo.Context) error { return c.Handler()(c) } // which the router has found
+	serve := func(c echo.Context) error {
+		if err := s.checkHeaders(c.Request()); err != nil {
+			return err
+		}
+		return c.Handler()(c) // which the router has found
+	}
 	for _, m := range slices.Backward(chain) {
 		serve = m(serve)
 	}
