@@ -7,8 +7,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
-
-	"example.com/warren/pkg/rpc"
 )
 
 // observe gives each request its correlation ID, turns errors into responses, and logs and counts the request. Neither the
@@ -19,9 +17,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		active.Inc()
 		defer active.Dec()
 		info := &requestInfo{Context: c, id: uuid.NewString(), began: time.Now(), remoteIP: c.RealIP()}
-		r := c.Request()
-		c.SetRequest(r.WithContext(rpc.WithCorrelationID(r.Context(), info.id)))
-		setDefaults(c.Response().Header(), r, info.id)
+		setDefaults(c.Response().Header(), c.Request(), info.id)
 		if err := next(info); err != nil {
 			s.writeError(c, info, err)
 		}

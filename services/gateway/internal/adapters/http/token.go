@@ -20,7 +20,8 @@ func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
 	if err != nil {
 		return err
 	}
-	identity, err := h.server.authenticator.Authenticate(r.Context(), token, info.deadline)
+	ctx := rpc.WithCorrelationID(r.Context(), info.id) // for the call that checks the token
+	identity, err := h.server.authenticator.Authenticate(ctx, token, info.deadline)
 	switch {
 	case errors.Is(err, app.ErrInvalidToken):
 		return problems.tokenInvalid.WithCause(err)
