@@ -105,7 +105,7 @@ func (l *lab) startPoint(ctx context.Context, g growth, p *point) error {
 		name:   p.value + " " + g.quantity,
 		client: "rpc",
 		args:   slices.Concat(common, []string{"client"}, p.client),
-		env:    []string{"BROKER_URL=" + l.brokerURL(benchUser, "")},
+		env:    []string{"BROKER_URL=" + l.brokerURL(benchUser, ""), collectorSetting},
 	}
 	for i := range p.replicas {
 		service, err := l.start(fmt.Sprintf("rpc-service %s %d", p.row.name, i), "rpc", slices.Concat(common, []string{"service"}), p.row.env)

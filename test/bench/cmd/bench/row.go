@@ -156,7 +156,7 @@ func (l *lab) startService(ctx context.Context, name, program, host string, env 
 		"BROKER_URL=" + l.brokerURL(program, host),
 		"ADMIN_ADDR=" + admin,
 		"RPC_IDENTITY_KEYS=" + filepath.Join(l.folder, "identity-keys"),
-		"GOGC=400", // as deployments/service.yaml sets it
+		collectorSetting,
 	}, env...)
 	if l.profiled != nil {
 		if program, env, err = l.profile(ctx, program, env); err != nil {
