@@ -30,8 +30,10 @@ BASE ?=
 export BASE
 
 MODULES = $(patsubst $(CURDIR)/%,./%,$(shell go list -m -f '{{.Dir}}'))
-# What make test and make lint check. Default: all modules of the workspace, those with short tests last.
-PACKAGES = $(addsuffix /...,$(filter-out ./services/%,$(MODULES)) $(filter ./services/%,$(MODULES)))
+# What make test and make lint check. Default: all modules of the workspace.
+PACKAGES = $(addsuffix /...,$(MODULES))
+# The packages whose tests take longest. make test starts them first.
+LONGEST = $(wildcard ./pkg/messaging/rabbitmq ./test/e2e)
 BENCHMARKS = $(shell grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 MAINS = $(wildcard ./cmd/* ./services/*/cmd/*)
 WORKFLOWS = $(wildcard $(CURDIR)/.github/workflows/*.y*ml)
@@ -42,8 +44,9 @@ CHAOS = $(wildcard ./test/*/chaos)
 BROKER_TESTS = ./pkg/messaging/... ./pkg/rpc/... $(E2E)
 # The race detector leaves out the cipher of passwords: it is one goroutine's, and would take 15 times as long.
 RACE := -race -gcflags=golang.org/x/crypto/blowfish=-race=false
-# Tests wait more than they compute, so more packages run at once than there are processors.
-PARALLEL := -p $(shell expr 3 '*' $$(getconf _NPROCESSORS_ONLN))
+# Tests wait more than they compute, so more of them run at once than there are processors.
+ATONCE := $(shell expr 3 '*' $$(getconf _NPROCESSORS_ONLN))
+PARALLEL := -p $(ATONCE) -parallel $(ATONCE)
 # A program with the race detector would wait a second before it ends, so that races can still be found. goleak has seen the ends of goroutines.
 export GORACE := atexit_sleep_ms=0
 # What --version prints. The go command takes no version from a tag, because the repository's root is not a module.
@@ -79,7 +82,7 @@ bin/warren:
 .PHONY: test
 test: rabbitmq $(if $(findstring cmd/warren,$(PACKAGES)),chromium) ## Run all tests but the long ones with the race detector, on private RabbitMQ nodes or on AMQP_URL's
 	@$(if $(filter file,$(origin PACKAGES)),$(TOOLS) go test $(TESTFLAGS) ./...)
-	go test $(RACE) $(PARALLEL) -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(PACKAGES)
+	go test $(RACE) $(PARALLEL) -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(if $(filter file,$(origin PACKAGES)),$(LONGEST)) $(PACKAGES)
 
 .PHONY: test-broker
 test-broker: rabbitmq ## Run the tests that depend on the version of RabbitMQ: contract suite, RPC, end to end
