@@ -44,11 +44,11 @@ CHAOS = $(wildcard ./test/*/chaos)
 BROKER_TESTS = ./pkg/messaging/... ./pkg/rpc/... $(E2E)
 # The race detector leaves out the cipher of passwords: it is one goroutine's, and would take 15 times as long.
 RACE := -race -gcflags=golang.org/x/crypto/blowfish=-race=false
-# Tests wait more than they compute, so more of them run at once than there are processors.
-ATONCE := $(shell expr 3 '*' $$(getconf _NPROCESSORS_ONLN))
+# How many packages, and how many tests of a package, run at once. Tests wait more than they compute.
+ATONCE ?= $(shell expr 3 '*' $$(getconf _NPROCESSORS_ONLN))
 PARALLEL := -p $(ATONCE) -parallel $(ATONCE)
-# A program with the race detector would wait a second before it ends, so that races can still be found. goleak has seen the ends of goroutines.
-export GORACE := atexit_sleep_ms=0
+# A program with the race detector waits a second before it ends, for races of goroutines that still run. Tests leave none.
+export GORACE ?= atexit_sleep_ms=0
 # What --version prints. The go command takes no version from a tag, because the repository's root is not a module.
 CHASSIS = $(shell go list ./pkg/service)
 STAMP = -X $(CHASSIS).version=$(shell git describe --tags --always --dirty 2>/dev/null) -X $(CHASSIS).commit=$(shell git rev-parse HEAD 2>/dev/null)
@@ -101,7 +101,7 @@ test-versions: ## Run test-broker and test-faults on each version of RabbitMQ in
 .PHONY: test-long
 test-long: test-faults chromium ## Run the long tests, the fault scenarios in their short form; takes many minutes
 	go test $(RACE) -count=1 -run '^TestLong' -timeout 20m $(TESTFLAGS) ./cmd/warren/internal/... ./test/bench/...
-	@# Alone, one after the other: each of these builds and tests a whole system.
+	@# Alone, one after the other: most of these build and test a whole system.
 	go test -count=1 -run '^TestLong' -parallel 1 -timeout 60m $(TESTFLAGS) ./cmd/warren
 
 .PHONY: chaos

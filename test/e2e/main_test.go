@@ -1,5 +1,5 @@
 // Package e2e starts the real programs over a real RabbitMQ and drives them as their users do, over HTTP. It takes about a
-// minute, mostly to build programs and to start nodes. It uses no service but access-control, so that it holds for every system;
+// minute, mostly to start nodes. It uses no service but access-control, so that it holds for every system;
 // tests that need another one are in test/<service>/e2e.
 package e2e
 

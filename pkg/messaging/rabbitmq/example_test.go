@@ -11,8 +11,8 @@ import (
 	"example.com/warren/pkg/messaging/rabbitmq"
 )
 
-// connect returns a broker for an example.
-func connect() *rabbitmq.Broker {
+// connect returns a broker for an example, once it is ready.
+func connect(ctx context.Context) *rabbitmq.Broker {
 	broker, err := rabbitmq.New(rabbitmq.Options{
 		URLs:   []string{rabbitmq.BrokerURL()}, // such as amqp://guest:guest@localhost:5672/
 		Name:   "example",
@@ -21,7 +21,16 @@ func connect() *rabbitmq.Broker {
 	if err != nil {
 		panic(err)
 	}
+	awaitReady(ctx, broker)
 	return broker
+}
+
+func awaitReady(ctx context.Context, broker *rabbitmq.Broker) {
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for broker.Ready() != nil && ctx.Err() == nil {
+		<-poll.C
+	}
 }
 
 func closeBroker(ctx context.Context, broker *rabbitmq.Broker) {
@@ -65,7 +74,7 @@ func ExampleNew() {
 func ExampleBroker_Publish() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	broker := connect()
+	broker := connect(ctx)
 	defer closeBroker(ctx, broker)
 
 	queue := messaging.Queue{Name: "example.publish", Durable: true, Expiry: time.Minute}
@@ -94,7 +103,7 @@ func ExampleBroker_Publish() {
 func ExampleBroker_Subscribe() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	broker := connect()
+	broker := connect(ctx)
 	defer closeBroker(ctx, broker)
 
 	queue := messaging.Queue{Name: "example.orders", Durable: true, Expiry: time.Minute, DeadLetter: "example.orders.dead"}

@@ -26,8 +26,8 @@ func File(name string) string {
 // Definitions returns the file that compose.yaml loads, so that the tests run with the privileges of production.
 func Definitions() string { return File("deployments/rabbitmq/definitions/services.json") }
 
-// setUpTimeout bounds building the programs and starting the node.
-const setUpTimeout = 5 * time.Minute
+// setUpTimeout bounds building the programs, with the wait for other packages that build them, and starting the node.
+const setUpTimeout = 10 * time.Minute
 
 // Tests runs a package's tests with built programs and a private node, which is closed before Run returns, so that a check
 // for leaks after the tests does not see it.

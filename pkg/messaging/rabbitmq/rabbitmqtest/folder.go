@@ -93,8 +93,8 @@ func absolute(file string) (string, error) {
 	return filepath.Abs(file)
 }
 
-// noBusyWait keeps an idle node from spinning, because it shares its cores with the tests and with other nodes. rabbitmqctl took up to
-// 20 s instead of 2 beside two busy loops: it yields the processor while it spins, and gets it back late.
+// noBusyWait keeps idle schedulers of Erlang from spinning: the node and rabbitmqctl share the cores with tests and other nodes.
+// Beside two busy loops, rabbitmqctl took up to 20 s instead of 2, because each spin yields the processor.
 // See https://www.rabbitmq.com/docs/runtime#busy-waiting.
 const noBusyWait = "+sbwt none +sbwtdcpu none +sbwtdio none"
 

@@ -3,19 +3,21 @@ package rabbitmqtest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 
 	"example.com/warren/pkg/process"
 )
 
-// completion is part of the line that a server prints when its start is complete. Its listeners open earlier.
+// completion is part of "Starting broker... completed with 3 plugins.", which each version prints on standard output when its
+// start is complete. Its listeners open earlier.
 const completion = " completed with "
 
-// startup passes on what a server prints, and notices that its start is complete. To ask rabbitmqctl takes a second of
-// processor time.
+// startup passes on what a server prints, and notices that its start is complete. Asking rabbitmqctl would take a
+// second of processor time.
 type startup struct {
 	next     io.Writer // may be nil
-	printed  []byte    // until complete
+	printed  []byte    // until complete; used only by the goroutine that copies the output
 	complete chan struct{}
 }
 
@@ -51,6 +53,6 @@ func (s *startup) await(ctx context.Context, server *process.Process) error {
 	case <-server.Done():
 		return errEnded
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("await the end of the start: %w", ctx.Err())
 	}
 }

@@ -31,7 +31,7 @@ func (t Tests) Run() (code int) {
 	}
 	defer func() {
 		if err := release(); err != nil {
-			fmt.Fprintf(os.Stderr, "stop the broker of the tests: %v\n", err)
+			fmt.Fprintf(os.Stderr, "close the broker of the tests: %v\n", err)
 			code = max(code, 1)
 		}
 	}()

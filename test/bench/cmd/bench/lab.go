@@ -34,7 +34,7 @@ const (
 	heldHost = "held"
 	// sampledHost and tracedHost are the virtual hosts of systems that export traces.
 	sampledHost, tracedHost = "sampled", "traced"
-	// collectorSetting is what deployments/service.yaml sets.
+	// collectorSetting is the GOGC that deployments/service.yaml sets.
 	collectorSetting = "GOGC=400"
 	// startTimeout bounds each start.
 	startTimeout = time.Minute

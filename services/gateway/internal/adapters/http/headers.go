@@ -125,7 +125,7 @@ func elements(values []string) []string {
 	return strings.FieldsFunc(strings.Join(values, ","), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 }
 
-// checkHeaders refuses large headers.
+// checkHeaders refuses large headers. It is no middleware, to keep its variables off the stacks of requests that wait.
 func (s *Server) checkHeaders(r *http.Request) error {
 	size := len(r.Method) + len(r.RequestURI) + len(r.Host)
 	for name, values := range r.Header {

@@ -39,12 +39,13 @@ func (s *Server) newRouteHandler(r Route) *routeHandler {
 func (h *routeHandler) serve(c echo.Context) error {
 	info := infoOf(c)
 	info.deadline = info.began.Add(h.timeout)
+	ctx := rpc.WithCorrelationID(c.Request().Context(), info.id)
 	if h.RequireToken {
-		if err := h.authorize(c.Request(), info); err != nil {
+		if err := h.authorize(ctx, c.Request().Header, info); err != nil {
 			return err
 		}
 	}
-	reply, err := h.call(c, info)
+	reply, err := h.call(ctx, c, info)
 	if h.ForgetToken {
 		h.server.authenticator.Forget(info.token) // also if the call failed: the service may have handled it
 	}
@@ -57,14 +58,13 @@ func (h *routeHandler) serve(c echo.Context) error {
 // call makes the call. It releases the body before the response is written, because a slow client may take long to read it.
 // A client that disconnects does not end the call: the broker holds the request until it is answered or expires, and until then
 // the call counts against the limits.
-func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, error) {
+func (h *routeHandler) call(ctx context.Context, c echo.Context, info *requestInfo) (*rpc.Reply, error) {
 	info.body.quota = h.bodies
 	defer info.body.release()
 	request, err := h.request(c, info)
 	if err != nil {
 		return nil, err
 	}
-	ctx := c.Request().Context()
 	reply, err := h.server.caller.Do(context.WithoutCancel(ctx), request)
 	if err = cmp.Or(ctx.Err(), err); err != nil {
 		return nil, err
@@ -75,8 +75,8 @@ func (h *routeHandler) call(c echo.Context, info *requestInfo) (*rpc.Reply, erro
 	return reply, nil
 }
 
-// problemFor returns a problem for a status alone, which a service that is not written with package rpc may send. Clients always
-// get a problem.
+// problemFor returns a problem in place of a reply that has a status alone, which a service that does not use package rpc may
+// send. It is apart from call to keep the problem off the stacks of requests that wait.
 func problemFor(reply *rpc.Reply, id string) *rpc.Reply {
 	problem := rpc.NewError(reply.Status, "%s", http.StatusText(reply.Status)).Reply(id)
 	problem.Header = reply.Header

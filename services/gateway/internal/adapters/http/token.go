@@ -15,12 +15,11 @@ import (
 
 // authorize checks the request's token and the route's scope. If the token can't be checked, the request is refused, whatever
 // the reason.
-func (h *routeHandler) authorize(r *http.Request, info *requestInfo) error {
-	token, err := bearerToken(r.Header)
+func (h *routeHandler) authorize(ctx context.Context, header http.Header, info *requestInfo) error {
+	token, err := bearerToken(header)
 	if err != nil {
 		return err
 	}
-	ctx := rpc.WithCorrelationID(r.Context(), info.id) // for the call that checks the token
 	identity, err := h.server.authenticator.Authenticate(ctx, token, info.deadline)
 	switch {
 	case errors.Is(err, app.ErrInvalidToken):
