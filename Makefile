@@ -86,7 +86,8 @@ test: rabbitmq $(if $(findstring cmd/warren,$(PACKAGES)),chromium) ## Run all te
 
 .PHONY: test-broker
 test-broker: rabbitmq ## Run the tests that depend on the version of RabbitMQ: contract suite, RPC, end to end
-	go test $(RACE) $(PARALLEL) -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(BROKER_TESTS)
+	@# -count=1: go test does not see that TestMain starts another version.
+	go test $(RACE) $(PARALLEL) -count=1 -ldflags=-w -skip '^TestLong' -timeout 20m $(TESTFLAGS) $(BROKER_TESTS)
 
 .PHONY: test-faults
 test-faults: rabbitmq ## Run the long tests that depend on the version of RabbitMQ, the fault scenarios in their short form
